@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Public: sessions run graphs.
+ */
+#pragma once
+#include "graph/graph.h"
+
+G_BEGIN_DECLS
+
+/**
+ * KetteSession:
+ *
+ * A graph made ready to run: checked, simplified, planned. Plans are made per combination
+ * of input shapes and kept. Runs of one session from several threads are fine.
+ */
+typedef struct _KetteSession KetteSession;
+#define KETTE_TYPE_SESSION (kette_session_get_type ())
+KETTE_EXPORT GType kette_session_get_type (void);
+
+/**
+ * kette_session_new:
+ * @graph: a graph
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): a session for the graph's outputs
+ */
+KETTE_EXPORT KetteSession *kette_session_new (KetteGraph *graph, GError **error);
+KETTE_EXPORT KetteSession *kette_session_ref (KetteSession *self);
+KETTE_EXPORT void kette_session_unref (KetteSession *self);
+/**
+ * kette_session_run:
+ * @self: a session
+ * @inputs: (array): one tensor per input of the graph, in order; %NULL for an input with a default
+ * @outputs: (out caller-allocates) (array): one tensor per output, in order, each (transfer full)
+ * @cancellable: (nullable): stops the run between two steps
+ * @error: return location
+ *
+ * Returns: %FALSE with an error that names the node
+ */
+KETTE_EXPORT gboolean kette_session_run (KetteSession *self, KetteTensor *const *inputs,
+                                         KetteTensor **outputs, GCancellable *cancellable,
+                                         GError **error);
+/**
+ * kette_set_threads:
+ * @threads: threads for kernels, the caller included; 0: all that the process may use
+ */
+KETTE_EXPORT void kette_set_threads (int threads);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (KetteSession, kette_session_unref)
+G_END_DECLS

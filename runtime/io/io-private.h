@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading and writing files: the library's own interface.
+ */
+#pragma once
+#include "graph/graph-private.h"
+#include "io/io.h"
+
+/* writer.c: one writer for all files. The callback hands pieces to _kette_writer_add; the
+ * file appears under its name when everything is written and synced, or not at all. */
+typedef struct _KetteWriter KetteWriter;
+gboolean _kette_writer_add (KetteWriter *writer, const void *data, size_t n); /* sticky error */
+typedef gboolean (*KetteWriteFunc) (KetteWriter *writer, gpointer user, GError **error);
+/* KEEP: the old file stays as FILE.1. */
+gboolean _kette_write_file (const char *file, gboolean keep, KetteWriteFunc func, gpointer user,
+                            GError **error);
+
+/* read.c: a whole file as read-only bytes, mapped when large; never a FIFO or directory. */
+GBytes *_kette_read_file (const char *file, GError **error);
+
+/* save.c */
+typedef struct
+{
+  gboolean keep_old;  /* FILE.1 */
+  gboolean checksums; /* metadata kette.crc.NAME for state, and kette.sha256 as last field */
+} KetteSaveOptions;
+gboolean _kette_graph_save_full (KetteGraph *graph, const char *file,
+                                 const KetteSaveOptions *options, GError **error);
+/* The model as bytes (tests, digests). */
+GBytes *_kette_graph_to_bytes (KetteGraph *graph, GError **error);
+/* checksum.c: SHA-256 entry of a file written with checksums: TRUE: absent or right;
+ * FALSE: damaged (`format`). *present tells which. */
+gboolean _kette_check_sha256 (GBytes *bytes, gboolean *present, GError **error);
+uint32_t _kette_crc32c (uint32_t crc, const void *data, size_t n);
+
+/* tensor formats; each takes the whole file's bytes */
+KetteTensor *_kette_npy_parse (GBytes *bytes, GError **error);
+KetteTensor *_kette_idx_parse (GBytes *bytes, GError **error);       /* gz or plain */
+KetteTensor *_kette_tensor_pb_parse (GBytes *bytes, GError **error); /* TensorProto  */
