@@ -277,7 +277,7 @@ enum /* kt_param.flags */
 typedef struct kt_param
 {
   const char *name, *type, *def;
-  uint32_t flags, reserved;
+  uint32_t flags, min; /* min: of a variadic one, how many there are at least */
 } kt_param;
 
 enum /* kt_op.flags */
