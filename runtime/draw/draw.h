@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Public: pictures of graphs.
+ */
+#pragma once
+#include "graph/graph.h"
+
+G_BEGIN_DECLS
+
+/**
+ * KetteDrawOptions:
+ * @view: "forward", "backward", "both" or "auto"
+ * @loss: (nullable): the value whose gradients are drawn
+ * @format: "svg" or "dot"; %NULL: from the file's suffix
+ * @title: (nullable): printed above the graph
+ *
+ * What to draw. Start from kette_draw_options_init().
+ */
+typedef struct
+{
+  const char *view, *loss, *format, *title;
+  gpointer reserved[8];
+} KetteDrawOptions;
+KETTE_EXPORT void kette_draw_options_init (KetteDrawOptions *options);
+
+/**
+ * kette_graph_draw:
+ * @self: a graph; operators that no plugin provides become boxes named as missing
+ * @options: what to draw
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): the picture as text
+ */
+KETTE_EXPORT char *kette_graph_draw (KetteGraph *self, const KetteDrawOptions *options, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sessions, the library's own view: runs without allocation.
+ *
+ *   session  the prepared graph, constants, state, plans by input shapes
+ *   run      one plan with its own memory; taken from the session, filled, executed,
+ *            read, given back
+ */
+#pragma once
+#include "exec/session.h"
+#include "op/registry.h"
+
+typedef struct
+{
+  size_t struct_size;
+  /* Initializers are live memory: read from the graph's tensors at each run, neither folded
+   * nor packed (training, evaluation between steps). */
+  gboolean live;
+  /* In-place updates: at the end of a run the content of key (an initializer of the graph)
+   * is that of value. */
+  const KetteBinding *updates;
+  size_t n_updates;
+  uint64_t seed;      /* of the random operators */
+  gboolean no_native; /* bodies instead of kernels wherever an operator has one */
+} KetteSessionOptions;
+
+/* GRAPH: prepared or not; it is copied, its tensors are shared. */
+KetteSession *_kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
+                                       GError **error);
+
+typedef struct _KetteRun KetteRun;
+/* A run for inputs of these types (dims all known); of a new combination of shapes a plan is
+ * made, otherwise nothing is allocated. TENSORS may be NULL; where an input's content
+ * decides shapes (Reshape's shape as graph input) it must be given. */
+KetteRun *_kette_session_take (KetteSession *self, const kt_type *types,
+                               KetteTensor *const *tensors, GError **error);
+void _kette_session_give (KetteSession *self, KetteRun *run);
+/* Memory of input I, to be filled before execute. */
+void *_kette_run_input (KetteRun *run, size_t i);
+/* The number of this run: counter of the random operators. */
+void _kette_run_set_step (KetteRun *run, uint64_t step);
+
+typedef enum
+{
+  KETTE_PHASE_FORWARD = 1, /* everything the outputs need  */
+  KETTE_PHASE_UPDATE = 2   /* the rest: backward, updates  */
+} KettePhase;
+gboolean _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error);
+/* Output I after FORWARD: valid until the next execute. */
+gboolean _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype);
+
+typedef struct
+{
+  size_t n_steps, n_folded, n_views, n_in_place, n_plans;
+  size_t arena_bytes, constant_bytes, state_bytes, live_peak_bytes; /* peak: lower bound of the arena */
+} KettePlanInfo;
+/* Of the plan for these input types. */
+gboolean _kette_session_plan_info (KetteSession *self, const kt_type *types, KettePlanInfo *info,
+                                   GError **error);
+/* Lines "index operator kernel plugin bytes" of that plan, for info and bench; g_free. */
+char *_kette_session_plan_text (KetteSession *self, const kt_type *types, GError **error);
+
+/* trace.c: runs GRAPH (types inferred) once and returns the content of every value that is
+ * computed, by index (NULL: none); free each and the array with _kette_trace_free. */
+KetteTensor **_kette_trace (KetteGraph *graph, KetteTensor *const *inputs, GError **error);
+void _kette_trace_free (KetteTensor **values, size_t n);
