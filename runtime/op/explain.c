@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is there: the operators, kernels and plugins of this process, as JSON and as text.
+ */
+#include "op/loader.h"
+#include <string.h>
+
+static void
+append_json_string (GString *out, const char *s)
+{
+  g_string_append_c (out, '"');
+  for (; s && *s; s++)
+    if (*s == '"' || *s == '\\')
+      g_string_append_printf (out, "\\%c", *s);
+    else if ((unsigned char) *s < 0x20)
+      g_string_append_printf (out, "\\u%04x", (unsigned char) *s);
+    else
+      g_string_append_c (out, *s);
+  g_string_append_c (out, '"');
+}
+
+static const char *
+base_name (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+
+  return slash ? slash + 1 : path;
+}
+
+static void
+append_family (GString *out, const KetteFamily *family)
+{
+  const KetteOp *newest = family->ops[0];
+
+  g_string_append (out, "    {\"domain\": ");
+  append_json_string (out, family->domain);
+  g_string_append (out, ", \"name\": ");
+  append_json_string (out, family->name);
+  g_string_append (out, ", \"versions\": [");
+  for (size_t i = 0; i < family->n_ops; i++)
+    g_string_append_printf (out, "%s%d", i ? ", " : "", family->ops[i]->op.since);
+  g_string_append_printf (out, "], \"gradient\": %s, \"body\": %s, \"plugin\": ",
+                          newest->op.gradient ? "true" : "false",
+                          newest->op.body ? "true" : "false");
+  append_json_string (out, base_name (newest->plugin));
+  g_string_append (out, ", \"kernels\": [");
+  for (size_t i = 0; i < family->n_kernels; i++)
+    {
+      const KetteKernel *k = family->kernels[i];
+      g_string_append (out, i ? ", {\"device\": " : "{\"device\": ");
+      append_json_string (out, k->kernel.device);
+      g_string_append (out, ", \"plugin\": ");
+      append_json_string (out, base_name (k->plugin));
+      g_string_append_printf (out, ", \"priority\": %d, \"types\": ", k->kernel.priority);
+      append_json_string (out, k->kernel.types ? k->kernel.types : "");
+      g_string_append_c (out, '}');
+    }
+  g_string_append (out, "]}");
+}
+
+char *
+kette_plugins_to_json (KettePlugins *self)
+{
+  GString *out         = g_string_new ("{\n  \"operators\": [\n");
+  const char *separate = "";
+
+  (void) self;
+  for (size_t i = 0; _kette_registry_nth (i); i++)
+    if (_kette_registry_nth (i)->n_ops)
+      {
+        g_string_append (out, separate);
+        append_family (out, _kette_registry_nth (i));
+        separate = ",\n";
+      }
+  g_string_append (out, "\n  ],\n  \"plugins\": [\n");
+  for (guint i = 0; _kette_plugins_nth (i); i++)
+    {
+      const KettePluginFile *file = _kette_plugins_nth (i);
+      g_string_append (out, i ? ",\n    {\"file\": " : "    {\"file\": ");
+      append_json_string (out, file->path);
+      g_string_append_printf (out, ", \"operators\": %zu, \"kernels\": %zu", file->n_ops,
+                              file->n_kernels);
+      if (file->reason)
+        {
+          g_string_append (out, ", \"refused\": ");
+          append_json_string (out, file->reason);
+        }
+      g_string_append_c (out, '}');
+    }
+  g_string_append (out, "\n  ]\n}\n");
+  return g_string_free (out, FALSE);
+}
+
+static void
+explain_params (GString *out, const char *what, const kt_param *params, int32_t n)
+{
+  for (int32_t i = 0; i < n; i++)
+    {
+      g_string_append_printf (out, "  %-9s %s: %s", i ? "" : what, params[i].name, params[i].type);
+      if (params[i].def)
+        g_string_append_printf (out, " = %s", params[i].def);
+      if (params[i].flags & KT_P_OPTIONAL)
+        g_string_append (out, " (optional)");
+      if (params[i].flags & KT_P_VARIADIC)
+        g_string_append (out, " (any number)");
+      g_string_append_c (out, '\n');
+    }
+}
+
+static void
+explain_family (GString *out, const KetteFamily *family)
+{
+  const kt_op *op = &family->ops[0]->op;
+
+  g_string_append_printf (out, "%s%s%s-%d, from %s\n", family->domain, *family->domain ? ":" : "",
+                          family->name, op->since, base_name (family->ops[0]->plugin));
+  explain_params (out, "inputs", op->in, op->n_in);
+  explain_params (out, "outputs", op->out, op->n_out);
+  explain_params (out, "attr", op->attr, op->n_attr);
+  explain_params (out, "types", op->var, op->n_var);
+  g_string_append (out, "  versions ");
+  for (size_t i = 0; i < family->n_ops; i++)
+    g_string_append_printf (out, " %d%s", family->ops[i]->op.since,
+                            family->ops[i]->op.body != op->body ? " (rewritten to the newest)" : "");
+  g_string_append_printf (out, "\n  gradient  %s\n",
+                          op->gradient                         ? "yes"
+                          : op->flags & KT_OP_ZERO_GRADIENT    ? "none by nature: it stops here"
+                          : op->flags & KT_OP_NO_GRADIENT      ? "not differentiable"
+                          : op->body                           ? "through its body"
+                                                               : "none");
+  for (size_t i = 0; i < family->n_kernels; i++)
+    {
+      const kt_kernel *k = &family->kernels[i]->kernel;
+      g_string_append_printf (out, "  kernel    %s on %s, priority %d, types %s%s\n",
+                              base_name (family->kernels[i]->plugin), k->device, k->priority,
+                              k->types ? k->types : "all",
+                              i == 0 ? ": wins where its types fit" : "");
+    }
+  if (!family->n_kernels)
+    g_string_append (out, op->body ? "  kernel    none: replaced by its body\n"
+                                   : "  kernel    none: expanded before a run\n");
+}
+
+char *
+kette_plugins_explain (KettePlugins *self, const char *op)
+{
+  const char *colon           = strrchr (op, ':');
+  g_autofree char *domain     = colon ? g_strndup (op, (gsize) (colon - op)) : g_strdup ("");
+  const char *name            = colon ? colon + 1 : op;
+  const KetteFamily *family   = NULL;
+  GString *out                = g_string_new (NULL);
+
+  (void) self;
+  for (size_t i = 0; !family && _kette_registry_nth (i); i++)
+    {
+      const KetteFamily *f = _kette_registry_nth (i);
+      if (f->n_ops && strcmp (f->name, name) == 0 && (!colon || strcmp (f->domain, domain) == 0))
+        family = f;
+    }
+  if (family)
+    explain_family (out, family);
+  else
+    {
+      const char *near = _kette_registry_nearest (domain, name);
+      g_string_append_printf (out, "no plugin has the operator \"%s\"", op);
+      if (near)
+        g_string_append_printf (out, "; did you mean \"%s\"?", near);
+      g_string_append_c (out, '\n');
+    }
+  for (guint i = 0; _kette_plugins_nth (i); i++)
+    if (_kette_plugins_nth (i)->reason)
+      g_string_append_printf (out, "refused: %s: %s\n", _kette_plugins_nth (i)->path,
+                              _kette_plugins_nth (i)->reason);
+  return g_string_free (out, FALSE);
+}

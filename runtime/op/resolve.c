@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Resolving a node: which definition is meant, and do arity and attributes agree with it.
+ */
+#include "op/context.h"
+#include <string.h>
+
+static const char *const attribute_kinds[]
+    = { "UNDEFINED", "FLOAT",   "INT",    "STRING",        "TENSOR",         "GRAPH", "FLOATS", "INTS",
+        "STRINGS",   "TENSORS", "GRAPHS", "SPARSE_TENSOR", "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS" };
+
+static const char *
+kind_name (int32_t kind)
+{
+  return kind >= 0 && (size_t) kind < G_N_ELEMENTS (attribute_kinds) ? attribute_kinds[kind]
+                                                                     : "unknown";
+}
+
+/* The error of a node that no definition serves. */
+static gboolean
+not_found (const KetteNode *node, int32_t opset, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+  const KetteFamily *family = _kette_registry_family (node->domain, node->op);
+  KetteQuoted op, domain, other;
+
+  _kette_node_where (node, where);
+  _kette_quote (&op, node->op);
+  _kette_quote (&domain, node->domain);
+  if (family && family->n_ops && opset > 0 && family->ops[family->n_ops - 1]->op.since > opset)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "%s exists since opset %d, the model imports %d", op.text,
+                        family->ops[family->n_ops - 1]->op.since, opset);
+  if (family && family->n_ops)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "no plugin has the form that %s has in opset %d", op.text, opset);
+  if (_kette_registry_newest (node->domain) == 0)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "no plugin serves the domain %s (operator %s)", domain.text, op.text);
+
+  const char *near = _kette_registry_nearest (node->domain, node->op);
+  if (near)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "no plugin has the operator %s (domain %s, opset %d); did you mean %s?",
+                        op.text, domain.text, opset, _kette_quote (&other, near));
+  return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                      "no plugin has the operator %s (domain %s, opset %d)", op.text, domain.text,
+                      opset);
+}
+
+/* One side of the arity: WHAT is "inputs" or "outputs". */
+static gboolean
+check_side (const KetteNode *node, const char *what, KetteValue *const *values, int32_t n,
+            const kt_param *params, int32_t n_params, gboolean need, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+  int32_t least        = 0;
+  const gboolean open_ = n_params && (params[n_params - 1].flags & KT_P_VARIADIC);
+
+  for (int32_t i = 0; i < n_params; i++)
+    if (params[i].flags & KT_P_VARIADIC)
+      least = MAX (least, i + (int32_t) params[i].min);
+    else if (!(params[i].flags & KT_P_OPTIONAL))
+      least = i + 1;
+  if (n < least || (!open_ && n > n_params))
+    {
+      if (open_ || least != n_params)
+        return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
+                            n < least ? "has %d %s, needs at least %d"
+                                      : "has %d %s, needs at most %d",
+                            n, what, n < least ? least : n_params);
+      return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
+                          "has %d %s, needs %d", n, what, n_params);
+    }
+  for (int32_t i = 0; need && i < n && i < n_params; i++)
+    if (!values[i] && !(params[i].flags & (KT_P_OPTIONAL | KT_P_VARIADIC)))
+      return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
+                          "the required input %d (%s) is absent", i, params[i].name);
+  return TRUE;
+}
+
+static gboolean
+check_attribute (const KetteNode *node, const kt_attr *attr, GError **error)
+{
+  const kt_op *op = &node->def->op;
+  char where[KETTE_WHERE_SIZE];
+
+  for (int32_t i = 0; i < op->n_attr; i++)
+    if (strcmp (op->attr[i].name, attr->name) == 0)
+      {
+        if (attr->ref || strcmp (kind_name (attr->kind), op->attr[i].type) == 0)
+          return TRUE;
+        return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
+                            "attribute %s is %s, must be %s", KETTE_QUOTE (attr->name),
+                            kind_name (attr->kind), op->attr[i].type);
+      }
+  return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
+                      "unknown attribute %s", KETTE_QUOTE (attr->name));
+}
+
+static gboolean
+check_attributes (const KetteNode *node, GError **error)
+{
+  const kt_op *op = &node->def->op;
+  char where[KETTE_WHERE_SIZE];
+
+  for (int32_t i = 0; i < node->n_attrs; i++)
+    {
+      if (!check_attribute (node, &node->attrs[i], error))
+        return FALSE;
+      for (int32_t j = 0; j < i; j++)
+        if (strcmp (node->attrs[i].name, node->attrs[j].name) == 0)
+          return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
+                              "attribute %s stands twice", KETTE_QUOTE (node->attrs[i].name));
+    }
+  for (int32_t i = 0; i < op->n_attr; i++)
+    if (!op->attr[i].def && !(op->attr[i].flags & KT_P_OPTIONAL)
+        && !_kette_node_attr (node, op->attr[i].name))
+      return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
+                          "the required attribute \"%s\" is missing", op->attr[i].name);
+  return TRUE;
+}
+
+gboolean
+_kette_node_resolve (KetteNode *node, GError **error)
+{
+  const int32_t opset
+      = node->version > 0 ? node->version : _kette_model_opset (node->graph->model, node->domain);
+  /* In domain kette the overload only tells bodies of different rank apart. */
+  const gboolean own = strcmp (node->domain, "kette") == 0;
+
+  node->def = NULL;
+  if (own || !node->overload || !*node->overload)
+    node->def = _kette_registry_op (node->domain, node->op, own && opset == 0 ? 1 : opset);
+  if (!node->def)
+    return _kette_model_find_function (node->graph->model, node->domain, node->op,
+                                       node->overload ? node->overload : "")
+               ? TRUE
+               : not_found (node, opset, error);
+
+  const kt_op *op = &node->def->op;
+  return check_side (node, "inputs", node->in, node->n_in, op->in, op->n_in, TRUE, error)
+         && check_side (node, "outputs", node->out, node->n_out, op->out, op->n_out, FALSE, error)
+         && check_attributes (node, error);
+}

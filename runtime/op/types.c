@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Types of operators: what a parameter of a definition may hold, which kernel serves a node.
+ */
+#include "op/context.h"
+#include <string.h>
+
+/* Is WORD (n bytes) one of the words of LIST that SEPARATOR divides? */
+static gboolean
+list_holds (const char *list, size_t n_list, const char *word, size_t n)
+{
+  const char *const end = list + n_list;
+
+  for (const char *p = list; p < end;)
+    {
+      const char *bar = memchr (p, '|', (size_t) (end - p));
+      const size_t m  = (size_t) ((bar ? bar : end) - p);
+      if (m == n && memcmp (p, word, n) == 0)
+        return TRUE;
+      p += m + 1;
+    }
+  return FALSE;
+}
+
+static const char *
+variable_types (const kt_op *op, const char *name)
+{
+  for (int32_t i = 0; i < op->n_var; i++)
+    if (strcmp (op->var[i].name, name) == 0)
+      return op->var[i].type;
+  return NULL;
+}
+
+gboolean
+_kette_op_allows (const kt_op *op, const char *type, int dtype)
+{
+  const KetteDtype *row = _kette_dtype (dtype);
+  const char *types     = variable_types (op, type);
+
+  types = types ? types : type;
+  return row && (strcmp (types, "*") == 0
+                 || list_holds (types, strlen (types), row->brief, strlen (row->brief)));
+}
+
+/* The parameter of input I: a variadic one stands for all that follow. */
+static const kt_param *
+nth_param (const kt_param *params, int32_t n_params, int32_t i)
+{
+  if (i < n_params)
+    return &params[i];
+  return n_params && (params[n_params - 1].flags & KT_P_VARIADIC) ? &params[n_params - 1] : NULL;
+}
+
+/* Do all operands in VALUES whose type is the variable NAME (n bytes) have a type in TYPES? */
+static gboolean
+operands_fit (KetteValue *const *values, int32_t n_values, const kt_param *params, int32_t n_params,
+              const char *name, size_t n, const char *types, size_t n_types)
+{
+  for (int32_t i = 0; i < n_values; i++)
+    {
+      const kt_param *param = nth_param (params, n_params, i);
+      const KetteDtype *row = values[i] ? _kette_dtype (values[i]->type.dtype) : NULL;
+      if (param && row && strlen (param->type) == n && memcmp (param->type, name, n) == 0
+          && !list_holds (types, n_types, row->brief, strlen (row->brief)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* types: "T=f32|f64;Tind=i64". */
+static gboolean
+types_fit (const char *types, const KetteNode *node, const kt_op *op)
+{
+  for (const char *p = types; p && *p;)
+    {
+      const char *end    = p + strcspn (p, ";");
+      const char *equals = memchr (p, '=', (size_t) (end - p));
+      if (!equals)
+        return FALSE;
+      const size_t n_name = (size_t) (equals - p), n_types = (size_t) (end - equals - 1);
+      if (!operands_fit (node->in, node->n_in, op->in, op->n_in, p, n_name, equals + 1, n_types)
+          || !operands_fit (node->out, node->n_out, op->out, op->n_out, p, n_name, equals + 1,
+                            n_types))
+        return FALSE;
+      p = *end ? end + 1 : end;
+    }
+  return TRUE;
+}
+
+gboolean
+_kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node, const char *device)
+{
+  const kt_kernel *k = &kernel->kernel;
+  const kt_op *op    = &node->def->op;
+
+  return strcmp (k->device, device) == 0 && k->since <= op->since
+         && (k->until == 0 || op->since <= k->until) && types_fit (k->types, node, op);
+}
