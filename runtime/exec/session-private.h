@@ -23,6 +23,10 @@ typedef struct
   gboolean no_native; /* bodies instead of kernels wherever an operator has one */
 } KetteSessionOptions;
 
+/* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of
+ * their own, one after another: what `live` sessions need. Before _kette_pass_training. */
+gboolean _kette_graph_make_live (KetteGraph *graph, GError **error);
+
 /* GRAPH: prepared or not; it is copied, its tensors are shared. */
 KetteSession *_kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
                                        GError **error);

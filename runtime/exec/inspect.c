@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a plan looks like, for info and bench.
+ */
+#include "exec/inspect.h"
+#include <string.h>
+
+static const char *
+base_name (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+
+  return slash ? slash + 1 : path;
+}
+
+void
+_kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
+{
+  *info = (KettePlanInfo){ .n_steps = plan->n_steps,
+                           .n_views = plan->n_views,
+                           .n_in_place = plan->n_in_place,
+                           .arena_bytes = plan->arena_bytes,
+                           .live_peak_bytes = plan->live_peak };
+  for (size_t i = 0; i < plan->graph->n_values; i++)
+    {
+      const KetteValue *v = plan->graph->values[i];
+      if (!v->data || (v->flags & KETTE_VALUE_SOFT))
+        continue;
+      if (v->flags & KETTE_VALUE_STATE)
+        info->state_bytes += v->data->bytes;
+      else
+        info->constant_bytes += v->data->bytes;
+    }
+}
+
+char *
+_kette_plan_text (const KettePlan *plan)
+{
+  GString *out = g_string_new (NULL);
+
+  for (size_t i = 0; i < plan->n_steps; i++)
+    {
+      const KetteStep *step = &plan->steps[i];
+      char type[256];
+      if (step->update)
+        {
+          g_string_append_printf (out, "%5zu  copy into the state %s\n", i,
+                                  KETTE_QUOTE (step->update->key->name));
+          continue;
+        }
+      const KetteValue *first = step->node->n_out ? step->node->out[0] : NULL;
+      g_string_append_printf (out, "%5zu  %-20s %-16s %s%s\n", i, step->node->op,
+                              base_name (step->kernel->plugin),
+                              first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
+                              i == plan->n_forward ? "  (backward and update begin)" : "");
+    }
+  return g_string_free (out, FALSE);
+}

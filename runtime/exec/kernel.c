@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Choosing a node's kernel: by priority, the first whose types fit and whose prepare agrees.
+ */
+#include "exec/plan.h"
+
+gboolean
+_kette_type_is_concrete (const kt_type *type)
+{
+  if (type->kind != KT_TENSOR || type->ndim < 0 || !_kette_dtype (type->dtype))
+    return FALSE;
+  for (int32_t d = 0; d < type->ndim; d++)
+    if (KT_IS_DIM (type->dims[d]))
+      return FALSE;
+  return TRUE;
+}
+
+/* Takes over what a kernel kept; on failure it is freed with prep. */
+static gboolean
+adopt (KettePlan *plan, kt_prep *prep, GError **error)
+{
+  if (!_kette_grow (&plan->kept, &plan->kept_capacity, plan->n_kept + prep->n_kept,
+                    sizeof *plan->kept, error))
+    return FALSE;
+  for (size_t i = 0; i < prep->n_kept; i++)
+    plan->kept[plan->n_kept++] = prep->kept[i];
+  prep->n_kept = 0;
+  return TRUE;
+}
+
+static void
+drop (kt_prep *prep)
+{
+  for (size_t i = 0; i < prep->n_kept; i++)
+    _kette_free (prep->kept[i]);
+  _kette_free (prep->kept);
+}
+
+static gboolean
+no_kernel (const KetteNode *node, const KetteFailure *last, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+  const KetteDtype *row = NULL;
+
+  _kette_node_where (node, where);
+  if (last->status != KT_OK)
+    return _kette_failure_to_error (last, last->status, node, error);
+  for (int32_t i = 0; i < node->n_in && !row; i++)
+    row = node->in[i] ? _kette_dtype (node->in[i]->type.dtype) : NULL;
+  return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where, "no plugin has a kernel for %s on cpu",
+                      row ? row->name : "these types");
+}
+
+gboolean
+_kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
+{
+  KetteNode *node           = step->node;
+  const KetteFamily *family = node->def->family;
+  KetteFailure failure      = { 0 };
+
+  for (size_t i = 0; i < family->n_kernels; i++)
+    {
+      const kt_kernel *kernel = &family->kernels[i]->kernel;
+      KetteContext context    = { node, &failure };
+      kt_prep prep            = { .context = &context };
+      kt_status status        = KT_OK;
+      gboolean ok;
+
+      if (!_kette_kernel_serves (family->kernels[i], node, "cpu"))
+        continue;
+      failure     = (KetteFailure){ 0 };
+      step->state = kernel->user;
+      if (kernel->prepare)
+        {
+          step->state = NULL;
+          status      = kernel->prepare (_kette_host (), &prep, kernel->user, &step->state);
+        }
+      if (status == KT_OK && failure.status != KT_OK)
+        status = failure.status;
+      if (status == KT_E_UNSUPPORTED)
+        {
+          failure.status = status;
+          drop (&prep);
+          continue;
+        }
+      ok = status == KT_OK ? adopt (plan, &prep, error)
+                           : _kette_failure_to_error (&failure, status, node, error);
+      step->kernel     = family->kernels[i];
+      step->workspace  = prep.workspace;
+      step->per_worker = prep.per_worker != 0;
+      drop (&prep);
+      if (!ok)
+        step->kernel = NULL;
+      return ok;
+    }
+  return no_kernel (node, &failure, error);
+}

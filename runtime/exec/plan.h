@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Plans: a graph with all shapes known, as a flat list of kernel calls over planned memory.
+ *
+ *   storage  a piece of memory that one value, or several as views of each other, live in
+ *   plan     steps, storages, prepared kernels; read-only once made
+ *   run      memory for one execution at a time, with all pointers resolved
+ */
+#pragma once
+#include "exec/session-private.h"
+#include "op/context.h"
+
+typedef enum
+{
+  KETTE_AT_NONE,   /* no value of this plan                                  */
+  KETTE_AT_ARENA,  /* offset in the run's arena                              */
+  KETTE_AT_INPUT,  /* the run's memory for an input, or the caller's tensor  */
+  KETTE_AT_CONSTANT /* the tensor of a constant, a parameter or a state      */
+} KettePlace;
+
+typedef struct
+{
+  KettePlace place;
+  size_t bytes, offset;
+  uint32_t first, last; /* steps between which it is in use */
+  uint32_t input;       /* of AT_INPUT */
+  KetteTensor *tensor;  /* of AT_CONSTANT; not owned */
+} KetteStorage;
+
+typedef struct
+{
+  KetteNode *node;
+  const KetteKernel *kernel;
+  void *state;
+  size_t workspace; /* bytes of a piece */
+  gboolean per_worker;
+  uint32_t first_tensor; /* operands in run->tensors: inputs, then outputs */
+  const KetteBinding *update; /* a copy into state, instead of a kernel */
+} KetteStep;
+
+typedef struct _KettePlan KettePlan;
+struct _KettePlan
+{
+  KettePlan *next;
+  KetteGraph *graph; /* owned; all types concrete where planned */
+  KetteStep *steps;
+  size_t n_steps, n_forward, n_tensors;
+  KetteStorage *storages;
+  uint8_t *planned;     /* by node index: has a step or is a view */
+  uint32_t *storage_of; /* by value index: index + 1, 0: none */
+  size_t n_storages, arena_bytes, workspace_bytes, live_peak;
+  size_t n_views, n_in_place, n_folded;
+  gboolean partial; /* nodes remain whose shapes depend on computed contents */
+  gboolean by_content; /* the contents of integer inputs decided shapes */
+  kt_type *input_types; /* the key */
+  KetteTensor **input_contents; /* of integer inputs, where by_content */
+  KetteBinding *updates;
+  size_t n_updates;
+  void **kept; /* memory of the prepared kernels */
+  size_t n_kept, kept_capacity;
+  size_t n_busy;  /* runs in use */
+  KetteRun *idle; /* runs that nobody uses */
+};
+
+struct _KetteRun
+{
+  KetteRun *next;
+  KettePlan *plan;
+  uint8_t *arena, *workspace;
+  KetteStepRun *steps;
+  kt_tensor *tensors;
+  void **inputs; /* the run's own memory per input */
+  KetteRunShared shared;
+  KetteFailure failure;
+  int threads; /* that the workspace was made for */
+};
+
+/* Makes a plan for GRAPH, which is taken over (also on failure). */
+KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
+                            GError **error);
+void _kette_plan_free (KettePlan *plan);
+
+/* memory.c: fills storages' offsets; arena_bytes, live_peak. */
+gboolean _kette_plan_memory (KettePlan *plan, GError **error);
+/* order.c: sorts graph->nodes for execution: what the outputs need first, readers of a state
+ * before the node that overwrites it; *n_forward nodes come first. */
+gboolean _kette_plan_order (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
+                            size_t *n_forward, GError **error);
+
+KetteRun *_kette_run_new (KettePlan *plan, GError **error);
+void _kette_run_free (KetteRun *run);
+/* Where VALUE's content is; NULL: not computed by this plan. */
+void *_kette_run_data (const KetteRun *run, const KetteValue *value);
+/* Lets input I be read at DATA instead of the run's own memory; NULL: back to that. */
+void _kette_run_bind_input (KetteRun *run, size_t i, void *data);
+
+/* dynamic.c: executes what a partial plan left over, stage by stage. outputs: one per graph
+ * output of the session. */
+gboolean _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable,
+                          GError **error);
+/* evaluate.c: for the pass fold. */
+gboolean _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **error);
+/* kernel.c: picks and prepares the kernel of a node. */
+gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error);
+gboolean _kette_type_is_concrete (const kt_type *type);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs: the memory of a plan and its execution. Nothing here allocates, looks up or hashes
+ * once a run exists.
+ */
+#include "base/pool.h"
+#include "exec/plan.h"
+#include <string.h>
+
+#define ALIGN(n) (((n) + 63) & ~(size_t) 63)
+
+static const KetteStorage *
+storage_at (const KettePlan *plan, const KetteValue *value)
+{
+  const uint32_t i = value ? plan->storage_of[value->index] : 0;
+
+  return i ? &plan->storages[i - 1] : NULL;
+}
+
+void *
+_kette_run_data (const KetteRun *run, const KetteValue *value)
+{
+  const KetteStorage *s = storage_at (run->plan, value);
+
+  switch (s ? s->place : KETTE_AT_NONE)
+    {
+    case KETTE_AT_ARENA:
+      return run->arena + s->offset;
+    case KETTE_AT_INPUT:
+      return run->inputs[s->input];
+    case KETTE_AT_CONSTANT:
+      return s->tensor->data;
+    case KETTE_AT_NONE:
+      break;
+    }
+  return NULL;
+}
+
+static void
+set_tensor (const KetteRun *run, const KetteValue *value, kt_tensor *out)
+{
+  const KetteDtype *row = value ? _kette_dtype (value->type.dtype) : NULL;
+
+  *out = (kt_tensor){ 0 };
+  if (!row)
+    return;
+  out->data        = _kette_run_data (run, value);
+  out->device_type = KT_CPU;
+  out->ndim        = value->type.ndim;
+  out->code        = row->code;
+  out->bits        = row->bits;
+  out->lanes       = 1;
+  out->shape       = value->type.dims;
+}
+
+static void
+resolve (KetteRun *run)
+{
+  const KettePlan *plan = run->plan;
+  uint8_t *piece        = run->workspace + ALIGN (plan->workspace_bytes);
+
+  for (size_t i = 0; i < plan->n_steps; i++)
+    {
+      const KetteStep *step = &plan->steps[i];
+      const KetteNode *node = step->node;
+      KetteStepRun *r       = &run->steps[i];
+      kt_tensor *operands   = run->tensors + step->first_tensor;
+
+      if (!node)
+        continue;
+      for (int32_t k = 0; k < node->n_in; k++)
+        set_tensor (run, node->in[k], &operands[k]);
+      for (int32_t k = 0; k < node->n_out; k++)
+        set_tensor (run, node->out[k], &operands[node->n_in + k]);
+      r->context         = (KetteContext){ step->node, &run->failure };
+      r->head            = (kt_run){ &r->context, operands, operands + node->n_in, node->n_in,
+                                     node->n_out };
+      r->shared          = &run->shared;
+      r->workspace       = step->per_worker ? piece : run->workspace;
+      r->workspace_bytes = step->workspace;
+      r->per_worker      = step->per_worker;
+    }
+}
+
+/* One shared piece, and behind it room for one piece per worker of the hungriest step. */
+static size_t
+workspace_bytes (const KettePlan *plan, int threads)
+{
+  size_t most = 0;
+
+  for (size_t i = 0; i < plan->n_steps; i++)
+    if (plan->steps[i].per_worker)
+      most = MAX (most, plan->steps[i].workspace);
+  return ALIGN (plan->workspace_bytes) + most * (size_t) threads;
+}
+
+/* Inputs that the caller fills get memory of the run's own. */
+static gboolean
+allocate_inputs (KetteRun *run, GError **error)
+{
+  const KettePlan *plan = run->plan;
+  const KetteGraph *g   = plan->graph;
+
+  run->inputs
+      = _kette_alloc (_kette_account_process (), 2 * g->n_inputs + 1, sizeof *run->inputs, error);
+  for (size_t i = 0; run->inputs && i < g->n_inputs; i++)
+    {
+      const KetteStorage *s = storage_at (plan, g->inputs[i]);
+      if (!s || s->place != KETTE_AT_INPUT)
+        continue;
+      void *own = _kette_alloc (_kette_account_process (), MAX (s->bytes, 1), 1, error);
+      if (!own)
+        return FALSE;
+      run->inputs[s->input]               = own;
+      run->inputs[g->n_inputs + s->input] = own;
+    }
+  return run->inputs != NULL;
+}
+
+KetteRun *
+_kette_run_new (KettePlan *plan, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  KetteRun *run         = _kette_alloc (account, 1, sizeof *run, error);
+
+  if (!run)
+    return NULL;
+  run->plan    = plan;
+  run->threads = _kette_pool_get_threads ();
+  if (!(run->arena = _kette_alloc_raw (account, MAX (plan->arena_bytes, 1), 1, error))
+      || !(run->workspace = _kette_alloc_raw (
+               account, MAX (workspace_bytes (plan, run->threads), 1), 1, error))
+      || !(run->steps = _kette_alloc (account, plan->n_steps + 1, sizeof *run->steps, error))
+      || !(run->tensors = _kette_alloc (account, plan->n_tensors + 1, sizeof *run->tensors, error))
+      || !allocate_inputs (run, error))
+    {
+      _kette_run_free (run);
+      return NULL;
+    }
+  resolve (run);
+  return run;
+}
+
+void
+_kette_run_free (KetteRun *run)
+{
+  if (!run)
+    return;
+  for (size_t i = 0; run->inputs && i < run->plan->graph->n_inputs; i++)
+    _kette_free (run->inputs[run->plan->graph->n_inputs + i]);
+  _kette_free (run->inputs);
+  _kette_free (run->arena);
+  _kette_free (run->workspace);
+  _kette_free (run->steps);
+  _kette_free (run->tensors);
+  _kette_free (run);
+}
+
+void *
+_kette_run_input (KetteRun *run, size_t i)
+{
+  const KetteGraph *g   = run->plan->graph;
+  const KetteStorage *s = i < g->n_inputs ? storage_at (run->plan, g->inputs[i]) : NULL;
+
+  if (!s || s->place != KETTE_AT_INPUT)
+    return NULL;
+  _kette_run_bind_input (run, i, NULL);
+  return run->inputs[s->input];
+}
+
+void
+_kette_run_bind_input (KetteRun *run, size_t i, void *data)
+{
+  const KettePlan *plan = run->plan;
+  const KetteStorage *s = storage_at (plan, plan->graph->inputs[i]);
+
+  if (!s || s->place != KETTE_AT_INPUT)
+    return;
+  void **current = &run->inputs[s->input];
+  void *wanted   = data ? data : run->inputs[plan->graph->n_inputs + s->input];
+  if (*current == wanted)
+    return;
+  *current = wanted;
+  /* Operands are found by storage, not by address: two inputs may be one tensor. */
+  for (size_t k = 0; k < plan->n_steps; k++)
+    {
+      const KetteNode *node = plan->steps[k].node;
+      kt_tensor *operands   = run->tensors + plan->steps[k].first_tensor;
+      for (int32_t o = 0; node && o < node->n_in + node->n_out; o++)
+        if (storage_at (plan, o < node->n_in ? node->in[o] : node->out[o - node->n_in]) == s)
+          operands[o].data = wanted;
+    }
+}
+
+void
+_kette_run_set_step (KetteRun *run, uint64_t step)
+{
+  run->shared.step = step;
+}
+
+static gboolean
+run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
+{
+  kt_status status;
+
+  if (step->update)
+    {
+      const KetteValue *key = step->update->key;
+      const size_t bytes    = storage_at (run->plan, key)->bytes;
+      if (bytes)
+        memmove (_kette_run_data (run, key), _kette_run_data (run, step->update->value), bytes);
+      return TRUE;
+    }
+  status = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
+  if (G_LIKELY (status == KT_OK && run->failure.status == KT_OK))
+    return TRUE;
+  return _kette_failure_to_error (&run->failure, status, step->node, error);
+}
+
+gboolean
+_kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error)
+{
+  const KettePlan *plan = run->plan;
+  const size_t begin    = phases & KETTE_PHASE_FORWARD ? 0 : plan->n_forward;
+  const size_t end      = phases & KETTE_PHASE_UPDATE ? plan->n_steps : plan->n_forward;
+
+  run->shared.cancellable = cancellable;
+  run->failure.status     = KT_OK;
+  run->failure.text[0]    = '\0';
+  for (size_t i = begin; i < end; i++)
+    {
+      if (cancellable && g_cancellable_is_cancelled (cancellable))
+        return _kette_fail (error, KETTE_ERROR_CANCEL, NULL, "cancelled before step %zu of %zu",
+                            i, plan->n_steps);
+      if (!run_step (run, &plan->steps[i], &run->steps[i], error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+_kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype)
+{
+  const KetteGraph *g = run->plan->graph;
+
+  if (i >= g->n_outputs || !run->plan->storage_of[g->outputs[i]->index])
+    return FALSE;
+  set_tensor (run, g->outputs[i], out);
+  if (dtype)
+    *dtype = g->outputs[i]->type.dtype;
+  return TRUE;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Freeing the batch dimension that an exporter fixed.
+ *
+ * Dim 0 of every fed input becomes the symbol "N". Reshapes by a constant shape that begins
+ * with the old size get -1 (or 0, a copy of dim 0) there. Whether all nodes agree is then
+ * inference's word: where dim 0 of an output is not N, the node that fixed it is named.
+ */
+#include "op/context.h"
+#include "pass/pass.h"
+#include <string.h>
+
+/* The fixed batch size common to all fed inputs; 0: not fixed, or not common. */
+static int64_t
+fixed_batch (const KetteGraph *graph)
+{
+  int64_t batch = 0;
+
+  for (size_t i = 0; i < graph->n_inputs; i++)
+    {
+      const KetteValue *input = graph->inputs[i];
+      if (input->flags & KETTE_VALUE_INITIALIZER)
+        continue;
+      if (input->type.kind != KT_TENSOR || input->type.ndim < 1 || input->type.dims[0] < 1
+          || (batch && batch != input->type.dims[0]))
+        return 0;
+      batch = input->type.dims[0];
+    }
+  return batch;
+}
+
+static gboolean
+set_first_dim (KetteValue *value, int64_t dim, GError **error)
+{
+  int64_t dims[KETTE_MAX_RANK];
+
+  memcpy (dims, value->type.dims, (size_t) value->type.ndim * sizeof *dims);
+  dims[0] = dim;
+  return _kette_value_set_tensor_type (value, value->type.dtype, dims, value->type.ndim, error);
+}
+
+/* The shape input of a Reshape, as a constant of its own with a free first dim. */
+static gboolean
+free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
+{
+  const KetteTensor *shape = node->in[1] ? node->in[1]->data : NULL;
+  gboolean has_free        = FALSE;
+  KetteTensor *copy;
+  KetteValue *value;
+
+  if (!shape || shape->dtype != KT_I64 || shape->count < 1
+      || _kette_tensor_get_int (shape, 0) != batch)
+    return TRUE;
+  for (size_t i = 1; i < shape->count; i++)
+    has_free = has_free || _kette_tensor_get_int (shape, i) == -1;
+  if (!(copy = _kette_tensor_copy (shape, error)))
+    return FALSE;
+  ((int64_t *) copy->data)[0] = has_free ? 0 : -1;
+  value                       = _kette_graph_add_constant (graph, NULL, copy, error);
+  kette_tensor_unref (copy);
+  if (!value)
+    return FALSE;
+  node->in[1] = value;
+  node->proto = NULL;
+  return TRUE;
+}
+
+static gboolean
+free_all (KetteGraph *graph, int64_t batch, int64_t symbol, GError **error)
+{
+  for (size_t i = 0; i < graph->n_inputs; i++)
+    if (!(graph->inputs[i]->flags & KETTE_VALUE_INITIALIZER)
+        && !set_first_dim (graph->inputs[i], symbol, error))
+      return FALSE;
+  for (size_t i = 0; i < graph->n_values; i++)
+    { /* declared types of other values are hints; those of outputs must follow */
+      KetteValue *value = graph->values[i];
+      if (!value->producer || value->type.kind != KT_TENSOR || value->type.ndim < 1
+          || value->type.dims[0] != batch)
+        continue;
+      if (!set_first_dim (value, symbol, error))
+        return FALSE;
+    }
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    if (strcmp (graph->nodes[i]->op, "Reshape") == 0 && !*graph->nodes[i]->domain
+        && graph->nodes[i]->n_in > 1 && !free_reshape (graph, graph->nodes[i], batch, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* The first node that reads a value with dim 0 = N and makes one without. */
+static const KetteNode *
+find_fixing (const KetteGraph *graph, int64_t symbol)
+{
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      const KetteNode *node = graph->nodes[i];
+      gboolean in           = FALSE;
+      for (int32_t k = 0; k < node->n_in; k++)
+        in = in || (node->in[k] && node->in[k]->type.ndim > 0 && node->in[k]->type.dims[0] == symbol);
+      if (in && node->n_out && node->out[0] && node->out[0]->type.ndim > 0
+          && node->out[0]->type.dims[0] != symbol)
+        return node;
+    }
+  return NULL;
+}
+
+/* Does inference agree that every output that had the batch in front still has it? */
+static gboolean
+verify (KetteGraph *graph, int64_t symbol, GError **error)
+{
+  KetteGraph *copy = _kette_graph_clone (graph, NULL, error);
+  char where[KETTE_WHERE_SIZE];
+  gboolean ok = TRUE;
+
+  if (!copy)
+    return FALSE;
+  /* Inference alone decides: what the file declared is set aside. */
+  for (size_t i = 0; i < copy->n_values; i++)
+    if (copy->values[i]->producer)
+      copy->values[i]->flags &= ~(uint32_t) KETTE_VALUE_DECLARED;
+  ok = _kette_pass_check (copy, error) && _kette_pass_canonical (copy, error)
+       && _kette_pass_infer (copy, error);
+  for (size_t i = 0; ok && i < copy->n_outputs; i++)
+    {
+      const kt_type *type = &copy->outputs[i]->type;
+      if (type->kind != KT_TENSOR || type->ndim < 1 || type->dims[0] == symbol)
+        continue;
+      const KetteNode *node = find_fixing (copy, symbol);
+      ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, node ? _kette_node_where (node, where) : NULL,
+                        "fixes the batch size, so that the model cannot be trained in batches");
+    }
+  kette_graph_unref (copy);
+  return ok;
+}
+
+gboolean
+_kette_pass_free_batch (KetteGraph *graph, gboolean *freed, GError **error)
+{
+  const int64_t batch = fixed_batch (graph);
+  int64_t symbol;
+
+  *freed = FALSE;
+  if (batch == 0)
+    return TRUE;
+  symbol = _kette_model_symbol (graph->model, "N", error);
+  if (!symbol || !free_all (graph, batch, symbol, error) || !verify (graph, symbol, error))
+    return FALSE;
+  *freed = TRUE;
+  return TRUE;
+}
