@@ -3,6 +3,7 @@
  * Add: y = a + b, element by element, with broadcasting.  Source: ONNX Add-14.
  */
 #include "arithmetic.h"
+#include "emit.h"
 
 KETTE_ARITHMETIC (add, a, b, a + b)
 

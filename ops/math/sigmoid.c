@@ -18,7 +18,8 @@ sigmoid_gradient (const kt_host *host, kt_graph *g, void *user)
 }
 
 const kt_operator kette_op_sigmoid = {
-  .op     = { KT_OP ("Sigmoid", 1), .flags = KT_OP_PURE | KT_OP_ELEMENTWISE,
-              .infer = kt_infer_same, .gradient = sigmoid_gradient, .formula = "\\sigma($0)" },
+  .op
+  = { KT_OP ("Sigmoid", 1), .flags = KT_OP_PURE | KT_OP_ELEMENTWISE,
+      .infer = kt_infer_same, .gradient = sigmoid_gradient, .formula = "\\sigma($0)" },
   .kernel = sigmoid_kernel,
 };

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fold.h: the elementwise operators of one or more inputs: y = expr (... expr (x0, x1) ...,
+ * xn), from left to right, with broadcasting; then, if there is one, a last map of y.
+ */
+#pragma once
+#include "elementwise.h"
+
+typedef struct kt_fold_loops
+{
+  struct
+  {
+    int32_t in;
+    kt_zip_loop *loop;
+    kt_map_loop *last; /* p[0]: number of inputs; may be NULL */
+  } loop[KT_MAX_LOOPS];
+} kt_fold_loops;
+
+kt_status kt_fold_prepare (const kt_host *host, kt_prep *prep, void *user, void **state);
+kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
+
+/* No alias: an input may come twice, and the second time it is read after the first write. */
+#define KT_FOLD_KERNEL(NAME, TYPES)                                                      \
+  static const kt_kernel NAME##_kernel[]                                                 \
+      = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
+            .user = (void *) &NAME##_loops, .prepare = kt_fold_prepare,                  \
+            .run = kt_fold_run },                                                        \
+          { 0 } };
+
+/* Max and Min: dE/dx_i = dE/dy, shared equally by the inputs that are equal to y. */
+kt_status kt_extreme_gradient (const kt_host *host, kt_graph *g, void *user);

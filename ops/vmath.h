@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * vmath.h: exp, log, log1p, expm1, tanh, sigmoid and small kin for float and double, written
+ * so that compilers turn loops over them into vector code without -ffast-math: no branches,
+ * no tables, no calls. (They want -fno-trapping-math and -fno-math-errno, which change no
+ * value, and -ffp-contract=off, which keeps values the same everywhere.) The same bits come out on every machine, in vector bodies and in
+ * tails. Errors: at most 2 ulp (sigmoid 3); NaN, infinities, signed zeros, denormals,
+ * overflow and underflow as in C's Annex F. tests/unit/test-vmath.c holds them to that.
+ *
+ * The polynomials are near-minimax fits (Chebyshev interpolation in 300 bits).
+ */
+#pragma once
+#include <math.h>
+#include <stdint.h>
+
+#define KT_INLINE static inline __attribute__ ((always_inline))
+
+/* The integer with the bits of X, and back. */
+KT_INLINE uint32_t
+kt_bits_f32 (float x)
+{
+  uint32_t u;
+  __builtin_memcpy (&u, &x, sizeof u);
+  return u;
+}
+
+KT_INLINE uint64_t
+kt_bits_f64 (double x)
+{
+  uint64_t u;
+  __builtin_memcpy (&u, &x, sizeof u);
+  return u;
+}
+
+KT_INLINE float
+kt_from_bits_f32 (uint32_t u)
+{
+  float x;
+  __builtin_memcpy (&x, &u, sizeof x);
+  return x;
+}
+
+KT_INLINE double
+kt_from_bits_f64 (uint64_t u)
+{
+  double x;
+  __builtin_memcpy (&x, &u, sizeof x);
+  return x;
+}
+
+/* C ? A : B. Both are computed; -fno-trapping-math lets compilers keep it free of jumps. */
+KT_INLINE float
+kt_pick_f32 (int c, float a, float b)
+{
+  return c ? a : b;
+}
+
+KT_INLINE double
+kt_pick_f64 (int c, double a, double b)
+{
+  return c ? a : b;
+}
+
+/* Adding 1.5 * 2^23 (2^52) rounds to an integer, which then stands in the lowest bits. */
+#define KT_ROUND_F32 0x1.8p23f
+#define KT_ROUND_F64 0x1.8p52
+/* ln 2 in two parts; the upper one times an exponent is exact. */
+#define KT_LN2_HI_F32 0x1.62e4p-1f
+#define KT_LN2_LO_F32 0x1.7f7d1cp-20f
+#define KT_LN2_HI_F64 0x1.62e42feep-1
+#define KT_LN2_LO_F64 0x1.a39ef35793c76p-33
+
+/* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2. */
+KT_INLINE float
+kt_exp_tail_f32 (float r)
+{
+  float p = 0x1.a1256cp-13f;
+  p       = p * r + 0x1.6d43bp-10f;
+  p       = p * r + 0x1.1110ep-7f;
+  p       = p * r + 0x1.5554e8p-5f;
+  p       = p * r + 0x1.555556p-3f;
+  return p * r + 0.5f;
+}
+
+KT_INLINE double
+kt_exp_tail_f64 (double r)
+{
+  double p = 0x1.1f7340dbc337ep-29;
+  p        = p * r + 0x1.af4e554377204p-26;
+  p        = p * r + 0x1.27e4db46cddd1p-22;
+  p        = p * r + 0x1.71de01fdbf9cap-19;
+  p        = p * r + 0x1.a01a01a6e1e2ap-16;
+  p        = p * r + 0x1.a01a01abf85abp-13;
+  p        = p * r + 0x1.6c16c16c162c3p-10;
+  p        = p * r + 0x1.11111111100bep-7;
+  p        = p * r + 0x1.5555555555556p-5;
+  p        = p * r + 0x1.5555555555557p-3;
+  return p * r + 0.5;
+}
+
+/* e^x = 2^n e^r; 2^n in two factors, so that only the last product over- or underflows. */
+KT_INLINE float
+kt_exp_f32 (float x)
+{
+  x             = kt_pick_f32 (x > 89.0f, 89.0f, x);
+  x             = kt_pick_f32 (x < -104.0f, -104.0f, x);
+  const float n = (x * 0x1.715476p0f + KT_ROUND_F32) - KT_ROUND_F32;
+  const float r = (x - n * KT_LN2_HI_F32) - n * KT_LN2_LO_F32;
+  const float p = 1.0f + (r + r * r * kt_exp_tail_f32 (r));
+  const float a = n * 0.5f + KT_ROUND_F32, b = (n - (a - KT_ROUND_F32)) + KT_ROUND_F32;
+
+  return p * kt_from_bits_f32 ((kt_bits_f32 (a) + 127) << 23)
+         * kt_from_bits_f32 ((kt_bits_f32 (b) + 127) << 23);
+}
+
+KT_INLINE double
+kt_exp_f64 (double x)
+{
+  x              = kt_pick_f64 (x > 710.0, 710.0, x);
+  x              = kt_pick_f64 (x < -746.0, -746.0, x);
+  const double n = (x * 0x1.71547652b82fep0 + KT_ROUND_F64) - KT_ROUND_F64;
+  const double r = (x - n * KT_LN2_HI_F64) - n * KT_LN2_LO_F64;
+  const double p = 1.0 + (r + r * r * kt_exp_tail_f64 (r));
+  const double a = n * 0.5 + KT_ROUND_F64, b = (n - (a - KT_ROUND_F64)) + KT_ROUND_F64;
+
+  return p * kt_from_bits_f64 ((kt_bits_f64 (a) + 1023) << 52)
+         * kt_from_bits_f64 ((kt_bits_f64 (b) + 1023) << 52);
+}
+
+/* e^x - 1 = 2^n ((e^r - 1) + (1 - 2^-n)), computed at half its size because 2^128 (2^1024)
+ * is no number. c is what r lost by rounding. */
+KT_INLINE float
+kt_expm1_f32 (float x)
+{
+  float v       = kt_pick_f32 (x > 89.0f, 89.0f, x);
+  v             = kt_pick_f32 (x < -20.0f, -20.0f, v);
+  const float t = v * 0x1.715476p0f + KT_ROUND_F32, n = t - KT_ROUND_F32;
+  const float h = v - n * KT_LN2_HI_F32, l = n * KT_LN2_LO_F32, r = h - l,
+              c = (h - r) - l;
+  const float p = r + (r * r * kt_exp_tail_f32 (r) + c);
+  const float s = kt_from_bits_f32 ((kt_bits_f32 (t) + 126) << 23);
+  const float y = (s * p + (s - 0.5f)) * 2.0f;
+
+  return kt_pick_f32 (__builtin_fabsf (x) < 0x1p-25f, x, y);
+}
+
+KT_INLINE double
+kt_expm1_f64 (double x)
+{
+  double v       = kt_pick_f64 (x > 710.0, 710.0, x);
+  v              = kt_pick_f64 (x < -40.0, -40.0, v);
+  const double t = v * 0x1.71547652b82fep0 + KT_ROUND_F64, n = t - KT_ROUND_F64;
+  const double h = v - n * KT_LN2_HI_F64, l = n * KT_LN2_LO_F64, r = h - l,
+               c = (h - r) - l;
+  const double p = r + (r * r * kt_exp_tail_f64 (r) + c);
+  const double s = kt_from_bits_f64 ((kt_bits_f64 (t) + 1022) << 52);
+  const double y = (s * p + (s - 0.5)) * 2.0;
+
+  return kt_pick_f64 (__builtin_fabs (x) < 0x1p-54, x, y);
+}
+
+/* ln (u + c) + k ln 2 for a normal u > 0 and a small c given as c / u. u = 2^e (1 + f) with
+ * sqrt (1/2) <= 1 + f < sqrt (2); s = f / (2 + f); ln (1 + f) = 2 artanh s. */
+KT_INLINE float
+kt_log_core_f32 (float u, float c, float k)
+{
+  const uint32_t i = kt_bits_f32 (u) + (0x3f800000 - 0x3f3504f3);
+  const float e    = (float) (int32_t) (i >> 23) - 127.0f + k;
+  const float f    = kt_from_bits_f32 ((i & 0x7fffff) + 0x3f3504f3) - 1.0f;
+  const float s = f / (2.0f + f), z = s * s, h = 0.5f * f * f;
+  float q = 0x1.2f013ep-2f;
+
+  q = q * z + 0x1.997b96p-2f;
+  q = q * z + 0x1.55555cp-1f;
+  return e * KT_LN2_HI_F32 - ((h - (s * (h + z * q) + (e * KT_LN2_LO_F32 + c))) - f);
+}
+
+KT_INLINE double
+kt_log_core_f64 (double u, double c, double k)
+{
+  const uint64_t i = kt_bits_f64 (u) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd);
+  const double e
+      = kt_from_bits_f64 ((i >> 52) | 0x4330000000000000) - (0x1p52 + 1023.0) + k;
+  const double f = kt_from_bits_f64 ((i & 0xfffffffffffff) + 0x3fe6a09e667f3bcd) - 1.0;
+  const double s = f / (2.0 + f), z = s * s, h = 0.5 * f * f;
+  double q = 0x1.2b9f7fb3de73fp-3;
+
+  q = q * z + 0x1.39f8963ccbdc2p-3;
+  q = q * z + 0x1.7462e17b4cddp-3;
+  q = q * z + 0x1.c71c6247410e3p-3;
+  q = q * z + 0x1.2492492e6dfddp-2;
+  q = q * z + 0x1.9999999994e76p-2;
+  q = q * z + 0x1.5555555555558p-1;
+  return e * KT_LN2_HI_F64 - ((h - (s * (h + z * q) + (e * KT_LN2_LO_F64 + c))) - f);
+}
+
+KT_INLINE float
+kt_log_f32 (float x)
+{
+  const int small = x < 0x1p-126f;
+  float y         = kt_log_core_f32 (kt_pick_f32 (small, x * 0x1p25f, x), 0.0f,
+                                     kt_pick_f32 (small, -25.0f, 0.0f));
+
+  y = kt_pick_f32 (x < INFINITY, y, x);
+  y = kt_pick_f32 (x < 0.0f, NAN, y);
+  return kt_pick_f32 (x == 0.0f, -INFINITY, y);
+}
+
+KT_INLINE double
+kt_log_f64 (double x)
+{
+  const int small = x < 0x1p-1022;
+  double y        = kt_log_core_f64 (kt_pick_f64 (small, x * 0x1p54, x), 0.0,
+                                     kt_pick_f64 (small, -54.0, 0.0));
+
+  y = kt_pick_f64 (x < (double) INFINITY, y, x);
+  y = kt_pick_f64 (x < 0.0, (double) NAN, y);
+  return kt_pick_f64 (x == 0.0, (double) -INFINITY, y);
+}
+
+/* u + c = 1 + x exactly. */
+KT_INLINE float
+kt_log1p_f32 (float x)
+{
+  const float u = 1.0f + x, c = (1.0f - (u - (u - 1.0f))) + (x - (u - 1.0f));
+  float y = kt_log_core_f32 (u, c / u, 0.0f);
+
+  y = kt_pick_f32 (x < INFINITY, y, x);
+  y = kt_pick_f32 (x < -1.0f, NAN, y);
+  y = kt_pick_f32 (x == -1.0f, -INFINITY, y);
+  return kt_pick_f32 (__builtin_fabsf (x) < 0x1p-25f, x, y);
+}
+
+KT_INLINE double
+kt_log1p_f64 (double x)
+{
+  const double u = 1.0 + x, c = (1.0 - (u - (u - 1.0))) + (x - (u - 1.0));
+  double y = kt_log_core_f64 (u, c / u, 0.0);
+
+  y = kt_pick_f64 (x < (double) INFINITY, y, x);
+  y = kt_pick_f64 (x < -1.0, (double) NAN, y);
+  y = kt_pick_f64 (x == -1.0, (double) -INFINITY, y);
+  return kt_pick_f64 (__builtin_fabs (x) < 0x1p-54, x, y);
+}
+
+/* Near 0 a polynomial in x^2, elsewhere 1 - 2 / (e^2x + 1). */
+KT_INLINE float
+kt_tanh_f32 (float x)
+{
+  const float a = __builtin_fabsf (x), z = a * a;
+  float q = -0x1.aba8fp-8f;
+
+  q = q * z + 0x1.5c60f8p-6f;
+  q = q * z - 0x1.b9902cp-5f;
+  q = q * z + 0x1.110fb4p-3f;
+  q = q * z - 0x1.555554p-2f;
+  return __builtin_copysignf (kt_pick_f32 (a < 0.5625f, a + a * (z * q),
+                                           1.0f - 2.0f / (kt_exp_f32 (2.0f * a) + 1.0f)),
+                              x);
+}
+
+KT_INLINE double
+kt_tanh_f64 (double x)
+{
+  const double a = __builtin_fabs (x), z = a * a;
+  double q = -0x1.4ffe31971aeb8p-16;
+
+  q = q * z + 0x1.616f17dcc6fd8p-14;
+  q = q * z - 0x1.eaf47874aab53p-13;
+  q = q * z + 0x1.34ad2f7abd75ap-11;
+  q = q * z - 0x1.7d9545835e3e5p-10;
+  q = q * z + 0x1.d6d30f918e945p-9;
+  q = q * z - 0x1.226e32212f8e9p-7;
+  q = q * z + 0x1.664f48727bbfdp-6;
+  q = q * z - 0x1.ba1ba1b9f19ap-5;
+  q = q * z + 0x1.1111111110fbep-3;
+  q = q * z - 0x1.5555555555555p-2;
+  return __builtin_copysign (
+      kt_pick_f64 (a < 0.5625, a + a * (z * q), 1.0 - 2.0 / (kt_exp_f64 (2.0 * a) + 1.0)),
+      x);
+}
+
+/* By sign: e^-|x| never overflows, and the far left keeps its denormals. */
+KT_INLINE float
+kt_sigmoid_f32 (float x)
+{
+  const float e = kt_exp_f32 (-__builtin_fabsf (x));
+  return kt_pick_f32 (x < 0.0f, e, 1.0f) / (1.0f + e);
+}
+
+KT_INLINE double
+kt_sigmoid_f64 (double x)
+{
+  const double e = kt_exp_f64 (-__builtin_fabs (x));
+  return kt_pick_f64 (x < 0.0, e, 1.0) / (1.0 + e);
+}
+
+/* Larger and smaller of two; NaN if one is NaN. */
+KT_INLINE float
+kt_max_f32 (float a, float b)
+{
+  return kt_pick_f32 ((a > b) | (a != a), a, b);
+}
+
+KT_INLINE double
+kt_max_f64 (double a, double b)
+{
+  return kt_pick_f64 ((a > b) | (a != a), a, b);
+}
+
+KT_INLINE float
+kt_min_f32 (float a, float b)
+{
+  return kt_pick_f32 ((a < b) | (a != a), a, b);
+}
+
+KT_INLINE double
+kt_min_f64 (double a, double b)
+{
+  return kt_pick_f64 ((a < b) | (a != a), a, b);
+}
+
+#define KT_BY_TYPE(x, F32, F64) _Generic((x), float : F32, double : F64)
+
+#define kt_exp(x) KT_BY_TYPE (x, kt_exp_f32, kt_exp_f64) (x)
+#define kt_expm1(x) KT_BY_TYPE (x, kt_expm1_f32, kt_expm1_f64) (x)
+#define kt_log(x) KT_BY_TYPE (x, kt_log_f32, kt_log_f64) (x)
+#define kt_log1p(x) KT_BY_TYPE (x, kt_log1p_f32, kt_log1p_f64) (x)
+#define kt_tanh(x) KT_BY_TYPE (x, kt_tanh_f32, kt_tanh_f64) (x)
+#define kt_sigmoid_of(x) KT_BY_TYPE (x, kt_sigmoid_f32, kt_sigmoid_f64) (x)
+#define kt_abs(x) KT_BY_TYPE (x, __builtin_fabsf, __builtin_fabs) (x)
+#define kt_sqrt(x) KT_BY_TYPE (x, __builtin_sqrtf, __builtin_sqrt) (x)
+#define kt_pow(x, y) KT_BY_TYPE (x, powf, pow) (x, y)
+#define kt_max(a, b) KT_BY_TYPE (a, kt_max_f32, kt_max_f64) (a, b)
+#define kt_min(a, b) KT_BY_TYPE (a, kt_min_f32, kt_min_f64) (a, b)
+/* c ? a : b without a jump. */
+#define kt_pick(c, a, b) KT_BY_TYPE (a, kt_pick_f32, kt_pick_f64) (c, a, b)
