@@ -11,14 +11,18 @@ G_BEGIN_DECLS
  * @view: "forward", "backward", "both" or "auto"
  * @loss: (nullable): the value whose gradients are drawn
  * @format: "svg" or "dot"; %NULL: from the file's suffix
- * @title: (nullable): printed above the graph
+ * @title: (nullable): printed above the graph; %NULL: a title that names the view, "": none
+ * @layout: "auto", "row" (a chain, in the library itself), or "dot" (the program kette-render)
+ * @max_boxes: more boxes than that are the error `limit`; 0: 300, never more than 2,000
  *
  * What to draw. Start from kette_draw_options_init().
  */
 typedef struct
 {
   const char *view, *loss, *format, *title;
-  gpointer reserved[8];
+  const char *layout;
+  guint max_boxes;
+  gpointer reserved[6];
 } KetteDrawOptions;
 KETTE_EXPORT void kette_draw_options_init (KetteDrawOptions *options);
 
@@ -30,6 +34,7 @@ KETTE_EXPORT void kette_draw_options_init (KetteDrawOptions *options);
  *
  * Returns: (transfer full) (nullable): the picture as text
  */
-KETTE_EXPORT char *kette_graph_draw (KetteGraph *self, const KetteDrawOptions *options, GError **error);
+KETTE_EXPORT char *kette_graph_draw (KetteGraph *self, const KetteDrawOptions *options,
+                                     GError **error);
 
 G_END_DECLS

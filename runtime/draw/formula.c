@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Formulas of operators, shapes and the lines of text for what has no box.
+ */
+#include "draw/notation.h"
+#include "op/registry.h"
+#include <string.h>
+
+#define MAX_ARGUMENTS 3
+#define MAX_NOTES 3
+#define MAX_MARKUP 200
+#define CROSS "\xc3\x97"
+#define DOTS "\xe2\x80\xa6"
+
+char *
+_kette_notation_shape (const KetteValue *v, gboolean type)
+{
+  static const char *const kinds[] = { "", "", "sequence", "optional", "map", "sparse" };
+  const KetteDtype *dtype          = _kette_dtype (v->type.dtype);
+  const KetteModel *model          = v->graph->model;
+  GString *out;
+
+  if (v->type.kind != KT_TENSOR)
+    return g_strdup (v->type.kind > 0 && v->type.kind < (int) G_N_ELEMENTS (kinds)
+                         ? kinds[v->type.kind]
+                         : "");
+  out = g_string_new (type && dtype ? dtype->brief : "");
+  if (v->type.ndim == 0)
+    g_string_append (out, type ? " scalar" : "scalar");
+  if (v->type.ndim < 0 && type)
+    g_string_append (out, "[" DOTS "]");
+  if (v->type.ndim > 0 && type)
+    g_string_append_c (out, '[');
+  for (int i = 0; i < v->type.ndim; i++)
+    {
+      const int64_t dim   = v->type.dims[i];
+      const size_t symbol = KT_IS_DIM (dim) ? (size_t) (dim - KT_DIM (0)) : 0;
+
+      g_string_append (out, i ? CROSS : "");
+      if (!KT_IS_DIM (dim))
+        g_string_append_printf (out, "%" G_GINT64_FORMAT, dim);
+      else if (symbol > 0 && symbol <= model->n_symbols)
+        {
+          g_autofree char *name = _kette_clean (model->symbols[symbol - 1], 12);
+
+          g_string_append (out, name);
+        }
+      else
+        g_string_append_c (out, '?');
+    }
+  if (v->type.ndim > 0 && type)
+    g_string_append_c (out, ']');
+  return g_string_free (out, FALSE);
+}
+
+static const KetteBox *
+find_box (const KetteView *view, const KetteValue *v)
+{
+  for (guint i = 0; i < view->boxes->len; i++)
+    {
+      const KetteBox *box = KETTE_BOX (view, i);
+
+      if (box->value == v || (box->node && box->node == v->producer))
+        return box;
+    }
+  return NULL;
+}
+
+/* How V is written inside a formula. */
+static char *
+write_value (const KetteView *view, const KetteValue *v, const KetteNode *reader)
+{
+  const KetteBox *box   = find_box (view, v);
+  g_autofree char *text = NULL;
+
+  if (box && box->symbol)
+    return g_strdup (box->symbol);
+  if (!box)
+    text = _kette_fold_text (v, reader);
+  if (text && !strpbrk (text, "\"aN"))
+    return g_steal_pointer (&text);
+  if (!text)
+    text = _kette_notation_name (v->name, 12);
+  return _kette_markup_text (text);
+}
+
+/* The value of a float or integer attribute, given or by default, as markup; NULL: none. */
+static char *
+write_attribute (const KetteNode *node, const char *name)
+{
+  const kt_attr *a = _kette_node_attr (node, name);
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (int32_t i = 0; !a && node->def && node->def->defaults && i < node->def->op.n_attr;
+       i++)
+    if (strcmp (node->def->op.attr[i].name, name) == 0)
+      a = &node->def->defaults[i];
+  if (a && a->kind == KT_A_INT)
+    return g_strdup_printf ("%" G_GINT64_FORMAT, a->i);
+  if (a && a->kind == KT_A_FLOAT)
+    return g_strdup (g_ascii_formatd (text, sizeof text, "%.6g", a->f));
+  return NULL;
+}
+
+/* The operator's own formula with $0, $o and ${attribute} replaced; NULL: it does not fit
+ * this node. */
+static char *
+expand_formula (const KetteView *view, const KetteBox *box, const char *formula)
+{
+  GString *out = g_string_new (NULL);
+  gboolean ok  = TRUE;
+
+  for (const char *p = formula; *p && ok; p++)
+    {
+      g_autofree char *piece = NULL;
+
+      if (*p != '$')
+        {
+          g_string_append_c (out, *p);
+          continue;
+        }
+      p++;
+      if (g_ascii_isdigit (*p))
+        {
+          const int32_t i = *p - '0';
+
+          if (i < box->node->n_in && box->node->in[i])
+            piece = write_value (view, box->node->in[i], box->node);
+        }
+      else if (*p == 'o')
+        piece = g_strdup (box->symbol);
+      else if (*p == '{' && strchr (p, '}'))
+        {
+          const char *end       = strchr (p, '}');
+          g_autofree char *name = g_strndup (p + 1, (gsize) (end - p - 1));
+
+          piece = write_attribute (box->node, name);
+          p     = end;
+        }
+      ok = piece != NULL;
+      g_string_append (out, ok ? piece : "");
+    }
+  if (!ok || out->len > MAX_MARKUP)
+    {
+      g_string_free (out, TRUE);
+      return NULL;
+    }
+  return g_string_free (out, FALSE);
+}
+
+/* "Op(x, y, ...)". */
+static char *
+write_call (const KetteView *view, const KetteBox *box)
+{
+  g_autofree char *op   = _kette_clean (box->node->op, 18);
+  g_autofree char *text = _kette_markup_text (op);
+  GString *out          = g_string_new (text);
+  int n                 = 0;
+
+  g_string_append_c (out, '(');
+  for (int32_t i = 0; i < box->node->n_in; i++)
+    {
+      g_autofree char *piece = NULL;
+
+      if (!box->node->in[i])
+        continue;
+      if (n++ == MAX_ARGUMENTS)
+        {
+          g_string_append (out, ", " DOTS);
+          break;
+        }
+      piece = write_value (view, box->node->in[i], box->node);
+      g_string_append_printf (out, "%s%s", n > 1 ? ", " : "", piece);
+    }
+  g_string_append_c (out, ')');
+  return g_string_free (out, FALSE);
+}
+
+static gboolean
+attribute_is (const KetteNode *node, const char *name, double value)
+{
+  g_autofree char *text = write_attribute (node, name);
+
+  return text && g_ascii_strtod (text, NULL) == value;
+}
+
+/* Has a Gemm nothing but a product and a sum? An attribute that is not there is 1 or 0. */
+static gboolean
+is_plain_gemm (const KetteNode *node)
+{
+  return (!_kette_node_attr (node, "alpha") || attribute_is (node, "alpha", 1))
+         && (!_kette_node_attr (node, "beta") || attribute_is (node, "beta", 1))
+         && (!_kette_node_attr (node, "transA") || attribute_is (node, "transA", 0));
+}
+
+static char *
+write_linear (const KetteView *view, const KetteBox *box)
+{
+  const KetteNode *node = box->product ? box->product : box->node;
+  const gboolean gemm   = strcmp (node->op, "Gemm") == 0;
+  g_autofree char *x    = write_value (view, node->in[0], node);
+  g_autofree char *w    = write_value (view, box->weight, node);
+  g_autofree char *b    = box->bias ? write_value (view, box->bias, node) : NULL;
+
+  if (strcmp (node->op, "MatMul") == 0 || (gemm && is_plain_gemm (node)))
+    return g_strdup_printf ("%s \\cdot %s%s%s%s", x, w,
+                            gemm && attribute_is (node, "transB", 1) ? "\\T" : "",
+                            b ? " + " : "", b ? b : "");
+  return write_call (view, box);
+}
+
+char *
+_kette_notation_formula (const KetteView *view, const KetteBox *box)
+{
+  const char *formula = box->node->def ? box->node->def->op.formula : NULL;
+  char *out           = NULL;
+
+  if (box->linear)
+    return write_linear (view, box);
+  if (formula)
+    out = expand_formula (view, box, formula);
+  return out ? out : write_call (view, box);
+}
+
+/* "shape = [1, 784]": the name of the operator's input, then the text. */
+static char *
+write_note (const KetteNode *node, int32_t i, const char *text)
+{
+  const kt_op *op = node->def ? &node->def->op : NULL;
+  const char *name
+      = op && i < op->n_in && !(op->in[i].flags & KT_P_VARIADIC) ? op->in[i].name : NULL;
+
+  return name ? g_strdup_printf ("%s = %s", name, text) : g_strdup (text);
+}
+
+static void
+add_notes_of (const KetteView *view, const KetteNode *node, KetteBox *box, guint *hidden)
+{
+  for (int32_t i = 0; i < node->n_in; i++)
+    {
+      const KetteValue *v   = node->in[i];
+      g_autofree char *text = NULL;
+
+      if (!v || !_kette_fold_is_constant (v) || find_box (view, v))
+        continue;
+      if (box->notes->len > MAX_NOTES)
+        {
+          *hidden += 1;
+          continue;
+        }
+      text = _kette_fold_text (v, node);
+      if (!text)
+        {
+          g_autofree char *name  = _kette_notation_name (v->name, 12);
+          g_autofree char *shape = _kette_notation_shape (v, FALSE);
+
+          text = g_strdup_printf ("%s %s", name, shape);
+        }
+      g_ptr_array_add (box->notes, write_note (node, i, text));
+    }
+}
+
+void
+_kette_notation_notes (const KetteView *view, KetteBox *box)
+{
+  guint hidden = 0;
+
+  if (!box->node || box->formula)
+    return;
+  if (box->product)
+    add_notes_of (view, box->product, box, &hidden);
+  add_notes_of (view, box->node, box, &hidden);
+  if (hidden)
+    g_ptr_array_add (box->notes, g_strdup_printf ("+ %u more", hidden));
+}

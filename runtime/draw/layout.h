@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The style's lengths, and what the parts of layout share.
+ */
+#pragma once
+#include "draw/draw-private.h"
+
+#define KETTE_SLIDE 960.0
+#define KETTE_MARGIN 12.0
+#define KETTE_TITLE_BAND 48.0
+#define KETTE_LEGEND_BAND 24.0
+
+#define KETTE_BOX_MIN 84.0
+#define KETTE_BOX_MAX 160.0
+#define KETTE_INSET 8.0
+#define KETTE_HEAD_ROW 28.0
+#define KETTE_FORMULA_ROW 20.0
+#define KETTE_NOTE_ROW 18.0
+#define KETTE_CELL_ROW 24.0
+#define KETTE_RADIUS 8.0
+#define KETTE_DATA_RADIUS 3.0
+#define KETTE_LOSS_RIM 3.0
+
+#define KETTE_GAP 36.0 /* between columns                                  */
+#define KETTE_PANEL_PAD 12.0
+#define KETTE_PANEL_BAND 24.0
+#define KETTE_PANEL_RADIUS 10.0
+#define KETTE_COLUMN_GAP 48.0 /* between an operator and its parameter            */
+#define KETTE_STACK_GAP 16.0  /* between a parameter and the next one outwards    */
+#define KETTE_SIDE 28.0       /* beside a column whose outer parameters have edges */
+#define KETTE_BYPASS_INNER 12.0
+#define KETTE_BYPASS_OUTER 22.0
+#define KETTE_RETURN_MARGIN 26.0
+#define KETTE_ROW_GAP 44.0 /* between the rows of a wrapped chain              */
+
+#define KETTE_HEAD_LENGTH 9.0
+#define KETTE_HEAD_WIDTH 8.0
+#define KETTE_TIP_GAP 1.5
+
+/* How far a box's outermost line lies outside of it. */
+double _kette_box_rim (const KetteBox *box);
+/* paint-edge.c: the middle of the value row of the box PLACE steps above or below. */
+double _kette_column_place (const KetteLayout *layout, const KetteColumn *column,
+                            guint place, gboolean above);
+/* layout.c: index of the column of a box without a home. */
+guint _kette_layout_find (const KetteLayout *layout, guint box);
+/* Adds a route along POINTS (taken) for the edge, and its gradient's, 24 below, if it has one.
+ * BACK: another way for the gradient (taken), or NULL. */
+void _kette_layout_add_route (KetteLayout *layout, guint edge, GArray *points,
+                              GArray *back);
+/* Panels round the columns of a layer, one per row. */
+void _kette_layout_panels (KetteLayout *layout);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which part of a model a picture shows, and which values have a gradient.
+ *
+ * Gradients are drawn beside the values that they belong to, so the nodes that compute them
+ * are not boxes. What has one follows from the definition: it depends on a parameter that
+ * training changes, and the loss depends on it, both through differentiable inputs. The
+ * gradient pass is run as well, so that nothing is drawn that could not be computed.
+ */
+#include "draw/draw-private.h"
+#include "op/context.h"
+#include "op/plugins.h"
+#include "pass/pass.h"
+#include <string.h>
+
+typedef enum
+{
+  VIEW_AUTO,
+  VIEW_FORWARD,
+  VIEW_BACKWARD,
+  VIEW_BOTH
+} View;
+
+static gboolean
+read_view (const char *text, View *view, GError **error)
+{
+  static const char *const names[] = { "auto", "forward", "backward", "both" };
+
+  *view = VIEW_AUTO;
+  if (!text)
+    return TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (text, names[i]) == 0)
+      {
+        *view = (View) i;
+        return TRUE;
+      }
+  return _kette_fail (error, KETTE_ERROR_VALUE, "draw",
+                      "there is no view %s, only auto, forward, backward and both",
+                      KETTE_QUOTE (text));
+}
+
+static gboolean
+is_float_tensor (const KetteValue *v)
+{
+  const KetteDtype *dtype
+      = v->type.kind == KT_TENSOR ? _kette_dtype (v->type.dtype) : NULL;
+
+  return dtype && dtype->is_float;
+}
+
+/* Types as far as they can be had: a node that nobody provides, or whose shapes do not fit,
+ * must not keep the rest of the graph from being drawn. Only want of memory is an error. */
+static gboolean
+infer_types (KetteGraph *graph, GError **error)
+{
+  if (!kette_plugins_get (error))
+    return FALSE;
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      g_autoptr (GError) reason = NULL;
+
+      if ((_kette_node_resolve (graph->nodes[i], &reason)
+           && _kette_node_infer (graph->nodes[i], &reason))
+          || !g_error_matches (reason, KETTE_ERROR, KETTE_ERROR_MEMORY))
+        continue;
+      g_propagate_error (error, g_steal_pointer (&reason));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static KetteValue *
+find_scalar_output (const KetteGraph *graph)
+{
+  KetteValue *found = NULL;
+
+  for (size_t i = 0; i < graph->n_outputs; i++)
+    {
+      KetteValue *v = graph->outputs[i];
+
+      if (!is_float_tensor (v) || v->type.ndim != 0 || !v->producer)
+        continue;
+      if (found)
+        return NULL; /* which one is the loss would be a guess */
+      found = v;
+    }
+  return found;
+}
+
+/* The model's own training step, with the loss first among its outputs. */
+static gboolean
+take_step (KetteScope *scope, KetteGraph *graph, KetteValue ***wrt, size_t *n_wrt,
+           GError **error)
+{
+  KetteBinding *updates = NULL;
+  const size_t n        = graph->model->training[0]->n_update;
+
+  scope->graph = _kette_pass_training (graph, 0, &updates, error);
+  if (!scope->graph)
+    return FALSE;
+  *wrt = _kette_alloc_raw (_kette_account_process (), n ? n : 1, sizeof **wrt, error);
+  for (size_t i = 0; *wrt && i < n; i++)
+    (*wrt)[i] = updates[i].key;
+  *n_wrt = n;
+  _kette_free (updates);
+  return *wrt != NULL;
+}
+
+/* The graph as the file has it. */
+static gboolean
+take_graph (KetteScope *scope, KetteGraph *graph, GError **error)
+{
+  scope->graph = _kette_graph_clone (graph, NULL, error);
+  return scope->graph && _kette_graph_sort (scope->graph, NULL, 0, error)
+         && infer_types (scope->graph, error);
+}
+
+gboolean
+_kette_scope_flows (const KetteNode *node, int32_t i)
+{
+  const kt_op *op = node->def ? &node->def->op : NULL;
+
+  if (!node->in[i] || !is_float_tensor (node->in[i]))
+    return FALSE;
+  if (!op) /* nobody knows; the gradient pass has the last word */
+    return TRUE;
+  if (op->flags & (KT_OP_ZERO_GRADIENT | KT_OP_NO_GRADIENT))
+    return FALSE;
+  if (op->n_in == 0)
+    return TRUE;
+  return !(op->in[MIN (i, op->n_in - 1)].flags & KT_P_NO_GRADIENT);
+}
+
+/* Marks what depends on a wanted value and what the loss depends on; both in one walk each,
+ * as the nodes are sorted. */
+static gboolean
+mark_active (KetteScope *scope, KetteValue *const *wrt, size_t n_wrt, GError **error)
+{
+  enum
+  {
+    WANTED  = 1,
+    REACHES = 2
+  };
+  const KetteGraph *graph = scope->graph;
+  gboolean any            = FALSE;
+
+  for (size_t i = 0; i < n_wrt; i++)
+    scope->active[wrt[i]->index] |= WANTED;
+  for (size_t k = 0; k < graph->n_nodes; k++)
+    {
+      const KetteNode *node = graph->nodes[k];
+      guint8 mark           = 0;
+
+      for (int32_t i = 0; i < node->n_in; i++)
+        if (node->in[i] && _kette_scope_flows (node, i))
+          mark |= scope->active[node->in[i]->index] & WANTED;
+      for (int32_t i = 0; i < node->n_out; i++)
+        if (node->out[i] && is_float_tensor (node->out[i]))
+          scope->active[node->out[i]->index] |= mark;
+    }
+  scope->active[scope->loss->index] |= REACHES;
+  for (size_t k = graph->n_nodes; k-- > 0;)
+    {
+      const KetteNode *node = graph->nodes[k];
+      guint8 mark           = 0;
+
+      for (int32_t i = 0; i < node->n_out; i++)
+        if (node->out[i])
+          mark |= scope->active[node->out[i]->index] & REACHES;
+      for (int32_t i = 0; mark && i < node->n_in; i++)
+        if (node->in[i] && _kette_scope_flows (node, i))
+          scope->active[node->in[i]->index] |= mark;
+    }
+  for (size_t i = 0; i < n_wrt; i++)
+    any |= scope->active[wrt[i]->index] == (WANTED | REACHES);
+  for (size_t i = 0; i < graph->n_values; i++)
+    scope->active[i] = scope->active[i] == (WANTED | REACHES);
+  if (any)
+    return TRUE;
+  return _kette_fail (error, KETTE_ERROR_GRAPH, "draw",
+                      "the loss %s depends on no parameter, there is no gradient to draw",
+                      KETTE_QUOTE (scope->loss->name));
+}
+
+/* With a loss, the picture shows what the loss is made of: neither gradient nodes nor the
+ * optimizer. */
+static gboolean
+mark_needed (KetteScope *scope, GError **error)
+{
+  const KetteGraph *graph = scope->graph;
+  KetteUses *uses         = _kette_uses_new (graph, error);
+
+  if (!uses)
+    return FALSE;
+  for (size_t k = graph->n_nodes; k-- > 0;)
+    {
+      const KetteNode *node = graph->nodes[k];
+
+      scope->needed[k] = !scope->loss;
+      for (int32_t i = 0; i < node->n_out && !scope->needed[k]; i++)
+        {
+          const KetteValue *v = node->out[i];
+
+          scope->needed[k] = v && v == scope->loss;
+          for (uint32_t u = v ? uses->start[v->index] : 0;
+               v && u < uses->start[v->index + 1]; u++)
+            scope->needed[k] |= scope->needed[uses->nodes[u]->index];
+        }
+    }
+  _kette_uses_free (uses);
+  return TRUE;
+}
+
+/* Emits the gradients on a copy: an operator without one is an error here, not a picture of
+ * something that cannot be computed. */
+static gboolean
+try_gradient (const KetteScope *scope, KetteValue *const *wrt, size_t n_wrt,
+              GError **error)
+{
+  KetteValue **map    = NULL;
+  KetteGraph *copy    = _kette_graph_clone (scope->graph, &map, error);
+  KetteValue **copies = copy ? _kette_alloc (_kette_account_process (), 2 * n_wrt + 1,
+                                             sizeof *copies, error)
+                             : NULL;
+  gboolean ok         = copies != NULL;
+
+  for (size_t i = 0; ok && i < n_wrt; i++)
+    copies[i] = map[wrt[i]->index];
+  ok = ok
+       && _kette_pass_gradient (copy, map[scope->loss->index], NULL, copies, n_wrt,
+                                copies + n_wrt, error);
+  _kette_free (copies);
+  _kette_free (map);
+  if (copy)
+    kette_graph_unref (copy);
+  return ok;
+}
+
+static gboolean
+find_loss (KetteScope *scope, const char *name, GError **error)
+{
+  scope->loss
+      = name ? _kette_graph_find (scope->graph, name) : find_scalar_output (scope->graph);
+  if (name && !scope->loss)
+    return _kette_fail (error, KETTE_ERROR_GRAPH, "draw",
+                        "the loss %s is no value of the graph", KETTE_QUOTE (name));
+  if (!scope->loss)
+    return _kette_fail (
+        error, KETTE_ERROR_GRAPH, "draw",
+        "gradients need a loss: the model has no training step and no scalar "
+        "output; name a value as the loss");
+  if (!scope->loss->producer)
+    return _kette_fail (error, KETTE_ERROR_GRAPH, "draw",
+                        "the loss %s is computed by no node",
+                        KETTE_QUOTE (scope->loss->name));
+  if (!is_float_tensor (scope->loss))
+    return _kette_fail (error, KETTE_ERROR_TYPE, "draw",
+                        "the loss %s is no tensor of floats",
+                        KETTE_QUOTE (scope->loss->name));
+  return TRUE;
+}
+
+/* The graph with its loss, and the parameters whose gradients are wanted. */
+static gboolean
+take_gradients (KetteScope *scope, KetteGraph *graph, const char *loss, KetteValue ***wrt,
+                size_t *n_wrt, GError **error)
+{
+  if (graph->model->n_training && graph->model->training[0]->algorithm)
+    {
+      if (!take_step (scope, graph, wrt, n_wrt, error))
+        return FALSE;
+      if (loss)
+        return find_loss (scope, loss, error);
+      scope->loss = scope->graph->n_outputs ? scope->graph->outputs[0] : NULL;
+      return find_loss (scope, scope->loss ? scope->loss->name : NULL, error);
+    }
+  scope->graph = _kette_pass_prepare (graph, error);
+  return scope->graph && find_loss (scope, loss, error)
+         && _kette_pass_trainable (scope->graph, wrt, n_wrt, error)
+         && try_gradient (scope, *wrt, *n_wrt, error);
+}
+
+/* Is there something that "auto" would draw a gradient of? */
+static gboolean
+has_loss (KetteGraph *graph, const KetteDrawOptions *options, gboolean *answer,
+          GError **error)
+{
+  KetteScope scope = { 0 };
+  KetteValue **wrt = NULL;
+  size_t n_wrt     = 0;
+  gboolean ok      = TRUE;
+
+  *answer = options->loss
+            || (graph->model->n_training && graph->model->training[0]->algorithm);
+  if (*answer)
+    return TRUE;
+  ok = take_graph (&scope, graph, error);
+  if (ok && find_scalar_output (scope.graph))
+    {
+      ok      = _kette_pass_trainable (scope.graph, &wrt, &n_wrt, error);
+      *answer = n_wrt > 0;
+    }
+  _kette_free (wrt);
+  _kette_scope_clear (&scope);
+  return ok;
+}
+
+gboolean
+_kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions *options,
+                   GError **error)
+{
+  KetteValue **wrt = NULL;
+  size_t n_wrt     = 0;
+  View view;
+  gboolean gradients, ok;
+
+  *scope = (KetteScope){ 0 };
+  if (!read_view (options->view, &view, error))
+    return FALSE;
+  gradients = view != VIEW_FORWARD;
+  if (view == VIEW_AUTO && !has_loss (graph, options, &gradients, error))
+    return FALSE;
+  scope->pale = view == VIEW_BACKWARD;
+  ok = gradients ? take_gradients (scope, graph, options->loss, &wrt, &n_wrt, error)
+                 : take_graph (scope, graph, error);
+  if (ok)
+    {
+      KetteAccount *account = _kette_account_process ();
+
+      scope->needed = _kette_alloc (account, scope->graph->n_nodes + 1, 1, error);
+      scope->active = _kette_alloc (account, scope->graph->n_values + 1, 1, error);
+      ok            = scope->needed && scope->active && mark_needed (scope, error)
+           && (!scope->loss || mark_active (scope, wrt, n_wrt, error));
+    }
+  _kette_free (wrt);
+  if (!ok)
+    _kette_scope_clear (scope);
+  return ok;
+}
+
+void
+_kette_scope_clear (KetteScope *scope)
+{
+  _kette_free (scope->needed);
+  _kette_free (scope->active);
+  if (scope->graph)
+    kette_graph_unref (scope->graph);
+  *scope = (KetteScope){ 0 };
+}
