@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A session's plans: found by the types of the inputs, and by the contents of those inputs
+ * that decided shapes; made when missing.
+ */
+#include "base/pool.h"
+#include "exec/cache.h"
+#include "exec/inspect.h"
+#include "pass/pass.h"
+#include <string.h>
+
+/* Plans kept per session; beyond, the one unused for longest goes. */
+#define MAX_PLANS 64
+/* Inputs up to this size may decide shapes by their content. */
+#define MAX_CONTENT 4096
+
+/* -- the key of a plan -------------------------------------------------------------------- */
+
+static gboolean
+same_type (const kt_type *a, const kt_type *b)
+{
+  return a->kind == b->kind && a->dtype == b->dtype && a->ndim == b->ndim
+         && (a->ndim <= 0
+             || memcmp (a->dims, b->dims, (size_t) a->ndim * sizeof *a->dims) == 0);
+}
+
+static gboolean
+plan_fits (const KettePlan *plan, const kt_type *types, KetteTensor *const *tensors)
+{
+  const size_t n = plan->graph->n_inputs;
+
+  for (size_t i = 0; i < n; i++)
+    if (!same_type (&plan->input_types[i], &types[i]))
+      return FALSE;
+  for (size_t i = 0; plan->by_content && i < n; i++)
+    if (plan->input_contents[i]
+        && (!tensors || !tensors[i] || !_kette_tensor_equal (plan->input_contents[i], tensors[i])))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
+remember_key (KettePlan *plan, const kt_type *types, KetteTensor *const *tensors, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  const size_t n        = plan->graph->n_inputs;
+
+  plan->input_types    = _kette_alloc (account, n + 1, sizeof *plan->input_types, error);
+  plan->input_contents = _kette_alloc (account, n + 1, sizeof *plan->input_contents, error);
+  if (!plan->input_types || !plan->input_contents)
+    return FALSE;
+  for (size_t i = 0; i < n; i++)
+    {
+      const size_t rank = (size_t) MAX (types[i].ndim, 0);
+      int64_t *dims     = _kette_alloc (account, rank + 1, sizeof *dims, error);
+      if (!dims)
+        return FALSE;
+      if (rank)
+        memcpy (dims, types[i].dims, rank * sizeof *dims);
+      plan->input_types[i]      = types[i];
+      plan->input_types[i].dims = dims;
+      if (plan->by_content && tensors && tensors[i] && tensors[i]->count <= MAX_CONTENT
+          && !(plan->input_contents[i] = _kette_tensor_copy (tensors[i], error)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* -- plans -------------------------------------------------------------------------------- */
+
+/* Is the fed type allowed by the declared one? */
+static gboolean
+check_input (const KetteValue *input, const kt_type *type, GError **error)
+{
+  const char *const *symbols = input->graph->model->symbols;
+  const kt_type *want        = &input->type;
+  char where[KETTE_WHERE_SIZE], a[256], b[256];
+  gboolean ok = type->kind == KT_TENSOR && type->ndim >= 0;
+
+  g_snprintf (where, sizeof where, "graph input %s", KETTE_QUOTE (input->name));
+  if (!ok || (want->kind == KT_TENSOR && want->dtype && want->dtype != type->dtype))
+    return _kette_fail (error, KETTE_ERROR_TYPE, where, "is %s, must be %s",
+                        ok ? _kette_type_text (a, sizeof a, type, symbols) : "not given",
+                        _kette_type_text (b, sizeof b, want, symbols));
+  ok = want->kind != KT_TENSOR || want->ndim < 0 || want->ndim == type->ndim;
+  for (int32_t d = 0; ok && want->kind == KT_TENSOR && d < want->ndim; d++)
+    ok = KT_IS_DIM (want->dims[d]) || want->dims[d] == type->dims[d];
+  return ok ? TRUE
+            : _kette_fail (error, KETTE_ERROR_SHAPE, where, "is %s, must be %s",
+                           _kette_type_text (a, sizeof a, type, symbols),
+                           _kette_type_text (b, sizeof b, want, symbols));
+}
+
+static gboolean
+set_inputs (KetteGraph *g, const kt_type *types, KetteTensor *const *tensors, GError **error)
+{
+  for (size_t i = 0; i < g->n_inputs; i++)
+    {
+      KetteValue *input = g->inputs[i];
+      if (input->data && types[i].kind == 0)
+        continue; /* its default serves */
+      if (!check_input (input, &types[i], error) || !_kette_value_set_type (input, &types[i], error))
+        return FALSE;
+      _kette_value_set_data (input, NULL);
+      if (tensors && tensors[i] && tensors[i]->count <= MAX_CONTENT)
+        {
+          _kette_value_set_data (input, tensors[i]);
+          input->flags |= KETTE_VALUE_SOFT;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+was_asked (const KetteGraph *g)
+{
+  for (size_t i = 0; i < g->n_values; i++)
+    if (g->values[i]->flags & KETTE_VALUE_ASKED)
+      return TRUE;
+  return FALSE;
+}
+
+static KettePlan *
+make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  KetteValue **map      = NULL;
+  KetteGraph *g         = _kette_graph_clone (self->graph, &map, error);
+  KetteBinding *updates
+      = g ? _kette_alloc (account, self->n_updates + 1, sizeof *updates, error) : NULL;
+  KettePlan *plan = NULL;
+
+  for (size_t u = 0; updates && u < self->n_updates; u++)
+    updates[u] = (KetteBinding){ map[self->updates[u].key->index],
+                                 map[self->updates[u].value->index] };
+  _kette_free (map);
+  if (updates && set_inputs (g, types, tensors, error) && _kette_pass_infer (g, error)
+      && _kette_pass_fold (g, self->options.live, _kette_evaluate, error))
+    {
+      const gboolean by_content = was_asked (g);
+      plan                      = _kette_plan_new (g, updates, self->n_updates, error);
+      g                         = NULL;
+      if (plan)
+        plan->by_content = by_content;
+    }
+  kette_graph_unref (g);
+  _kette_free (updates);
+  if (plan && plan->partial && self->n_updates)
+    {
+      _kette_fail (error, KETTE_ERROR_UNSUPPORTED, "graph",
+                   "a training step needs shapes that are known before the step");
+      _kette_plan_free (plan);
+      return NULL;
+    }
+  if (plan && !remember_key (plan, types, tensors, error))
+    {
+      _kette_plan_free (plan);
+      return NULL;
+    }
+  return plan;
+}
+
+/* Drops the oldest plan that nobody uses. */
+static void
+evict (KetteSession *self)
+{
+  KettePlan **oldest = NULL;
+
+  for (KettePlan **p = &self->plans; *p; p = &(*p)->next)
+    if ((*p)->n_busy == 0)
+      oldest = p;
+  if (oldest)
+    {
+      KettePlan *plan = *oldest;
+      *oldest         = plan->next;
+      _kette_plan_free (plan);
+      self->n_plans--;
+    }
+}
+
+static KettePlan *
+plan_for (KetteSession *self, const kt_type *types, KetteTensor *const *tensors, GError **error)
+{
+  KettePlan *plan;
+
+  for (KettePlan **p = &self->plans; *p; p = &(*p)->next)
+    if (plan_fits (*p, types, tensors))
+      {
+        plan        = *p;
+        *p          = plan->next;
+        plan->next  = self->plans;
+        self->plans = plan;
+        return plan;
+      }
+  plan = make_plan (self, types, tensors, error);
+  if (!plan)
+    return NULL;
+  plan->next  = self->plans;
+  self->plans = plan;
+  if (++self->n_plans > MAX_PLANS)
+    {
+      plan->n_busy++;
+      evict (self);
+      plan->n_busy--;
+    }
+  return plan;
+}
+
+KetteRun *
+_kette_session_take (KetteSession *self, const kt_type *types, KetteTensor *const *tensors,
+                     GError **error)
+{
+  KetteRun *run = NULL;
+
+  g_mutex_lock (&self->lock);
+  KettePlan *plan = plan_for (self, types, tensors, error);
+  if (plan)
+    {
+      run = plan->idle;
+      if (run)
+        plan->idle = run->next;
+      /* More threads than at its making: the workspace is too small. */
+      if (run && run->threads < _kette_pool_get_threads ())
+        {
+          _kette_run_free (run);
+          run = NULL;
+        }
+      if (!run)
+        run = _kette_run_new (plan, error);
+      if (run)
+        {
+          plan->n_busy++;
+          run->shared.seed = self->options.seed;
+        }
+    }
+  g_mutex_unlock (&self->lock);
+  if (!run)
+    _kette_error_in_file (error, self->graph->model->file);
+  return run;
+}
+
+void
+_kette_session_give (KetteSession *self, KetteRun *run)
+{
+  if (!run)
+    return;
+  g_mutex_lock (&self->lock);
+  run->next       = run->plan->idle;
+  run->plan->idle = run;
+  run->plan->n_busy--;
+  g_mutex_unlock (&self->lock);
+}
+
+gboolean
+_kette_session_plan_info (KetteSession *self, const kt_type *types, KettePlanInfo *info,
+                          GError **error)
+{
+  g_mutex_lock (&self->lock);
+  const KettePlan *plan = plan_for (self, types, NULL, error);
+  if (plan)
+    {
+      _kette_plan_describe (plan, info);
+      info->n_plans = self->n_plans;
+    }
+  g_mutex_unlock (&self->lock);
+  return plan != NULL;
+}
+
+char *
+_kette_session_plan_text (KetteSession *self, const kt_type *types, GError **error)
+{
+  g_mutex_lock (&self->lock);
+  const KettePlan *plan = plan_for (self, types, NULL, error);
+  char *text            = plan ? _kette_plan_text (plan) : NULL;
+  g_mutex_unlock (&self->lock);
+  return text;
+}
+
