@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "base/error.h"
+#include <stdint.h>
 
 void _kette_philox (const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
 /* Key of the stream NAME in a run with SEED. */

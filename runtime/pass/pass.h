@@ -58,3 +58,6 @@ gboolean _kette_pass_trainable (KetteGraph *graph, KetteValue ***params, size_t 
 /* Frees a batch dimension that an exporter fixed: dim 0 of every fed input becomes the
  * symbol "N" where all nodes allow it; *freed tells. The error names the node that fixes it. */
 gboolean _kette_pass_free_batch (KetteGraph *graph, gboolean *freed, GError **error);
+/* Every operator of domain kette that the model uses gets its body as a model function, for
+ * runtimes that do not know the domain; before saving. */
+gboolean _kette_pass_export_functions (KetteGraph *graph, GError **error);

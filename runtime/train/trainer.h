@@ -16,17 +16,36 @@ typedef struct _KetteTrainer KetteTrainer;
 KETTE_EXPORT GType kette_trainer_get_type (void);
 
 /**
+ * KETTE_SEED_DEFAULT:
+ *
+ * No seed was chosen: the checkpoint's when resuming, otherwise 0.
+ */
+#define KETTE_SEED_DEFAULT G_MAXUINT64
+
+/**
  * KetteTrainOptions:
- * @loss: "half-sse", "mse", "cross-entropy", ...; %NULL: the model's own training step
- * @optimizer: "sgd", "momentum", "nesterov", "adam", "adagrad"
+ * @loss: "half-sse", "mse", "cross-entropy", ..., or a scalar value of the graph; %NULL: the
+ *   model's own training step, "half-sse" where it has none
+ * @optimizer: "sgd", "momentum", "nesterov", "adam", "adagrad"; %NULL: "sgd"
  * @rate: learning rate; 0: the optimizer's default
  * @beta: momentum's alpha, Adam's first coefficient; negative: the default
- * @batch: samples per step
- * @seed: of shuffling, initial weights and random operators
+ * @beta2: Adam's second coefficient; negative: the default
+ * @epsilon: what keeps a division from zero; negative: the default
+ * @batch: samples per step; 0: the default, 32
+ * @seed: of shuffling, initial weights and random operators; KETTE_SEED_DEFAULT: not chosen
  * @freeze: (array zero-terminated=1) (nullable): globs of parameters that stay as they are
- * @init: (array zero-terminated=1) (nullable): "PATTERN=NAME": fresh weights, e.g. "*=fan-in"
+ * @init: (array zero-terminated=1) (nullable): "PATTERN=NAME": fresh weights, e.g. "*=fan-in";
+ *   the last pattern that matches a name wins
  * @no_shuffle: take the samples in file order
  * @drop_last: leave out a last, smaller batch
+ * @only: (array zero-terminated=1) (nullable): globs: only these parameters are trained
+ * @split: share of the samples, the last ones, that is held out for validation; 0: none
+ * @scale: factor of the inputs; 0: 1/255 for uint8, 1 for others
+ * @mean: subtracted from the scaled inputs
+ * @std: what they are divided by afterwards; 0: 1
+ * @one_hot: length of the one-hot rows made of labels; 0: as the target needs
+ * @resume: continue from the position that the model was saved at
+ * @resume_anyway: continue even if options, data or graph differ from those of the checkpoint
  *
  * How to train. Start from kette_train_options_init().
  */
@@ -38,9 +57,33 @@ typedef struct
   guint64 seed;
   const char *const *freeze, *const *init;
   gboolean no_shuffle, drop_last;
+  const char *const *only;
+  double split, scale, mean, std;
+  guint one_hot;
+  gboolean resume, resume_anyway;
   gpointer reserved[4];
 } KetteTrainOptions;
 KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
+
+/**
+ * KetteTrainState:
+ * @step: updates made so far
+ * @epoch: epochs completed
+ * @position: samples of the current epoch that were used
+ * @n_samples: samples that an epoch uses
+ * @n_held_out: samples held out for validation
+ * @batch: samples per step
+ * @epoch_loss: mean loss of the current epoch's samples so far, or of the last complete
+ *   epoch where a new one has not begun
+ * @rate: learning rate
+ *
+ * Where training stands.
+ */
+typedef struct
+{
+  guint64 step, epoch, position, n_samples, n_held_out, batch;
+  double epoch_loss, rate;
+} KetteTrainState;
 
 /**
  * kette_trainer_new:
@@ -49,11 +92,13 @@ KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
  * @error: return location
  *
  * Adds the training step to the graph (its `training_info`), frees a fixed batch dimension,
- * initialises what @options ask for. A graph that holds a step already continues with it.
+ * initialises what @options ask for. A graph that holds a step already continues with it if
+ * no loss is chosen, or if it is resumed.
  *
  * Returns: (transfer full) (nullable): the trainer
  */
-KETTE_EXPORT KetteTrainer *kette_trainer_new (KetteGraph *graph, const KetteTrainOptions *options,
+KETTE_EXPORT KetteTrainer *kette_trainer_new (KetteGraph *graph,
+                                              const KetteTrainOptions *options,
                                               GError **error);
 KETTE_EXPORT KetteTrainer *kette_trainer_ref (KetteTrainer *self);
 KETTE_EXPORT void kette_trainer_unref (KetteTrainer *self);
@@ -61,14 +106,14 @@ KETTE_EXPORT void kette_trainer_unref (KetteTrainer *self);
  * kette_trainer_set_data:
  * @self: a trainer
  * @x: samples, dim 0 counts them; uint8 images are scaled by 1/255
- * @t: targets: one row per sample, or labels of an integer type (one-hot encoded where the
- *   loss wants rows)
+ * @t: (nullable): targets: one row per sample, or labels of an integer type (one-hot encoded
+ *   where the loss wants rows); %NULL where the step reads none
  * @error: return location
  *
  * Returns: %FALSE with `shape`, `type` or `value`
  */
-KETTE_EXPORT gboolean kette_trainer_set_data (KetteTrainer *self, KetteTensor *x, KetteTensor *t,
-                                              GError **error);
+KETTE_EXPORT gboolean kette_trainer_set_data (KetteTrainer *self, KetteTensor *x,
+                                              KetteTensor *t, GError **error);
 /**
  * kette_trainer_step:
  * @self: a trainer with data
@@ -80,33 +125,36 @@ KETTE_EXPORT gboolean kette_trainer_set_data (KetteTrainer *self, KetteTensor *x
  *
  * Returns: %FALSE on error; a loss that is not finite is `value`, and nothing was updated
  */
-KETTE_EXPORT gboolean kette_trainer_step (KetteTrainer *self, double *loss, GCancellable *cancellable,
-                                          GError **error);
+KETTE_EXPORT gboolean kette_trainer_step (KetteTrainer *self, double *loss,
+                                          GCancellable *cancellable, GError **error);
 /**
  * kette_trainer_epoch:
  * @self: a trainer with data
  * @loss: (out) (optional): mean loss of the epoch's samples
+ * @cancellable: (nullable): stops before an update
  * @error: return location
  *
  * Steps until the current epoch is complete.
  *
  * Returns: %FALSE on error
  */
-KETTE_EXPORT gboolean kette_trainer_epoch (KetteTrainer *self, double *loss, GCancellable *cancellable,
-                                           GError **error);
+KETTE_EXPORT gboolean kette_trainer_epoch (KetteTrainer *self, double *loss,
+                                           GCancellable *cancellable, GError **error);
 /**
  * kette_trainer_evaluate:
  * @self: a trainer
- * @x: samples
- * @t: targets
+ * @x: (nullable): samples; %NULL: those that @split held out
+ * @t: (nullable): targets
  * @loss: (out) (optional): mean loss
- * @accuracy: (out) (optional): share of samples whose largest output is the target's
+ * @accuracy: (out) (optional): share of samples whose largest output is the target's; NaN
+ *   where the outputs are no rows of at least two classes
  * @error: return location
  *
  * Returns: %FALSE on error
  */
-KETTE_EXPORT gboolean kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x, KetteTensor *t,
-                                              double *loss, double *accuracy, GError **error);
+KETTE_EXPORT gboolean kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x,
+                                              KetteTensor *t, double *loss,
+                                              double *accuracy, GError **error);
 /**
  * kette_trainer_save:
  * @self: a trainer
@@ -114,11 +162,46 @@ KETTE_EXPORT gboolean kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x
  * @error: return location
  *
  * Writes the model with its training step, optimizer state and position: a checkpoint that
- * is an ordinary ONNX file.
+ * is an ordinary ONNX file. The old file stays as FILE.1.
  *
  * Returns: %FALSE with `io`
  */
-KETTE_EXPORT gboolean kette_trainer_save (KetteTrainer *self, const char *file, GError **error);
+KETTE_EXPORT gboolean kette_trainer_save (KetteTrainer *self, const char *file,
+                                          GError **error);
+/**
+ * kette_trainer_get_state:
+ * @self: a trainer
+ * @state: (out): where training stands
+ */
+KETTE_EXPORT void kette_trainer_get_state (KetteTrainer *self, KetteTrainState *state);
+/**
+ * kette_trainer_describe:
+ * @self: a trainer
+ *
+ * The values that training uses, defaults filled in, one "NAME VALUE" a line; notes follow.
+ *
+ * Returns: (transfer full): readable text
+ */
+KETTE_EXPORT char *kette_trainer_describe (KetteTrainer *self);
+/**
+ * kette_trainer_list:
+ * @self: a trainer
+ *
+ * One line per parameter: what is done with it and why.
+ *
+ * Returns: (transfer full): readable text
+ */
+KETTE_EXPORT char *kette_trainer_list (KetteTrainer *self);
+/**
+ * kette_trainer_plan:
+ * @self: a trainer
+ * @error: return location
+ *
+ * The plan of one step: its kernels in order, and the memory that it takes.
+ *
+ * Returns: (transfer full) (nullable): readable text
+ */
+KETTE_EXPORT char *kette_trainer_plan (KetteTrainer *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KetteTrainer, kette_trainer_unref)
 G_END_DECLS

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Training: the library's own view.
+ *
+ *   settings    what a training run does, every default filled in
+ *   loss        a row per loss: emits nodes into the training step
+ *   optimizer   a row per optimizer
+ *   dataset     samples and targets as the step's inputs want them
+ */
+#pragma once
+#include "exec/session-private.h"
+#include "graph/graph-private.h"
+#include "train/input.h"
+#include "train/trainer.h"
+
+#define KETTE_TRAINING_DOMAIN "ai.onnx.preview.training"
+
+/* Emitting nodes --------------------------------------------------------------------------- */
+
+/* Adds nodes to the algorithm of a training step. The first error sticks; then every call
+ * returns NULL and changes nothing. */
+typedef struct
+{
+  KetteGraph *main, *graph; /* graph: the algorithm */
+  int32_t opset;            /* of domain "" */
+  const char *scope;        /* prefix of the nodes' names: "loss" */
+  GError **error;
+  gboolean failed;
+} KetteEmitter;
+
+/* emitter.c: one output, named NAME where it is free (NULL: any name). */
+KetteValue *_kette_emit (KetteEmitter *e, const char *domain, const char *op,
+                         int32_t version, KetteValue *const *in, int32_t n_in,
+                         const kt_attr *attrs, int32_t n_attrs, const char *name);
+/* Nodes of domain "" in the opset of the model. */
+KetteValue *_kette_emit1 (KetteEmitter *e, const char *op, KetteValue *a);
+KetteValue *_kette_emit2 (KetteEmitter *e, const char *op, KetteValue *a, KetteValue *b);
+/* Mean of all elements: a scalar. */
+KetteValue *_kette_emit_mean (KetteEmitter *e, KetteValue *a, const char *name);
+/* An initializer of the step: a scalar of element type DTYPE. */
+KetteValue *_kette_emit_scalar (KetteEmitter *e, const char *name, int dtype, double v);
+/* The value of the main graph as the step sees it. */
+KetteValue *_kette_emit_capture (KetteEmitter *e, KetteValue *outer);
+/* A name that neither the model's graph nor the step uses: BASE, BASE_2, ... */
+const char *_kette_emit_name (KetteEmitter *e, const char *base);
+/* Sets *e->error unless an error is there already; returns NULL. */
+KetteValue *_kette_emit_fail (KetteEmitter *e);
+
+/* Losses (loss.c) --------------------------------------------------------------------------- */
+
+typedef struct
+{
+  const char *name;
+  gboolean labels;   /* targets are int64 labels, else rows like the output's */
+  gboolean logits;   /* wants outputs before softmax or sigmoid */
+  int32_t min_opset; /* first one that has the operators */
+  KetteValue *(*build) (KetteEmitter *e, KetteValue *y, KetteValue *t);
+  const char *formula, *note;
+} KetteLoss;
+const KetteLoss *_kette_loss_find (const char *name); /* or NULL */
+char *_kette_loss_names (void);                       /* "half-sse, mse, ..."; g_free */
+
+/* Optimizers (optimizer.c) ------------------------------------------------------------------- */
+
+enum
+{
+  KETTE_MOST_ATTRS = 6,
+  KETTE_MOST_SLOTS = 2
+};
+
+typedef enum
+{
+  KETTE_FIXED, /* the value of the row */
+  KETTE_BETA,  /* options' beta, else the value of the row */
+  KETTE_BETA2,
+  KETTE_EPSILON
+} KetteCoefficient;
+
+typedef struct
+{
+  const char *name, *domain, *op;
+  double rate;                         /* default */
+  const char *slots[KETTE_MOST_SLOTS]; /* states per parameter, zeros at first */
+  gboolean has_count, count_from_one;  /* input T: none; the step; step + 1 */
+  struct
+  {
+    const char *name, *text; /* text: of a STRING attribute */
+    KetteCoefficient from;
+    double value;
+  } attrs[KETTE_MOST_ATTRS];
+} KetteOptimizer;
+const KetteOptimizer *_kette_optimizer_find (const char *name); /* or NULL */
+char *_kette_optimizer_names (void);                            /* g_free */
+
+/* Settings (settings.c) ----------------------------------------------------------------------- */
+
+/* Texts live in the trainer's region. */
+typedef struct
+{
+  const char *loss_name, *optimizer_name; /* NULL: the model's own step */
+  const KetteLoss *loss;                  /* NULL: loss_name is a value of the graph */
+  const KetteOptimizer *optimizer;
+  double rate, beta, beta2, epsilon; /* as given: 0 and negative are defaults */
+  double split, scale, mean, std;    /* scale 0, std 0: defaults */
+  uint64_t seed;
+  uint32_t batch, one_hot;
+  gboolean shuffle, drop_last;
+  const char *freeze, *only, *init; /* patterns joined by commas, "" for none */
+} KetteSettings;
+
+/* Fills OUT from OPTIONS and, where they choose nothing and RESUME, from the metadata of
+ * GRAPH's model; a choice that contradicts the checkpoint is the error `value`. */
+gboolean _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
+                               KetteGraph *graph, gboolean resume, KetteRegion *region,
+                               GError **error);
+/* Writes them into the model's metadata as kette.option.NAME. */
+gboolean _kette_settings_save (const KetteSettings *self, KetteModel *model,
+                               GError **error);
+/* The value of the attribute that ROW describes. */
+double _kette_settings_coefficient (const KetteSettings *self, KetteCoefficient from,
+                                    double value);
+/* Does one of the comma-separated globs match? */
+gboolean _kette_glob_list_match (const char *list, const char *name);
+/* The metadata entry as a number; FALSE: absent or no number. */
+gboolean _kette_meta_get_u64 (const KetteModel *model, const char *key, uint64_t *out);
+gboolean _kette_meta_get_double (const KetteModel *model, const char *key, double *out);
+gboolean _kette_meta_set_u64 (KetteModel *model, const char *key, uint64_t v,
+                              GError **error);
+gboolean _kette_meta_set_double (KetteModel *model, const char *key, double v,
+                                 GError **error);
+
+/* The step (build-step.c) ----------------------------------------------------------------------- */
+
+/* Appends a training info to the model: loss, gradient, optimizer and step + 1 for PARAMS
+ * (initializers of GRAPH, which become state). TYPED: a prepared copy of GRAPH. */
+gboolean _kette_build_step (KetteGraph *graph, KetteGraph *typed,
+                            const KetteSettings *settings, KetteValue *const *params,
+                            size_t n_params, GError **error);
+/* Drops every training info of the model. */
+void _kette_drop_steps (KetteModel *model);
+
+/* Initial weights (init.c) ------------------------------------------------------------------------ */
+
+/* Fills PARAMS by "PATTERN=NAME" of SETTINGS; the last pattern that matches wins. */
+gboolean _kette_init_parameters (KetteGraph *graph, const KetteSettings *settings,
+                                 KetteValue *const *params, size_t n_params,
+                                 GError **error);
+gboolean _kette_init_check (const char *list, GError **error);
+/* Element I of the normal stream KEY at STEP (Box-Muller in double). */
+double _kette_random_normal (const uint32_t key[2], uint64_t step, uint64_t i);
+
+/* Data (data.c) -------------------------------------------------------------------------------- */
+
+/* What one input of the step gets per sample. */
+typedef struct
+{
+  KetteTensor *data;            /* samples; of labels to be encoded: int32 */
+  int dtype, rank;              /* of the input */
+  int64_t dims[KETTE_MAX_RANK]; /* of the input; dims[0] is set per batch */
+  size_t row;                   /* elements per sample */
+  gboolean one_hot;             /* DATA holds a label per sample */
+  KetteInputRecipe recipe;
+} KetteColumn;
+
+typedef struct
+{
+  KetteColumn columns[2]; /* x, t */
+  size_t n_columns, n;    /* n: samples */
+} KetteDataset;
+
+/* How samples are scaled. */
+typedef struct
+{
+  KetteInputRecipe bytes, others; /* uint8 for a float input; numbers of other types */
+  gboolean scales_others;         /* otherwise they are taken as they are */
+} KetteScaling;
+
+/* X and T as inputs of types TYPES (dims unknown or symbolic where open) want them. ONE_HOT:
+ * length of rows made of labels where the type leaves it open; 0: not said. */
+gboolean _kette_dataset_init (KetteDataset *self, KetteTensor *x, KetteTensor *t,
+                              const kt_type *types, const char *const *names,
+                              size_t n_types, const KetteScaling *scaling,
+                              uint32_t one_hot, GError **error);
+void _kette_dataset_clear (KetteDataset *self);
+/* The types of a batch of N samples. */
+void _kette_dataset_types (KetteDataset *self, size_t n, kt_type *types);
+/* Writes N samples, ROWS[i] or FIRST + i where ROWS is NULL, into the memory of an input. */
+void _kette_column_gather (const KetteColumn *self, const uint32_t *rows, size_t first,
+                           size_t n, void *out);
+/* The class of sample I: its label or the place of its largest element; -1: no classes. */
+int64_t _kette_column_class (const KetteColumn *self, size_t i);
+
+/* The trainer (trainer.c, evaluate.c, checkpoint.c, describe.c) --------------------------------- */
+
+typedef struct
+{
+  KetteSession *session;
+  KetteRun *runs[2]; /* full batch; last, smaller batch */
+  size_t run_batch[2];
+  int run_threads[2];
+} KetteStage;
+
+struct _KetteTrainer
+{
+  gint ref;
+  KetteRegion *region;
+  KetteGraph *graph;
+  KetteSettings settings;
+  gboolean own_step;   /* the model came with its step */
+  gboolean freed;      /* the batch dimension was freed */
+  KetteValue **params; /* candidates for training */
+  uint8_t *trained;    /* per candidate */
+  size_t n_params;
+  KetteStage *stages; /* one per training info */
+  size_t n_stages;
+  gboolean has_loss, has_output; /* outputs 0 and 1 of stages and evaluation */
+  KetteSession *evaluation;      /* loss and output without updates */
+  kt_type input_types[2];        /* of the step's inputs; dims in the region */
+  const char *input_names[2];
+  size_t n_inputs;
+  KetteTensor *x, *t; /* as given */
+  KetteDataset data;
+  uint32_t *order;   /* of the samples in this epoch; NULL: file order */
+  uint64_t order_of; /* the epoch that ORDER belongs to; UINT64_MAX: none */
+  uint64_t step, epoch, position;
+  size_t n_train, n_used; /* samples not held out; those that an epoch uses */
+  double loss_sum;        /* of the current epoch's samples */
+  double last_loss;       /* mean of the last complete epoch */
+  gboolean resumed, resume_anyway;
+  char data_hash[65]; /* "": not computed yet */
+  char graph_hash[65];
+};
+
+/* stage.c: sessions of the training steps and of evaluation. */
+gboolean _kette_trainer_build_stages (KetteTrainer *self, GError **error);
+void _kette_stage_clear (KetteStage *stage);
+/* The run for N samples: RUNS[0] for full batches, RUNS[1] for others. */
+KetteRun *_kette_trainer_take (KetteTrainer *self, KetteStage *stage, size_t n,
+                               GError **error);
+double _kette_run_scalar (KetteRun *run, size_t output);
+
+/* trainer.c: X and T as the inputs of the step. */
+gboolean _kette_trainer_dataset (KetteTrainer *self, KetteTensor *x, KetteTensor *t,
+                                 KetteDataset *out, GError **error);
+
+/* checkpoint.c */
+gboolean _kette_graph_hash (KetteGraph *graph, char out[65], GError **error);
+/* Position from the metadata; an error where the graph differs from the checkpoint's. */
+gboolean _kette_checkpoint_restore (KetteTrainer *self, GError **error);
+gboolean _kette_checkpoint_check_data (KetteTrainer *self, GError **error);
