@@ -55,4 +55,5 @@
 #include "graph/graph.h"
 #include "io/io.h"
 #include "op/plugins.h"
+#include "train/input.h"
 #include "train/trainer.h"
