@@ -71,7 +71,7 @@ KETTE_EXPORT gsize kette_tensor_get_count (const KetteTensor *self);
  *
  * A readable text: type and shape, then the elements in nested brackets.
  *
- * Returns: (transfer full): the text
+ * Returns: (transfer full) (nullable): the text; %NULL when memory is refused
  */
 KETTE_EXPORT char *kette_tensor_to_string (const KetteTensor *self, guint limit);
 
