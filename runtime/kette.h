@@ -48,10 +48,12 @@
  *   cc classify.c $(pkg-config --cflags --libs kette)
  */
 #pragma once
+#include "base/compare.h"
 #include "base/kette-base.h"
 #include "base/tensor.h"
 #include "draw/draw.h"
 #include "exec/session.h"
+#include "exec/transform.h"
 #include "graph/graph.h"
 #include "io/io.h"
 #include "op/plugins.h"

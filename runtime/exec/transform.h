@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Public: checking, describing and differentiating graphs.
+ */
+#pragma once
+#include "graph/graph.h"
+
+G_BEGIN_DECLS
+
+/**
+ * kette_graph_check:
+ * @self: a graph
+ * @structure: judge only what needs no plugin: operators that nobody provides are accepted
+ * @error: return location
+ *
+ * What a session would check before its first run: operators, versions, attributes, types,
+ * shapes, and the bindings of the training steps.
+ *
+ * Returns: %FALSE with the first fault
+ */
+KETTE_EXPORT gboolean kette_graph_check (KetteGraph *self, gboolean structure, GError **error);
+/**
+ * kette_graph_describe:
+ * @self: a graph
+ * @json: a JSON object instead of a readable text
+ * @error: return location
+ *
+ * Inputs, outputs, parameters with their counts, operators by number, versions, producer,
+ * memory plan (where all shapes are known, with 1 for symbolic dims), training steps.
+ *
+ * Returns: (transfer full) (nullable): the text
+ */
+KETTE_EXPORT char *kette_graph_describe (KetteGraph *self, gboolean json, GError **error);
+
+/**
+ * KetteGradientFlags:
+ * @KETTE_GRADIENT_STANDARD: only operators of ONNX's own domain, opset 18 or later
+ * @KETTE_GRADIENT_RAISE_OPSET: rewrite a graph of an older opset to opset 18
+ *
+ * How kette_graph_add_gradients() writes the backward pass.
+ */
+typedef enum
+{
+  KETTE_GRADIENT_STANDARD    = 1,
+  KETTE_GRADIENT_RAISE_OPSET = 2
+} KetteGradientFlags;
+
+/**
+ * kette_graph_add_gradients:
+ * @self: a graph; it is changed
+ * @of: (nullable): the value to differentiate; %NULL: the only scalar output, else the only
+ *   output, whose elements are summed
+ * @wrt: (array zero-terminated=1) (nullable): globs of inputs and parameters; %NULL: all
+ *   trainable parameters
+ * @flags: how
+ * @error: return location
+ *
+ * Adds the nodes of the backward pass and, for each value in @wrt, an output `grad/NAME`
+ * with the gradient of the sum of @of's elements.
+ *
+ * Returns: %FALSE with `unsupported` where an operator has no gradient
+ */
+KETTE_EXPORT gboolean kette_graph_add_gradients (KetteGraph *self, const char *of,
+                                                 const char *const *wrt, KetteGradientFlags flags,
+                                                 GError **error);
+
+G_END_DECLS
