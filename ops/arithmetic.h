@@ -60,11 +60,14 @@
   KETTE_ZIP_LOOP (NAME, f64, double, double, uint8_t, a, b, EXPR)                        \
   KT_FOR_INTEGERS (KT_ZIP_BOOL, NAME, a, b, EXPR)
 
-#define KETTE_COMPARE(NAME, a, b, EXPR)                                                  \
-  KETTE_COMPARE_LOOPS (NAME, a, b, EXPR)                                                 \
-  static const kt_zip_loops NAME##_loops = { .loop = { KT_BOOL_ROWS (NAME) } };          \
+#define KT_COMPARE_KERNEL(NAME, TYPES)                                                   \
   static const kt_kernel NAME##_kernel[]                                                 \
-      = { { KT_KERNEL, .types = KT_NUMBER_TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,  \
+      = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
             .user = (void *) &NAME##_loops, .prepare = kt_zip_prepare,                   \
             .run = kt_zip_run },                                                         \
           { 0 } };
+
+#define KETTE_COMPARE(NAME, a, b, EXPR)                                                  \
+  KETTE_COMPARE_LOOPS (NAME, a, b, EXPR)                                                 \
+  static const kt_zip_loops NAME##_loops = { .loop = { KT_BOOL_ROWS (NAME) } };          \
+  KT_COMPARE_KERNEL (NAME, KT_NUMBER_TYPES)

@@ -9,13 +9,14 @@
  * callback returns, so that nothing has to be checked in between.
  */
 #pragma once
+#include "half.h"
 #include "operator.h"
 
 #define KT_EMIT_OPSET 18
 
 static inline kt_value
-kt_node (const kt_host *host, kt_graph *g, const char *op, const kt_value *in, int32_t n_in,
-         const kt_attr *attrs, int32_t n_attrs)
+kt_node (const kt_host *host, kt_graph *g, const char *op, const kt_value *in,
+         int32_t n_in, const kt_attr *attrs, int32_t n_attrs)
 {
   kt_value out = 0;
 
@@ -25,8 +26,8 @@ kt_node (const kt_host *host, kt_graph *g, const char *op, const kt_value *in, i
 
 /* An operator of domain "kette", version 1. */
 static inline kt_value
-kt_own (const kt_host *host, kt_graph *g, const char *op, const kt_value *in, int32_t n_in,
-        const kt_attr *attrs, int32_t n_attrs)
+kt_own (const kt_host *host, kt_graph *g, const char *op, const kt_value *in,
+        int32_t n_in, const kt_attr *attrs, int32_t n_attrs)
 {
   kt_value out = 0;
 
@@ -34,15 +35,15 @@ kt_own (const kt_host *host, kt_graph *g, const char *op, const kt_value *in, in
   return out;
 }
 
-#define KT_EMIT_UNARY(NAME, OP)                                                               \
-  static inline kt_value NAME (const kt_host *host, kt_graph *g, kt_value x)                  \
-  {                                                                                           \
-    return x ? kt_node (host, g, OP, &x, 1, NULL, 0) : 0;                                     \
+#define KT_EMIT_UNARY(NAME, OP)                                                          \
+  static inline kt_value NAME (const kt_host *host, kt_graph *g, kt_value x)             \
+  {                                                                                      \
+    return x ? kt_node (host, g, OP, &x, 1, NULL, 0) : 0;                                \
   }
-#define KT_EMIT_BINARY(NAME, OP)                                                              \
-  static inline kt_value NAME (const kt_host *host, kt_graph *g, kt_value a, kt_value b)      \
-  {                                                                                           \
-    return a && b ? kt_node (host, g, OP, (const kt_value[]){ a, b }, 2, NULL, 0) : 0;        \
+#define KT_EMIT_BINARY(NAME, OP)                                                         \
+  static inline kt_value NAME (const kt_host *host, kt_graph *g, kt_value a, kt_value b) \
+  {                                                                                      \
+    return a && b ? kt_node (host, g, OP, (const kt_value[]){ a, b }, 2, NULL, 0) : 0;   \
   }
 
 KT_EMIT_UNARY (kt_neg, "Neg")
@@ -66,34 +67,47 @@ KT_EMIT_BINARY (kt_expand, "Expand")
 static inline kt_value
 kt_where (const kt_host *host, kt_graph *g, kt_value condition, kt_value a, kt_value b)
 {
-  return condition && a && b
-             ? kt_node (host, g, "Where", (const kt_value[]){ condition, a, b }, 3, NULL, 0)
-             : 0;
+  return condition && a && b ? kt_node (host, g, "Where",
+                                        (const kt_value[]){ condition, a, b }, 3, NULL, 0)
+                             : 0;
 }
 
-/* A scalar constant of element type DTYPE (f32, f64 or an integer type i32, i64). */
+/* A scalar constant of element type DTYPE (a float type, i32 or i64). */
 static inline kt_value
 kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
 {
-  union { float f; double d; int32_t i; int64_t l; } u = { 0 };
+  union
+  {
+    float f;
+    double d;
+    int32_t i;
+    int64_t l;
+    uint16_t h;
+  } u          = { 0 };
   uint8_t code = 2, bits = 32;
 
   if (dtype == KT_F32)
     u.f = (float) v;
   else if (dtype == KT_F64)
     u.d = v, bits = 64;
+  else if (dtype == KT_F16)
+    u.h = kt_f64_to_f16 (v), bits = 16;
+  else if (dtype == KT_BF16)
+    u.h = kt_f64_to_bf16 (v), code = 4, bits = 16;
   else if (dtype == KT_I32)
     u.i = (int32_t) v, code = 0;
   else if (dtype == KT_I64)
     u.l = (int64_t) v, code = 0, bits = 64;
   else
     {
-      kt_fail (host, g, KT_E_INTERNAL, "no scalar constants of element type %d", (int) dtype);
+      kt_fail (host, g, KT_E_INTERNAL, "no scalar constants of element type %d",
+               (int) dtype);
       return 0;
     }
 
-  const kt_tensor t = { .data = &u, .device_type = KT_CPU, .code = code, .bits = bits, .lanes = 1 };
-  kt_value out      = 0;
+  const kt_tensor t
+      = { .data = &u, .device_type = KT_CPU, .code = code, .bits = bits, .lanes = 1 };
+  kt_value out = 0;
 
   host->g_constant (g, &t, &out);
   return out;
@@ -113,8 +127,13 @@ kt_scalar_like (const kt_host *host, kt_graph *g, kt_value like, double v)
 static inline kt_value
 kt_ints (const kt_host *host, kt_graph *g, const int64_t *v, int64_t n)
 {
-  const kt_tensor t = { .data = (void *) (uintptr_t) v, .device_type = KT_CPU, .ndim = 1,
-                        .code = 0, .bits = 64, .lanes = 1, .shape = &n };
+  const kt_tensor t = { .data        = (void *) (uintptr_t) v,
+                        .device_type = KT_CPU,
+                        .ndim        = 1,
+                        .code        = 0,
+                        .bits        = 64,
+                        .lanes       = 1,
+                        .shape       = &n };
   kt_value out      = 0;
 
   host->g_constant (g, &t, &out);

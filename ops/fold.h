@@ -19,6 +19,18 @@ typedef struct kt_fold_loops
 kt_status kt_fold_prepare (const kt_host *host, kt_prep *prep, void *user, void **state);
 kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
 
+#define KT_FOLD_ROW(TYPE, LOOP)                                                          \
+  {                                                                                      \
+    .in = TYPE, .loop = LOOP                                                             \
+  }
+#define KT_FOLD_FLOAT_ROWS(NAME)                                                         \
+  KT_FOLD_ROW (KT_F32, NAME##_f32), KT_FOLD_ROW (KT_F64, NAME##_f64)
+#define KT_FOLD_INTEGER_ROWS(NAME)                                                       \
+  KT_FOLD_ROW (KT_I8, NAME##_i8), KT_FOLD_ROW (KT_I16, NAME##_i16),                      \
+      KT_FOLD_ROW (KT_I32, NAME##_i32), KT_FOLD_ROW (KT_I64, NAME##_i64),                \
+      KT_FOLD_ROW (KT_U8, NAME##_u8), KT_FOLD_ROW (KT_U16, NAME##_u16),                  \
+      KT_FOLD_ROW (KT_U32, NAME##_u32), KT_FOLD_ROW (KT_U64, NAME##_u64)
+
 /* No alias: an input may come twice, and the second time it is read after the first write. */
 #define KT_FOLD_KERNEL(NAME, TYPES)                                                      \
   static const kt_kernel NAME##_kernel[]                                                 \

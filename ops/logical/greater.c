@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Greater: y = a > b, element by element, with broadcasting; false where one is NaN.
+ * Source: ONNX Greater-13.
+ */
+#include "arithmetic.h"
+
+KETTE_COMPARE (greater, a, b, a > b)
+
+const kt_operator kette_op_greater = {
+  .op
+  = { KT_OP ("Greater", 7), .flags = KT_OP_PURE | KT_OP_ELEMENTWISE | KT_OP_ZERO_GRADIENT,
+      .infer = kt_infer_compare, .formula = "$0 > $1" },
+  .kernel = greater_kernel,
+  .old    = KT_OLD_BROADCAST ("Greater"),
+};
