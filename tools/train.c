@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kette train: trains a model file on data files and writes the trained model.
+ */
+#include "train.h"
+#include "exec/session.h"
+#include "io/io.h"
+#include "verbs.h"
+#include <string.h>
+
+/* "X,T" into two names. */
+static gboolean
+split_pair (TrainArguments *a, GError **error)
+{
+  const char *comma = a->val ? strchr (a->val, ',') : NULL;
+
+  if (!a->val)
+    return TRUE;
+  if (!comma || comma == a->val || !comma[1])
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--val needs X,T");
+      return FALSE;
+    }
+  a->val_data   = g_strndup (a->val, (gsize) (comma - a->val));
+  a->val_target = g_strdup (comma + 1);
+  return TRUE;
+}
+
+static gboolean
+usage_error (GError **error, const char *text)
+{
+  g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, text);
+  return FALSE;
+}
+
+static gboolean
+check_arguments (TrainArguments *a, GError **error)
+{
+  char *end;
+
+  if (!a->models || !a->models[0] || a->models[1])
+    return usage_error (error, "train needs one MODEL");
+  if (!a->data && !(a->list && !a->dry_run))
+    return usage_error (error, "--data FILE is missing");
+  if (a->train.resume && !a->out)
+    a->out = g_strdup (a->models[0]);
+  if (!a->out && !a->list && !a->dry_run)
+    return usage_error (error, "-o FILE is missing: where the trained model goes");
+  if (a->batch < 0 || a->epochs < 0 || a->steps < 0 || a->one_hot < 0 || a->threads < 0
+      || a->every_epochs < 0 || a->log_every < 0 || !(a->every_seconds >= 0)
+      || a->threads > 256)
+    return usage_error (error, "a number is out of range");
+  if (!(a->rate >= 0))
+    return usage_error (error, "--lr must be above 0");
+  if (a->seed)
+    {
+      a->train.seed = g_ascii_strtoull (a->seed, &end, 10);
+      if (!g_ascii_isdigit (*a->seed) || *end || a->train.seed == KETTE_SEED_DEFAULT)
+        return usage_error (error, "--seed needs a number of 64 bits");
+    }
+  if (!split_pair (a, error))
+    return FALSE;
+  if (a->val_target && !a->val_data)
+    return usage_error (error, "--val-target needs --val-data");
+  a->train.loss      = a->loss;
+  a->train.optimizer = a->optimizer;
+  a->train.rate      = a->rate;
+  a->train.batch     = (guint) a->batch;
+  a->train.one_hot   = (guint) a->one_hot;
+  a->train.freeze    = (const char *const *) a->freeze;
+  a->train.only      = (const char *const *) a->only;
+  a->train.init      = (const char *const *) a->init;
+  return TRUE;
+}
+
+static gboolean
+parse (TrainArguments *a, int *argc, char ***argv, GError **error)
+{
+  KetteTrainOptions *t         = &a->train;
+  const GOptionEntry entries[] = {
+    { "data", 0, 0, G_OPTION_ARG_FILENAME, &a->data, "samples: IDX, IDX.gz, NPY", "X" },
+    { "target", 0, 0, G_OPTION_ARG_FILENAME, &a->target, "targets: rows, or labels",
+      "T" },
+    { "val", 0, 0, G_OPTION_ARG_FILENAME, &a->val, "samples and targets to validate with",
+      "X,T" },
+    { "val-data", 0, 0, G_OPTION_ARG_FILENAME, &a->val_data, "the same, one by one",
+      "X" },
+    { "val-target", 0, 0, G_OPTION_ARG_FILENAME, &a->val_target, NULL, "T" },
+    { "split", 0, 0, G_OPTION_ARG_DOUBLE, &t->split,
+      "hold the last share of the samples out", "0.1" },
+    { "loss", 0, 0, G_OPTION_ARG_STRING, &a->loss,
+      "half-sse, mse, l1, bce, bce-logits, cross-entropy, ...", "L" },
+    { "optimizer", 0, 0, G_OPTION_ARG_STRING, &a->optimizer,
+      "sgd, momentum, nesterov, adam, adagrad", "O" },
+    { "lr", 0, 0, G_OPTION_ARG_DOUBLE, &a->rate, "learning rate", "R" },
+    { "beta", 0, 0, G_OPTION_ARG_DOUBLE, &t->beta, "momentum; first coefficient of adam",
+      "B" },
+    { "beta2", 0, 0, G_OPTION_ARG_DOUBLE, &t->beta2, "second coefficient of adam", "B" },
+    { "epsilon", 0, 0, G_OPTION_ARG_DOUBLE, &t->epsilon, "of adam, adagrad", "E" },
+    { "batch", 0, 0, G_OPTION_ARG_INT, &a->batch, "samples per step", "N" },
+    { "epochs", 0, 0, G_OPTION_ARG_INT, &a->epochs, "epochs in all (10)", "N" },
+    { "steps", 0, 0, G_OPTION_ARG_INT, &a->steps, "end at this step at the latest", "N" },
+    { "seed", 0, 0, G_OPTION_ARG_STRING, &a->seed, "of shuffling, fresh weights, dropout",
+      "S" },
+    { "no-shuffle", 0, 0, G_OPTION_ARG_NONE, &t->no_shuffle, "samples in file order",
+      NULL },
+    { "drop-last", 0, 0, G_OPTION_ARG_NONE, &t->drop_last,
+      "leave a smaller last batch out", NULL },
+    { "freeze", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->freeze,
+      "parameters that stay as they are", "GLOB" },
+    { "only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->only, "the only parameters to train",
+      "GLOB" },
+    { "init", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->init,
+      "fresh weights: fan-in, he, glorot-uniform, n01, ...", "GLOB=NAME" },
+    { "scale", 0, 0, G_OPTION_ARG_DOUBLE, &t->scale,
+      "factor of the samples (1/255 for bytes)", "F" },
+    { "mean", 0, 0, G_OPTION_ARG_DOUBLE, &t->mean, "subtracted behind that", "M" },
+    { "std", 0, 0, G_OPTION_ARG_DOUBLE, &t->std, "divided by behind that", "D" },
+    { "one-hot", 0, 0, G_OPTION_ARG_INT, &a->one_hot, "length of rows made of labels",
+      "K" },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &a->out,
+      "the trained model, also the checkpoint", "FILE" },
+    { "resume", 0, 0, G_OPTION_ARG_NONE, &t->resume,
+      "go on from FILE of -o where it is there", NULL },
+    { "resume-anyway", 0, 0, G_OPTION_ARG_NONE, &t->resume_anyway,
+      "even if options, data or graph differ", NULL },
+    { "every-epochs", 0, 0, G_OPTION_ARG_INT, &a->every_epochs,
+      "save every N epochs (1); 0: at the end", "N" },
+    { "every-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &a->every_seconds,
+      "save every S seconds", "S" },
+    { "save-must-succeed", 0, 0, G_OPTION_ARG_NONE, &a->must_save,
+      "end when a checkpoint cannot be written", NULL },
+    { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
+      "threads; the results do not depend on it", "N" },
+    { "log", 0, 0, G_OPTION_ARG_FILENAME, &a->log, "a row per epoch", "FILE.csv" },
+    { "log-every", 0, 0, G_OPTION_ARG_INT, &a->log_every, "and a row every N steps",
+      "N" },
+    { "list", 0, 0, G_OPTION_ARG_NONE, &a->list,
+      "list the parameters and what is done with them", NULL },
+    { "dry-run", 0, 0, G_OPTION_ARG_NONE, &a->dry_run,
+      "say what would be done, with the plan of a step", NULL },
+    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &a->quiet, "say nothing but errors", NULL },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->models, NULL, NULL },
+    { NULL }
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("MODEL - train a model");
+
+  g_option_context_set_description (
+      context,
+      "Examples:\n"
+      "  kette train net.onnx --data train-images.gz --target train-labels.gz \\\n"
+      "    --loss half-sse --lr 1 --batch 10 --epochs 10 --init '*=fan-in' -o "
+      "trained.onnx\n"
+      "  kette train trained.onnx --data train-images.gz --target train-labels.gz "
+      "--epochs 20 --resume\n"
+      "  kette train net.onnx --data x.npy --target y.npy --split 0.1 --loss "
+      "cross-entropy \\\n"
+      "    --optimizer adam --freeze 'features.*' -o trained.onnx\n"
+      "\nThe file of -o is an ordinary ONNX model that holds the training step as well. "
+      "A first\n"
+      "Ctrl-C finishes the step and saves.\n");
+  g_option_context_add_main_entries (context, entries, NULL);
+  return g_option_context_parse (context, argc, argv, error)
+         && check_arguments (a, error);
+}
+
+/* The checkpoint where one is to be resumed and there, else the model. */
+static KetteTrainer *
+make_trainer (TrainArguments *a, GError **error)
+{
+  g_autoptr (KetteGraph) graph = NULL;
+
+  if (a->train.resume && !g_file_test (a->out, G_FILE_TEST_EXISTS))
+    {
+      if (!a->quiet)
+        g_print ("%s is not there yet: training begins\n", a->out);
+      a->train.resume = FALSE;
+    }
+  graph = kette_graph_load (a->train.resume ? a->out : a->models[0], error);
+  return graph ? kette_trainer_new (graph, &a->train, error) : NULL;
+}
+
+static gboolean
+load_data (const TrainArguments *a, KetteTrainer *trainer, GError **error)
+{
+  g_autoptr (KetteTensor) x = kette_tensor_load (a->data, error);
+  g_autoptr (KetteTensor) t
+      = x && a->target ? kette_tensor_load (a->target, error) : NULL;
+
+  return x && (t || !a->target) && kette_trainer_set_data (trainer, x, t, error);
+}
+
+/* Everything that is said before, or instead of, training. */
+static gboolean
+announce (const TrainArguments *a, KetteTrainer *trainer, GError **error)
+{
+  if (a->list)
+    {
+      g_autofree char *list = kette_trainer_list (trainer);
+      g_print ("%s", list);
+    }
+  if (a->dry_run || (!a->quiet && !a->list))
+    {
+      g_autofree char *text = kette_trainer_describe (trainer);
+      g_print ("%s", text);
+    }
+  if (a->dry_run)
+    {
+      g_autofree char *plan = kette_trainer_plan (trainer, error);
+      if (!plan)
+        return FALSE;
+      g_print ("%s", plan);
+    }
+  return TRUE;
+}
+
+static void
+free_arguments (TrainArguments *a)
+{
+  char *texts[]  = { a->data, a->target, a->val,  a->val_data, a->val_target,
+                     a->out,  a->log,    a->loss, a->seed,     a->optimizer };
+  char **lists[] = { a->freeze, a->only, a->init, a->models };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_free (texts[i]);
+  for (gsize i = 0; i < G_N_ELEMENTS (lists); i++)
+    g_strfreev (lists[i]);
+}
+
+int
+kette_verb_train (int argc, char **argv)
+{
+  TrainArguments a                 = { .epochs = 10, .every_epochs = 1 };
+  g_autoptr (GError) error         = NULL;
+  g_autoptr (KetteTrainer) trainer = NULL;
+  gboolean ok;
+
+  kette_train_options_init (&a.train);
+  ok = parse (&a, &argc, &argv, &error);
+  if (ok)
+    kette_set_threads (a.threads);
+  ok = ok && (trainer = make_trainer (&a, &error))
+       && (!a.data || load_data (&a, trainer, &error)) && announce (&a, trainer, &error);
+  if (ok && !a.list && !a.dry_run)
+    ok = train_loop (&a, trainer, &error);
+  free_arguments (&a);
+  if (!ok)
+    return kette_tool_fail (error);
+  return train_stop_signal () ? 128 + train_stop_signal () : 0;
+}
