@@ -362,7 +362,7 @@ gboolean
 kette_trainer_step (KetteTrainer *self, double *loss, GCancellable *cancellable,
                     GError **error)
 {
-  double value;
+  double value = NAN;
 
   if (!step (self, &value, cancellable, error))
     {
