@@ -10,7 +10,7 @@ import tree
 FLOORS = ["base", "graph", "op", "pass", "exec", "io", "train", "draw"]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 C_HEADERS = {"assert.h", "complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h",
-             "limits.h", "math.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
+             "limits.h", "locale.h", "math.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
              "stdint.h", "stdio.h", "stdlib.h", "string.h", "tgmath.h", "time.h"}
 # Foreign headers, and the only folders that may see them.
 FOREIGN = {"cblas.h": "plugins/openblas/", "graphviz/": "tools/", "gvc.h": "tools/",
