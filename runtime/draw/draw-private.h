@@ -137,7 +137,8 @@ typedef struct
 typedef struct
 {
   double x, y, width, height;
-  guint layer;
+  guint layer, row;
+  gboolean continued; /* the layer began in an earlier row */
 } KettePanel;
 
 typedef struct

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Formulas of operators, shapes and the lines of text for what has no box.
  */
+#include "draw/layout.h"
 #include "draw/notation.h"
 #include "op/registry.h"
 #include <string.h>
@@ -147,11 +148,11 @@ expand_formula (const KetteView *view, const KetteBox *box, const char *formula)
   return g_string_free (out, FALSE);
 }
 
-/* "Op(x, y, ...)". */
+/* "Op(x, y, ...)" with at most MOST arguments. */
 static char *
-write_call (const KetteView *view, const KetteBox *box)
+write_call (const KetteView *view, const KetteBox *box, int most)
 {
-  g_autofree char *op   = _kette_clean (box->node->op, 18);
+  g_autofree char *op   = _kette_clean (box->node->op, 24);
   g_autofree char *text = _kette_markup_text (op);
   GString *out          = g_string_new (text);
   int n                 = 0;
@@ -163,7 +164,7 @@ write_call (const KetteView *view, const KetteBox *box)
 
       if (!box->node->in[i])
         continue;
-      if (n++ == MAX_ARGUMENTS)
+      if (n++ == most)
         {
           g_string_append (out, ", " DOTS);
           break;
@@ -202,23 +203,37 @@ write_linear (const KetteView *view, const KetteBox *box)
   g_autofree char *b    = box->bias ? write_value (view, box->bias, node) : NULL;
 
   if (strcmp (node->op, "MatMul") == 0 || (gemm && is_plain_gemm (node)))
-    return g_strdup_printf ("%s \\cdot %s%s%s%s", x, w,
+    return g_strdup_printf ("%s * %s%s%s%s", x, w,
                             gemm && attribute_is (node, "transB", 1) ? "\\T" : "",
                             b ? " + " : "", b ? b : "");
-  return write_call (view, box);
+  return write_call (view, box, MAX_ARGUMENTS);
+}
+
+static gboolean
+fits (const char *markup)
+{
+  return markup
+         && _kette_markup_width (markup, KETTE_FORMULA_SIZE)
+                <= KETTE_BOX_MAX - 2 * KETTE_INSET;
 }
 
 char *
 _kette_notation_formula (const KetteView *view, const KetteBox *box)
 {
-  const char *formula = box->node->def ? box->node->def->op.formula : NULL;
-  char *out           = NULL;
+  const char *formula  = box->node->def ? box->node->def->op.formula : NULL;
+  g_autofree char *own = NULL, *call = NULL, *brief = NULL;
 
   if (box->linear)
-    return write_linear (view, box);
-  if (formula)
-    out = expand_formula (view, box, formula);
-  return out ? out : write_call (view, box);
+    own = write_linear (view, box);
+  else if (formula)
+    own = expand_formula (view, box, formula);
+  if (fits (own))
+    return g_steal_pointer (&own);
+  call = write_call (view, box, MAX_ARGUMENTS);
+  if (fits (call))
+    return g_steal_pointer (&call);
+  brief = write_call (view, box, 1);
+  return fits (brief) ? g_steal_pointer (&brief) : NULL;
 }
 
 /* "shape = [1, 784]": the name of the operator's input, then the text. */

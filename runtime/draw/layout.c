@@ -34,54 +34,140 @@ _kette_layout_add_route (KetteLayout *layout, guint edge, GArray *points, GArray
   g_array_append_val (layout->routes, route);
 }
 
-static KettePanel *
-find_panel (KetteLayout *layout, guint layer, double y)
+/* How far the columns with a layer reach in ROW, with the panel's band and padding. */
+static void
+measure_row (const KetteLayout *layout, guint row, double *up, double *down)
 {
+  *up = *down = 0;
+  for (guint i = 0; i < layout->columns->len; i++)
+    {
+      const KetteColumn *column = KETTE_COLUMN (layout, i);
+
+      if (column->row != row || !KETTE_BOX (layout->view, column->box)->layer)
+        continue;
+      *up   = MAX (*up, column->up);
+      *down = MAX (*down, column->down);
+    }
+  *up += KETTE_PANEL_PAD + KETTE_PANEL_BAND;
+  *down += KETTE_PANEL_PAD;
+}
+
+static KettePanel *
+get_panel (KetteLayout *layout, guint layer, const KetteColumn *column)
+{
+  KettePanel fresh = { .layer = layer, .row = column->row };
+  double up, down;
+
   for (guint i = 0; i < layout->panels->len; i++)
     {
       KettePanel *panel = &g_array_index (layout->panels, KettePanel, i);
 
-      if (panel->layer == layer && panel->y == y)
+      if (panel->layer == layer && panel->row == column->row)
         return panel;
+      fresh.continued |= panel->layer == layer;
     }
-  return NULL;
+  measure_row (layout, column->row, &up, &down);
+  fresh.x      = column->x;
+  fresh.y      = column->y - up;
+  fresh.height = up + down;
+  g_array_append_val (layout->panels, fresh);
+  return &g_array_index (layout->panels, KettePanel, layout->panels->len - 1);
 }
 
 void
 _kette_layout_panels (KetteLayout *layout)
 {
-  double up = 0, down = 0;
-
-  for (guint i = 0; i < layout->columns->len; i++)
-    if (KETTE_BOX (layout->view, KETTE_COLUMN (layout, i)->box)->layer)
-      {
-        up   = MAX (up, KETTE_COLUMN (layout, i)->up);
-        down = MAX (down, KETTE_COLUMN (layout, i)->down);
-      }
-  up += KETTE_PANEL_PAD + KETTE_PANEL_BAND;
-  down += KETTE_PANEL_PAD;
   for (guint i = 0; i < layout->columns->len; i++)
     {
       const KetteColumn *column = KETTE_COLUMN (layout, i);
       const guint layer         = KETTE_BOX (layout->view, column->box)->layer;
       const double left         = column->x - column->side - KETTE_PANEL_PAD;
       const double right = column->x + layout->box_width + column->side + KETTE_PANEL_PAD;
-      KettePanel *panel  = layer ? find_panel (layout, layer, column->y - up) : NULL;
 
-      if (panel)
+      if (layer)
         {
-          const double end = MAX (panel->x + panel->width, right);
+          KettePanel *panel = get_panel (layout, layer, column);
+          const double end  = MAX (panel->x + panel->width, right);
 
           panel->x     = MIN (panel->x, left);
           panel->width = end - panel->x;
         }
-      else if (layer)
-        {
-          KettePanel fresh = { left, column->y - up, right - left, up + down, layer };
-
-          g_array_append_val (layout->panels, fresh);
-        }
     }
+}
+
+static void
+move_points (GArray *points, double dx, double dy)
+{
+  for (guint i = 0; points && i < points->len; i++)
+    {
+      g_array_index (points, KettePoint, i).x += dx;
+      g_array_index (points, KettePoint, i).y += dy;
+    }
+}
+
+static void
+move (KetteLayout *layout, double dx, double dy)
+{
+  for (guint i = 0; i < layout->columns->len; i++)
+    {
+      KETTE_COLUMN (layout, i)->x += dx;
+      KETTE_COLUMN (layout, i)->y += dy;
+    }
+  for (guint i = 0; i < layout->panels->len; i++)
+    {
+      g_array_index (layout->panels, KettePanel, i).x += dx;
+      g_array_index (layout->panels, KettePanel, i).y += dy;
+    }
+  for (guint i = 0; i < layout->routes->len; i++)
+    {
+      move_points (g_array_index (layout->routes, KetteRoute, i).points, dx, dy);
+      move_points (g_array_index (layout->routes, KetteRoute, i).back, dx, dy);
+    }
+}
+
+/* Moves everything so that the outermost columns, panels and edges begin at (0, 0). */
+void
+_kette_layout_normalise (KetteLayout *layout)
+{
+  double left = G_MAXDOUBLE, top = G_MAXDOUBLE, right = 0, bottom = 0;
+
+  for (guint i = 0; i < layout->columns->len; i++)
+    {
+      const KetteColumn *c = KETTE_COLUMN (layout, i);
+
+      left   = MIN (left, c->x - c->side);
+      top    = MIN (top, c->y - c->up);
+      right  = MAX (right, c->x + layout->box_width + c->side);
+      bottom = MAX (bottom, c->y + c->down);
+    }
+  for (guint i = 0; i < layout->panels->len; i++)
+    {
+      const KettePanel *p = &g_array_index (layout->panels, KettePanel, i);
+
+      left   = MIN (left, p->x);
+      top    = MIN (top, p->y);
+      right  = MAX (right, p->x + p->width);
+      bottom = MAX (bottom, p->y + p->height);
+    }
+  for (guint i = 0; i < layout->routes->len; i++)
+    {
+      const KetteRoute *r = &g_array_index (layout->routes, KetteRoute, i);
+
+      for (guint k = 0; k < 2; k++)
+        for (guint j = 0; (k ? r->back : r->points) && j < r->points->len; j++)
+          {
+            const KettePoint p = g_array_index (k ? r->back : r->points, KettePoint, j);
+
+            left   = MIN (left, p.x);
+            top    = MIN (top, p.y);
+            right  = MAX (right, p.x);
+            bottom = MAX (bottom, p.y);
+          }
+    }
+  if (layout->columns->len)
+    move (layout, -left, -top);
+  layout->width  = MAX (right - left, 0);
+  layout->height = MAX (bottom - top, 0);
 }
 
 static void

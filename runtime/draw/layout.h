@@ -32,6 +32,8 @@
 #define KETTE_RETURN_MARGIN 26.0
 #define KETTE_ROW_GAP 44.0 /* between the rows of a wrapped chain              */
 
+#define KETTE_FORMULA_SIZE 13.0
+
 #define KETTE_HEAD_LENGTH 9.0
 #define KETTE_HEAD_WIDTH 8.0
 #define KETTE_TIP_GAP 1.5
@@ -47,5 +49,7 @@ guint _kette_layout_find (const KetteLayout *layout, guint box);
  * BACK: another way for the gradient (taken), or NULL. */
 void _kette_layout_add_route (KetteLayout *layout, guint edge, GArray *points,
                               GArray *back);
+/* Moves the layout to (0, 0) and measures it. */
+void _kette_layout_normalise (KetteLayout *layout);
 /* Panels round the columns of a layer, one per row. */
 void _kette_layout_panels (KetteLayout *layout);

@@ -3,7 +3,8 @@
  * know about superscripts, and no viewer's idea of them moves a symbol.
  *
  *   letters italic; digits, Greek, operators, brackets upright; - is a minus, ' a prime,
- *   * a middle dot; ^{..} _{..} one level deep; \sigma, \exp, \cdot, \T; \text{..} in sans
+ *   * a middle dot; ^{..} _{..} one level deep; \sigma, \exp, \T; \text{..} in sans; a
+ *   blank is a thin gap, but the first behind a word such as \sigma only ends the word
  */
 #include "draw/text.h"
 #include <string.h>
@@ -170,7 +171,11 @@ _kette_markup_runs (const char *markup, double size, double *width)
       else if (*p == '}' && line.script)
         line.script = 0;
       else if (*p == '\\')
-        next = put_word (&line, p + 1);
+        {
+          next = put_word (&line, p + 1);
+          if (*next == ' ') /* ends the word, as in TeX */
+            next++;
+        }
       else if (*p == ' ')
         line.x += BLANK * size;
       else

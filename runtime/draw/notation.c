@@ -93,7 +93,7 @@ has_second_input (const KetteView *view, guint home)
 typedef struct
 {
   guint layer, hidden;
-  gboolean after_linear, behind; /* behind: where the target comes in */
+  gboolean active, behind; /* the layer has its a; the target has come in */
 } Walk;
 
 static void
@@ -106,17 +106,22 @@ name_operator (KetteView *view, guint i, Walk *walk)
                   && (box->kind == KETTE_BOX_LOSS
                       || (view->scope->loss && has_second_input (view, i)));
   if (box->linear)
-    walk->layer++;
+    {
+      walk->layer++;
+      walk->active = FALSE;
+    }
   box->layer = walk->behind ? 0 : walk->layer;
   mark       = box->layer ? layer_mark (box->layer, view->n_layers) : NULL;
   if (box->kind == KETTE_BOX_OP && box->linear)
     box->symbol = g_strconcat ("z", mark, NULL);
-  else if (box->kind == KETTE_BOX_OP && walk->after_linear && is_activation (box->node)
+  else if (box->kind == KETTE_BOX_OP && !walk->active && is_activation (box->node)
            && mark)
-    box->symbol = g_strconcat ("a", mark, NULL);
+    {
+      box->symbol  = g_strconcat ("a", mark, NULL);
+      walk->active = TRUE;
+    }
   else if (box->kind == KETTE_BOX_OP && box->value)
     box->symbol = g_strdup_printf ("h_{%u}", ++walk->hidden);
-  walk->after_linear = box->linear;
 }
 
 static void
@@ -174,11 +179,12 @@ name_data (const KetteView *view, KetteBox *box, guint *n, guint total)
 {
   const KetteBox *home = box->home >= 0 ? KETTE_BOX (view, box->home) : NULL;
 
-  box->is_target = home && view->n_layers && view->scope->loss && home->layer == 0;
-  box->word      = g_strdup (box->is_target   ? "target"
-                             : box->is_output ? "input, output"
-                                              : "input");
-  if (box->is_target)
+  box->is_target = home && view->scope->loss
+                   && (view->n_layers ? home->layer == 0 : home->kind == KETTE_BOX_LOSS);
+  box->word = g_strdup (box->is_target   ? "target"
+                        : box->is_output ? "input, output"
+                                         : "input");
+  if (box->is_target && view->n_layers)
     box->symbol = g_strdup ("y");
   else if (view->n_layers)
     box->symbol = total > 1 ? g_strdup_printf ("x_{%u}", ++*n) : g_strdup ("x");
@@ -207,9 +213,9 @@ set_words (KetteView *view, KetteBox *box)
     box->word = box->product ? g_strdup ("linear") : g_strdup (op);
   else if (box->is_output)
     box->word = g_strdup ("output");
-  if (box->symbol && (view->n_layers || box->kind == KETTE_BOX_LOSS))
+  if (box->symbol && view->n_layers)
     box->formula = _kette_notation_formula (view, box);
-  else if (box->value)
+  if (!box->formula && box->value)
     g_ptr_array_add (box->notes, _kette_notation_name (box->value->name, 24));
 }
 
@@ -223,14 +229,17 @@ set_gradient (const KetteView *view, KetteBox *box)
       = box->value && view->scope->loss && view->scope->active[box->value->index];
   if (!box->gradient)
     return;
-  if (!box->symbol)
+  if (box->symbol)
+    box->derivative = g_strdup_printf ("\\partial E/\\partial %s%s", box->symbol,
+                                       box->kind == KETTE_BOX_LOSS ? " = 1" : "");
+  else if (!box->node && strlen (box->value->name) <= 12)
     {
-      name = _kette_notation_name (box->value->name, 12);
-      text = _kette_markup_text (name);
+      name            = _kette_clean (box->value->name, 12);
+      text            = _kette_markup_text (name);
+      box->derivative = g_strdup_printf ("\\partial E/\\partial %s", text);
     }
-  box->derivative
-      = g_strdup_printf ("\\partial E/\\partial %s%s", box->symbol ? box->symbol : text,
-                         box->kind == KETTE_BOX_LOSS ? " = 1" : "");
+  else
+    box->derivative = g_strdup ("\\text{gradient}");
 }
 
 /* What a pointer resting on the box should say: everything, with full names. */

@@ -6,7 +6,6 @@
 
 #define SYMBOL_SIZE 20.0
 #define HEAD_SIZE 14.0
-#define FORMULA_SIZE 13.0
 #define CELL_SIZE 13.0
 #define WORD_SIZE 12.0
 #define WORD_GAP 8.0
@@ -51,7 +50,7 @@ word_width (const KetteBox *box)
 static double
 gradient_width (const KetteBox *box, gboolean brief)
 {
-  const double symbol    = _kette_markup_width (box->derivative, FORMULA_SIZE);
+  const double symbol    = _kette_markup_width (box->derivative, KETTE_FORMULA_SIZE);
   g_autofree char *shape = brief || box->kind == KETTE_BOX_LOSS
                                ? g_strdup ("")
                                : _kette_notation_shape (box->value, FALSE);
@@ -70,10 +69,8 @@ _kette_box_need (const KetteBox *box, gboolean brief)
 
   if (box->word)
     need += WORD_GAP + word_width (box);
-  if (box->formula
-      && _kette_markup_width (box->formula, FORMULA_SIZE) + 2 * KETTE_INSET
-             <= KETTE_BOX_MAX)
-    need = MAX (need, _kette_markup_width (box->formula, FORMULA_SIZE));
+  if (box->formula)
+    need = MAX (need, _kette_markup_width (box->formula, KETTE_FORMULA_SIZE));
   for (guint i = 0; i < box->notes->len; i++)
     need = MAX (need,
                 _kette_text_width (box->notes->pdata[i], KETTE_FONT_SANS, WORD_SIZE));
@@ -83,41 +80,38 @@ _kette_box_need (const KetteBox *box, gboolean brief)
   return need + 2 * KETTE_INSET;
 }
 
+/* Symbol or name at the left, the word at the right. Where both do not fit, an operator's
+ * word behind a symbol is cut, and any other word gives way to the name. */
 static void
 paint_head (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, double x,
             double top)
 {
-  const double inner = layout->box_width - 2 * KETTE_INSET, word = word_width (box);
-  const double room = inner - (word > 0 ? word + WORD_GAP : 0);
-  const Style style = style_of (box);
+  const double inner   = layout->box_width - 2 * KETTE_INSET;
+  const Style style    = style_of (box);
+  const KetteFont font = head_font (box);
+  const double symbol  = box->symbol ? _kette_markup_width (box->symbol, SYMBOL_SIZE) : 0;
+  const double left
+      = box->symbol ? symbol : _kette_text_width (box->head, font, HEAD_SIZE);
+  const gboolean keep = box->symbol || box->kind == KETTE_BOX_MISSING
+                        || left + WORD_GAP + word_width (box) <= inner;
+  g_autofree char *word = keep && box->word
+                              ? _kette_text_fit (box->word, KETTE_FONT_SANS, WORD_SIZE,
+                                                 inner - symbol - WORD_GAP)
+                              : NULL;
+  const double width    = word ? _kette_text_width (word, KETTE_FONT_SANS, WORD_SIZE) : 0;
+  g_autofree char *head = _kette_text_fit (box->head, font, HEAD_SIZE,
+                                           inner - (word ? width + WORD_GAP : 0));
 
-  if (box->symbol && _kette_markup_width (box->symbol, SYMBOL_SIZE) <= inner)
-    _kette_prim_markup (scene, x + KETTE_INSET, top + 22, SYMBOL_SIZE, style.symbol,
+  if (box->symbol)
+    _kette_prim_markup (scene, x + KETTE_INSET, top + 23, SYMBOL_SIZE, style.symbol,
                         box->symbol);
   else
-    {
-      g_autofree char *head
-          = _kette_text_fit (box->head, head_font (box), HEAD_SIZE, room);
-
-      _kette_prim_text (scene, x + KETTE_INSET, top + 20, head_font (box), HEAD_SIZE,
-                        style.symbol, head);
-    }
-  /* A long operator's name gives way to the symbol that stands for it. */
-  if (box->word && box->symbol)
-    {
-      const double left
-          = inner - _kette_markup_width (box->symbol, SYMBOL_SIZE) - WORD_GAP;
-      g_autofree char *text
-          = _kette_text_fit (box->word, KETTE_FONT_SANS, WORD_SIZE, left);
-      const double width = _kette_text_width (text, KETTE_FONT_SANS, WORD_SIZE);
-
-      _kette_prim_text (scene, x + KETTE_INSET + inner - width, top + 20, KETTE_FONT_SANS,
-                        WORD_SIZE, KETTE_ROLE_MUTED, text);
-    }
-  else if (box->word)
+    _kette_prim_text (scene, x + KETTE_INSET, top + 22, font, HEAD_SIZE, style.symbol,
+                      head);
+  if (word)
     _kette_prim_text (
-        scene, x + KETTE_INSET + inner - word, top + 20, KETTE_FONT_SANS, WORD_SIZE,
-        box->kind == KETTE_BOX_MISSING ? KETTE_ROLE_ALERT : KETTE_ROLE_MUTED, box->word);
+        scene, x + KETTE_INSET + inner - width, top + 22, KETTE_FONT_SANS, WORD_SIZE,
+        box->kind == KETTE_BOX_MISSING ? KETTE_ROLE_ALERT : KETTE_ROLE_MUTED, word);
 }
 
 static void
@@ -127,21 +121,8 @@ paint_lines (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, 
   const double inner = layout->box_width - 2 * KETTE_INSET;
 
   if (box->formula)
-    {
-      if (_kette_markup_width (box->formula, FORMULA_SIZE) <= inner)
-        _kette_prim_markup (scene, x + KETTE_INSET, top + 42, FORMULA_SIZE,
-                            KETTE_ROLE_MUTED, box->formula);
-      else
-        {
-          g_autofree char *plain = _kette_markup_plain (box->formula);
-          g_autofree char *text
-              = _kette_text_fit (plain, KETTE_FONT_SANS, WORD_SIZE, inner);
-
-          _kette_prim_text (scene, x + KETTE_INSET, top + 42, KETTE_FONT_SANS, WORD_SIZE,
-                            KETTE_ROLE_MUTED, text);
-        }
-      return;
-    }
+    _kette_prim_markup (scene, x + KETTE_INSET, top + 42, KETTE_FORMULA_SIZE,
+                        KETTE_ROLE_MUTED, box->formula);
   for (guint i = 0; i < box->notes->len; i++)
     {
       g_autofree char *text
@@ -172,7 +153,7 @@ paint_cells (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, 
   if (!box->gradient)
     return;
 
-  const double symbol = _kette_markup_width (box->derivative, FORMULA_SIZE);
+  const double symbol = _kette_markup_width (box->derivative, KETTE_FORMULA_SIZE);
   const gboolean both = box->kind != KETTE_BOX_LOSS && !layout->brief
                         && gradient_width (box, FALSE) <= inner;
 
@@ -182,7 +163,7 @@ paint_cells (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, 
       = KETTE_ROLE_GRADIENT_FILL;
   if (symbol <= inner)
     _kette_prim_markup (scene, x + KETTE_INSET + (both ? 0 : (inner - symbol) / 2),
-                        y + KETTE_CELL_ROW + 4.6, FORMULA_SIZE, KETTE_ROLE_GRADIENT,
+                        y + KETTE_CELL_ROW + 4.6, KETTE_FORMULA_SIZE, KETTE_ROLE_GRADIENT,
                         box->derivative);
   if (both)
     {

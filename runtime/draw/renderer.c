@@ -173,14 +173,45 @@ units (double v)
   return (int) lround (v * UNIT);
 }
 
+/* Marks the edges of a longest way through the picture: it is drawn straight. */
+static guint8 *
+find_main_line (const KetteLayout *layout)
+{
+  const KetteView *view    = layout->view;
+  const guint n            = view->boxes->len;
+  guint8 *main_line        = g_new0 (guint8, view->edges->len + 1);
+  g_autofree guint *length = g_new0 (guint, n + 1);
+  g_autofree gint *last    = g_new (gint, n + 1);
+  guint end                = 0;
+
+  for (guint i = 0; i < n; i++)
+    last[i] = -1;
+  /* Edges come in the order of their first box, and nearly all lead to a later one. */
+  for (guint e = 0; e < view->edges->len; e++)
+    {
+      const KetteEdge *edge = KETTE_EDGE (view, e);
+
+      if (KETTE_BOX (view, edge->from)->home >= 0 || edge->to < edge->from
+          || length[edge->to] > length[edge->from])
+        continue;
+      length[edge->to] = length[edge->from] + 1;
+      last[edge->to]   = (gint) e;
+      end              = length[edge->to] > length[end] ? edge->to : end;
+    }
+  for (gint e = last[end]; e >= 0; e = last[KETTE_EDGE (view, e)->from])
+    main_line[e] = 1;
+  return main_line;
+}
+
 /* Columns as plain boxes, high enough that the main line is their middle. */
 static GString *
 write_question (const KetteLayout *layout)
 {
-  const KetteView *view    = layout->view;
-  const gboolean gradients = view->scope->loss != NULL;
-  GString *out             = g_string_new (MAGIC);
-  guint n_edges            = 0;
+  const KetteView *view        = layout->view;
+  const gboolean gradients     = view->scope->loss != NULL;
+  g_autofree guint8 *main_line = find_main_line (layout);
+  GString *out                 = g_string_new (MAGIC);
+  guint n_edges                = 0;
 
   for (guint e = 0; e < view->edges->len; e++)
     n_edges += KETTE_BOX (view, KETTE_EDGE (view, e)->from)->home < 0;
@@ -201,9 +232,9 @@ write_question (const KetteLayout *layout)
       const KetteEdge *edge = KETTE_EDGE (view, e);
 
       if (KETTE_BOX (view, edge->from)->home < 0)
-        g_string_append_printf (out, "%u %u %d\n",
-                                _kette_layout_find (layout, edge->from),
-                                _kette_layout_find (layout, edge->to), 1);
+        g_string_append_printf (
+            out, "%u %u %d\n", _kette_layout_find (layout, edge->from),
+            _kette_layout_find (layout, edge->to), main_line[e] ? 9 : 1);
     }
   return out;
 }
@@ -244,6 +275,8 @@ read_curve (Reader *reader, const KetteLayout *layout, const KetteEdge *edge)
   KettePoint p          = { start, from->y };
   const KettePoint stub = { from->x + layout->box_width + from->side + STUB, from->y };
 
+  const double gap = to->x - to->side - STUB - stub.x;
+
   reader->ok = reader->ok && n >= 4 && n % 3 == 1 && n < 10000;
   g_array_append_val (points, p);
   g_array_append_val (points, p);
@@ -258,6 +291,9 @@ read_curve (Reader *reader, const KetteLayout *layout, const KetteEdge *edge)
         p.y = i <= 1 ? from->y : to->y;
       if (i == n - 1)
         p.x = to->x - to->side - STUB;
+      /* Between neighbours there is nothing to go round: an even curve. */
+      if (n == 4 && (i == 1 || i == 2) && gap > 0 && gap < layout->box_width)
+        p.x = stub.x + gap / 2;
       if (i > 0)
         g_array_append_val (points, p);
     }
@@ -314,5 +350,6 @@ _kette_layout_dot (KetteLayout *layout, GError **error)
   if (!end_child (&child, ok, layout, error) || !read_answer (layout, answer, error))
     return FALSE;
   _kette_layout_panels (layout);
+  _kette_layout_normalise (layout);
   return TRUE;
 }

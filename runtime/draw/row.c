@@ -142,7 +142,6 @@ place_lines (Row *row)
         KETTE_COLUMN (layout, row->order[k])->y = top + up;
       top += up + down + KETTE_ROW_GAP;
     }
-  layout->height = top - KETTE_ROW_GAP;
 }
 
 /* The right end of a row with its panels. */
@@ -254,8 +253,5 @@ _kette_layout_row (KetteLayout *layout)
   place_lines (&row);
   route_edges (&row);
   _kette_layout_panels (layout);
-  layout->width = 0;
-  for (guint i = 0; i < n; i++)
-    layout->width = MAX (layout->width,
-                         right_of (&row, KETTE_COLUMN (layout, i)->row) + row.margin);
+  _kette_layout_normalise (layout);
 }
