@@ -37,14 +37,10 @@ static void
 catch_signals (void)
 {
   struct sigaction action = { .sa_handler = on_signal };
-  struct sigaction ignore = { .sa_handler = SIG_IGN };
 
   sigemptyset (&action.sa_mask);
-  sigemptyset (&ignore.sa_mask);
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
-  /* A limit on file sizes becomes an error of write. */
-  sigaction (SIGXFSZ, &ignore, NULL);
 }
 
 static void

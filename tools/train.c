@@ -2,8 +2,6 @@
  * kette train: trains a model file on data files and writes the trained model.
  */
 #include "train.h"
-#include "exec/session.h"
-#include "io/io.h"
 #include "verbs.h"
 #include <string.h>
 
@@ -73,7 +71,7 @@ check_arguments (TrainArguments *a, GError **error)
 }
 
 static gboolean
-parse (TrainArguments *a, int *argc, char ***argv, GError **error)
+parse (TrainArguments *a, int *argc, char ***argv, int *status)
 {
   KetteTrainOptions *t         = &a->train;
   const GOptionEntry entries[] = {
@@ -142,25 +140,27 @@ parse (TrainArguments *a, int *argc, char ***argv, GError **error)
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->models, NULL, NULL },
     { NULL }
   };
-  g_autoptr (GOptionContext) context = g_option_context_new ("MODEL - train a model");
+  static const char examples[]
+      = "  kette train net.onnx --data train-images.gz --target train-labels.gz \\\n"
+        "    --loss half-sse --lr 1 --batch 10 --epochs 10 --init '*=fan-in' -o "
+        "trained.onnx\n"
+        "  kette train trained.onnx --data train-images.gz --target train-labels.gz \\\n"
+        "    --epochs 20 --resume\n"
+        "  kette train net.onnx --data x.npy --target y.npy --split 0.1 --loss "
+        "cross-entropy \\\n"
+        "    --optimizer adam --freeze 'features.*' -o trained.onnx\n";
+  g_autoptr (GError) error = NULL;
 
-  g_option_context_set_description (
-      context,
-      "Examples:\n"
-      "  kette train net.onnx --data train-images.gz --target train-labels.gz \\\n"
-      "    --loss half-sse --lr 1 --batch 10 --epochs 10 --init '*=fan-in' -o "
-      "trained.onnx\n"
-      "  kette train trained.onnx --data train-images.gz --target train-labels.gz "
-      "--epochs 20 --resume\n"
-      "  kette train net.onnx --data x.npy --target y.npy --split 0.1 --loss "
-      "cross-entropy \\\n"
-      "    --optimizer adam --freeze 'features.*' -o trained.onnx\n"
-      "\nThe file of -o is an ordinary ONNX model that holds the training step as well. "
-      "A first\n"
-      "Ctrl-C finishes the step and saves.\n");
-  g_option_context_add_main_entries (context, entries, NULL);
-  return g_option_context_parse (context, argc, argv, error)
-         && check_arguments (a, error);
+  if (!kette_tool_parse (
+          argc, argv, entries, "MODEL --data X [--target T] -o FILE",
+          "Trains a model. What is written is an ordinary ONNX model that holds the "
+          "training step as well.\nThe first Ctrl-C finishes the step and saves.",
+          examples, status))
+    return FALSE;
+  if (check_arguments (a, &error))
+    return TRUE;
+  *status = kette_tool_usage ("%s", error->message);
+  return FALSE;
 }
 
 /* The checkpoint where one is to be resumed and there, else the model. */
@@ -226,24 +226,34 @@ free_arguments (TrainArguments *a)
     g_strfreev (lists[i]);
 }
 
+static gboolean
+run (TrainArguments *a, GError **error)
+{
+  g_autoptr (KetteTrainer) trainer = NULL;
+
+  kette_set_threads (a->threads);
+  trainer = make_trainer (a, error);
+  if (!trainer || (a->data && !load_data (a, trainer, error))
+      || !announce (a, trainer, error))
+    return FALSE;
+  return a->list || a->dry_run || train_loop (a, trainer, error);
+}
+
 int
 kette_verb_train (int argc, char **argv)
 {
-  TrainArguments a                 = { .epochs = 10, .every_epochs = 1 };
-  g_autoptr (GError) error         = NULL;
-  g_autoptr (KetteTrainer) trainer = NULL;
-  gboolean ok;
+  TrainArguments a         = { .epochs = 10, .every_epochs = 1 };
+  g_autoptr (GError) error = NULL;
+  int status               = 0;
 
   kette_train_options_init (&a.train);
-  ok = parse (&a, &argc, &argv, &error);
-  if (ok)
-    kette_set_threads (a.threads);
-  ok = ok && (trainer = make_trainer (&a, &error))
-       && (!a.data || load_data (&a, trainer, &error)) && announce (&a, trainer, &error);
-  if (ok && !a.list && !a.dry_run)
-    ok = train_loop (&a, trainer, &error);
+  if (parse (&a, &argc, &argv, &status))
+    {
+      if (!run (&a, &error))
+        status = kette_tool_fail (error);
+      else if (train_stop_signal ())
+        status = 128 + train_stop_signal ();
+    }
   free_arguments (&a);
-  if (!ok)
-    return kette_tool_fail (error);
-  return train_stop_signal () ? 128 + train_stop_signal () : 0;
+  return status;
 }

@@ -21,7 +21,8 @@ typedef struct
   size_t n;
   KetteTraining *training;
   KetteEmitter e;
-  KetteValue *loss, *rate, *step, *count; /* count: what the optimizer gets as T */
+  KetteValue *loss, *step, *count; /* count: what the optimizer gets as T */
+  KetteValue *rates[2];            /* float32, float64 */
   KetteValue **grads;
 } Builder;
 
@@ -213,6 +214,18 @@ add_slot (Builder *b, const KetteValue *param, const char *slot)
   return value ? value : _kette_emit_fail (e);
 }
 
+/* The rate as a scalar of the parameter's element type. */
+static KetteValue *
+rate_for (Builder *b, const KetteValue *param)
+{
+  const gboolean wide = param->data->dtype == KT_F64;
+
+  if (!b->rates[wide])
+    b->rates[wide] = _kette_emit_scalar (&b->e, "kette.rate", wide ? KT_F64 : KT_F32,
+                                         b->settings->rate);
+  return b->rates[wide];
+}
+
 static int32_t
 fill_attrs (const Builder *b, kt_attr *attrs)
 {
@@ -248,7 +261,7 @@ build_update (Builder *b, size_t i, GError **error)
   int32_t n_in = 0, n_out = 1;
   char text[512];
 
-  in[n_in++] = b->rate;
+  in[n_in++] = rate_for (b, param);
   if (o->has_count)
     in[n_in++] = b->count;
   in[n_in++] = _kette_emit_capture (e, param);
@@ -277,15 +290,10 @@ build_update (Builder *b, size_t i, GError **error)
 static gboolean
 build (Builder *b, GError **error)
 {
-  const KetteSettings *s = b->settings;
-  KetteModel *model      = b->graph->model;
-  const int rate_type    = b->params[0]->data->dtype == KT_F64 ? KT_F64 : KT_F32;
+  KetteModel *model = b->graph->model;
 
   if (!build_loss (b, error) || !_kette_graph_add_output (b->algorithm, b->loss, error)
       || !build_gradient (b, error) || !build_count (b, error))
-    return FALSE;
-  b->rate = _kette_emit_scalar (&b->e, "kette.rate", rate_type, s->rate);
-  if (!b->rate)
     return FALSE;
   for (size_t i = 0; i < b->n; i++)
     if (!build_update (b, i, error))
