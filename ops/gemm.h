@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gemm.h: the portable matrix product under MatMul and Gemm: one blocked loop nest.
+ *
+ * Every element of y is start + sum of alpha a[i,k] b[k,j], added up in the order of k: its
+ * bits depend neither on the tiles nor on the threads.
+ */
+#pragma once
+#include "operator.h"
+
+/* Y (m,n) = alpha A (m,k) B (k,n) + beta C, N_BATCH times. Steps are in elements. */
+typedef struct kt_gemm
+{
+  int64_t m, n, k;
+  int64_t a_row, a_col, b_row, b_col, c_row,
+      c_col; /* from one row (column) to the next */
+  double alpha, beta;
+  bool has_c, swapped; /* swapped: input 1 is A */
+  /* The batch: its dims, and the steps of A and B along them (0: repeated). */
+  int32_t n_dims;
+  int64_t dims[KT_MAX_RANK], a_step[KT_MAX_RANK], b_step[KT_MAX_RANK];
+  /* Set by kt_gemm_prepare. */
+  int32_t dtype;
+  int64_t n_batch, tile_rows, tile_cols, row_tiles, col_tiles, grain;
+} kt_gemm;
+
+/* "[2,?]" */
+void kt_dims_text (char *out, size_t size, const kt_type *t);
+/* KT_E_SHAPE: the dims along which A and B are multiplied differ. */
+kt_status kt_gemm_mismatch (const kt_host *host, const void *ctx, const kt_type *a,
+                            const kt_type *b, int64_t k_a, int64_t k_b);
+
+/* Fixes the tiles of G, whose upper part is filled in, for elements of type DTYPE: f32, f64,
+ * or an integer of 32 or 64 bits. */
+kt_status kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype);
+/* Inputs 0, 1 and, where has_c is set, 2 to output 0. STATE is the kt_gemm. */
+kt_status kt_gemm_run (const kt_host *host, kt_run *run, void *state);
