@@ -65,6 +65,17 @@ KETTE_EXPORT const gint64 *kette_tensor_get_dims (const KetteTensor *self, guint
  */
 KETTE_EXPORT gsize kette_tensor_get_count (const KetteTensor *self);
 /**
+ * kette_tensor_rows:
+ * @self: a tensor of rank 1 or more
+ * @begin: first index along dim 0
+ * @n: how many
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): a copy of these rows, or %NULL (`shape`)
+ */
+KETTE_EXPORT KetteTensor *kette_tensor_rows (const KetteTensor *self, gsize begin, gsize n,
+                                             GError **error);
+/**
  * kette_tensor_to_string:
  * @self: a tensor
  * @limit: how many elements to print at most, 0 for all

@@ -124,6 +124,15 @@ kette_session_new (KetteGraph *graph, GError **error)
 }
 
 KetteSession *
+kette_session_new_with_flags (KetteGraph *graph, KetteSessionFlags flags, GError **error)
+{
+  const KetteSessionOptions options
+      = { .struct_size = sizeof options, .no_native = (flags & KETTE_SESSION_NO_NATIVE) != 0 };
+
+  return _kette_session_new_full (graph, &options, error);
+}
+
+KetteSession *
 kette_session_ref (KetteSession *self)
 {
   g_atomic_int_inc (&self->ref);

@@ -24,6 +24,27 @@ KETTE_EXPORT GType kette_session_get_type (void);
  * Returns: (transfer full) (nullable): a session for the graph's outputs
  */
 KETTE_EXPORT KetteSession *kette_session_new (KetteGraph *graph, GError **error);
+/**
+ * KetteSessionFlags:
+ * @KETTE_SESSION_NO_NATIVE: operators that have a body run as their body, kernels or not
+ *
+ * How a session is made.
+ */
+typedef enum
+{
+  KETTE_SESSION_NO_NATIVE = 1
+} KetteSessionFlags;
+/**
+ * kette_session_new_with_flags:
+ * @graph: a graph
+ * @flags: how
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): a session for the graph's outputs
+ */
+KETTE_EXPORT KetteSession *kette_session_new_with_flags (KetteGraph *graph,
+                                                         KetteSessionFlags flags,
+                                                         GError **error);
 KETTE_EXPORT KetteSession *kette_session_ref (KetteSession *self);
 KETTE_EXPORT void kette_session_unref (KetteSession *self);
 /**

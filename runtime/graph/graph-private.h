@@ -121,6 +121,9 @@ struct _KetteModel
   size_t n_training, training_capacity;
   const char **symbols; /* names of KT_DIM (1), KT_DIM (2), ... at index 0, 1, ... */
   size_t n_symbols, symbols_capacity;
+  KetteNames *opset_index, *meta_index, *symbol_index; /* place in the array, plus one */
+  KetteNames *function_index; /* of the first n_indexed functions */
+  size_t n_indexed;
   gpointer message; /* the unpacked ModelProto and its file map, kept so that saving writes
                        back what Kette does not model; freed by free_message */
   void (*free_message) (gpointer);
@@ -138,11 +141,17 @@ struct _KetteGraph
   size_t n_values, values_capacity, n_nodes, nodes_capacity;
   size_t n_inputs, inputs_capacity, n_outputs, outputs_capacity;
   KetteNames *names; /* of values */
+  KetteNames *bases; /* of fresh names: base -> the last number tried; NULL: none yet */
   KetteTensor **kept; /* tensors that attributes point into, owned */
   size_t n_kept, kept_capacity;
+  KetteNode *owner; /* a guess at the parent's node with this subgraph, see _kette_graph_owner */
+  KetteGraph *link; /* lists of graphs while they are freed or lent */
+  gint lent;        /* owned by its model (a function's body): holds no reference to it */
   const void *proto; /* GraphProto or NULL */
 };
 
+/* The graphs that a model owns (bodies, training steps) live as long as the model does. They
+ * are made with a reference to it like any graph; unref finds and drops those. */
 /* model.c ------------------------------------------------------------------------------- */
 KetteModel *_kette_model_new (const char *file, GError **error);
 KetteModel *_kette_model_ref (KetteModel *model);
@@ -182,6 +191,9 @@ gboolean _kette_value_set_tensor_type (KetteValue *value, int dtype, const int64
                                        int rank, GError **error);
 void _kette_value_set_data (KetteValue *value, KetteTensor *data); /* refs; NULL clears */
 
+/* TYPE with its dims and element types in REGION. */
+gboolean _kette_type_copy (KetteRegion *region, const kt_type *type, kt_type *out, GError **error);
+
 /* node.c -------------------------------------------------------------------------------- */
 /* IN and OUT are copied (NULL: absent), attributes are copied deeply (tensor attributes:
  * the tensors behind are copied too). The outputs' producer and slot are set; NULL entries
@@ -196,7 +208,15 @@ gboolean _kette_node_set_attr (KetteNode *node, const kt_attr *attr, GError **er
 gboolean _kette_node_grow_outputs (KetteNode *node, int32_t i, GError **error);
 /* `node "n0" (Conv)`, `node #12 (Conv)`, with the way through subgraphs in front. */
 const char *_kette_node_where (const KetteNode *node, char out[KETTE_WHERE_SIZE]);
+/* The same for a graph: "" for a main graph, else `node "if0" (If), then_branch`. */
+const char *_kette_graph_where (const KetteGraph *graph, char out[KETTE_WHERE_SIZE]);
+/* The node whose subgraph this is, and which attribute; NULL: none. */
+KetteNode *_kette_graph_owner (const KetteGraph *graph, int32_t *attr);
 void _kette_node_kill (KetteNode *node);
+/* A deep copy of ATTR into GRAPH. SHARED: the tensors behind it are kept by GRAPH already, and
+ * only their views are copied. A subgraph is not copied. */
+gboolean _kette_attr_copy (KetteGraph *graph, const kt_attr *attr, gboolean shared, kt_attr *out,
+                           GError **error);
 
 /* walk.c -------------------------------------------------------------------------------- */
 /* Sorts the nodes topologically, stably (Kahn, smallest index first), stand-ins of subgraphs

@@ -41,6 +41,17 @@ KETTE_EXPORT guint kette_graph_get_n_inputs (KetteGraph *self);
  */
 KETTE_EXPORT const char *kette_graph_get_input_name (KetteGraph *self, guint i);
 /**
+ * kette_graph_get_input_type: (skip)
+ * @self: a graph
+ * @i: index, below kette_graph_get_n_inputs()
+ * @dtype: (out): element type, ONNX's number; 0: not known
+ * @rank: (out): number of dims; -1: not known
+ *
+ * Returns: (transfer none) (nullable): the dims; negative ones are open
+ */
+KETTE_EXPORT const gint64 *kette_graph_get_input_type (KetteGraph *self, guint i, int *dtype,
+                                                       int *rank);
+/**
  * kette_graph_get_n_outputs:
  * @self: a graph
  * Returns: the number of outputs

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Models: what a file holds beside its graph.
+ * What a model file holds beside its graph.
  */
 #include "graph/graph-private.h"
 #include <string.h>
 
+static const char *
+plain_domain (const char *domain)
+{
+  return !domain || strcmp (domain, "ai.onnx") == 0 ? "" : domain;
+}
+
 KetteModel *
 _kette_model_new (const char *file, GError **error)
 {
-  KetteModel *model = _kette_alloc (_kette_account_process (), 1, sizeof *model, error);
+  KetteModel *model = _kette_alloc (NULL, 1, sizeof *model, error);
 
   if (!model)
     return NULL;
-  model->ref = 1;
-  if ((model->region = _kette_region_new (error))
-      && (model->file = _kette_region_strdup (model->region, file, error)))
-    {
-      model->producer = model->producer_version = model->domain = model->doc = "";
-      return model;
-    }
+  model->ref      = 1;
+  model->producer = model->producer_version = model->domain = model->doc = "";
+  model->region                                                          = _kette_region_new (error);
+  if (model->region)
+    model->file = _kette_region_strdup (model->region, file, error);
+  if (model->file)
+    model->opset_index = _kette_names_new (error);
+  if (model->opset_index)
+    model->meta_index = _kette_names_new (error);
+  if (model->meta_index)
+    model->symbol_index = _kette_names_new (error);
+  if (model->symbol_index)
+    return model;
   _kette_model_unref (model);
   return NULL;
 }
@@ -29,10 +41,63 @@ _kette_model_ref (KetteModel *model)
   return model;
 }
 
+/* Drops the reference to MODEL that GRAPH, which the model owns, was made with, and those of
+ * its subgraphs. */
+static void
+lend_to (KetteModel *model, KetteGraph *graph)
+{
+  KetteGraph *list = graph;
+
+  if (!graph || graph->model != model || graph->lent)
+    return;
+  graph->lent = TRUE;
+  graph->link = NULL;
+  g_atomic_int_add (&model->ref, -1);
+  while (list)
+    {
+      const KetteGraph *at = list;
+
+      list = at->link;
+      for (size_t i = 0; i < at->n_nodes; i++)
+        for (int32_t k = 0; at->nodes[i]->subgraphs && k < at->nodes[i]->n_attrs; k++)
+          {
+            KetteGraph *sub = at->nodes[i]->subgraphs[k];
+
+            if (!sub || sub->model != model || sub->lent)
+              continue;
+            sub->lent = TRUE;
+            sub->link = list;
+            list      = sub;
+            g_atomic_int_add (&model->ref, -1);
+          }
+    }
+}
+
+static void
+lend_all (KetteModel *model)
+{
+  static GMutex mutex;
+
+  if (model->n_functions == 0 && model->n_training == 0)
+    return;
+  g_mutex_lock (&mutex);
+  for (size_t i = 0; i < model->n_functions; i++)
+    lend_to (model, model->functions[i]->body);
+  for (size_t i = 0; i < model->n_training; i++)
+    {
+      lend_to (model, model->training[i]->initialization);
+      lend_to (model, model->training[i]->algorithm);
+    }
+  g_mutex_unlock (&mutex);
+}
+
 void
 _kette_model_unref (KetteModel *model)
 {
-  if (!model || !g_atomic_int_dec_and_test (&model->ref))
+  if (!model)
+    return;
+  lend_all (model);
+  if (!g_atomic_int_dec_and_test (&model->ref))
     return;
   for (size_t i = 0; i < model->n_functions; i++)
     kette_graph_unref (model->functions[i]->body);
@@ -41,8 +106,12 @@ _kette_model_unref (KetteModel *model)
       kette_graph_unref (model->training[i]->initialization);
       kette_graph_unref (model->training[i]->algorithm);
     }
-  if (model->message && model->free_message)
+  if (model->free_message)
     model->free_message (model->message);
+  _kette_names_free (model->opset_index);
+  _kette_names_free (model->meta_index);
+  _kette_names_free (model->symbol_index);
+  _kette_names_free (model->function_index);
   _kette_free (model->opsets);
   _kette_free (model->meta);
   _kette_free (model->functions);
@@ -52,110 +121,187 @@ _kette_model_unref (KetteModel *model)
   _kette_free (model);
 }
 
-/* "ai.onnx" is "". */
-static const char *
-plain_domain (const char *domain)
+/* What the index says of NAME: its place plus one; 0: not there. */
+static size_t
+place_of (const KetteNames *index, const char *name)
 {
-  return strcmp (domain, "ai.onnx") == 0 ? "" : domain;
+  return GPOINTER_TO_SIZE (_kette_names_get (index, name));
 }
 
 int32_t
 _kette_model_opset (const KetteModel *model, const char *domain)
 {
-  domain = plain_domain (domain);
-  for (size_t i = 0; i < model->n_opsets; i++)
-    if (strcmp (model->opsets[i].domain, domain) == 0)
-      return model->opsets[i].version;
-  return 0;
+  const size_t at = place_of (model->opset_index, plain_domain (domain));
+
+  return at > 0 ? model->opsets[at - 1].version : 0;
 }
 
 gboolean
 _kette_model_set_opset (KetteModel *model, const char *domain, int32_t version, GError **error)
 {
+  const char *copy;
+  size_t at;
+
   domain = plain_domain (domain);
-  for (size_t i = 0; i < model->n_opsets; i++)
-    if (strcmp (model->opsets[i].domain, domain) == 0)
-      {
-        model->opsets[i].version = version;
-        return TRUE;
-      }
-  if (!_kette_grow (&model->opsets, &model->opsets_capacity, model->n_opsets + 1,
-                    sizeof *model->opsets, error)
-      || !(domain = _kette_region_strdup (model->region, domain, error)))
+  at     = place_of (model->opset_index, domain);
+  if (at > 0)
+    {
+      model->opsets[at - 1].version = version;
+      return TRUE;
+    }
+  copy = _kette_region_strdup (model->region, domain, error);
+  if (!copy
+      || !_kette_grow (&model->opsets, &model->opsets_capacity, model->n_opsets + 1,
+                       sizeof *model->opsets, error)
+      || !_kette_names_set (model->opset_index, copy, GSIZE_TO_POINTER (model->n_opsets + 1),
+                            error))
     return FALSE;
-  model->opsets[model->n_opsets++] = (KetteOpset){ domain, version };
+  model->opsets[model->n_opsets++] = (KetteOpset){ copy, version };
   return TRUE;
 }
 
 const char *
 _kette_model_get_meta (const KetteModel *model, const char *key)
 {
-  for (size_t i = 0; i < model->n_meta; i++)
-    if (strcmp (model->meta[i].key, key) == 0)
-      return model->meta[i].value;
-  return NULL;
+  const size_t at = place_of (model->meta_index, key);
+
+  return at > 0 ? model->meta[at - 1].value : NULL;
+}
+
+static gboolean
+remove_meta (KetteModel *model, size_t at, GError **error)
+{
+  _kette_names_remove (model->meta_index, model->meta[at - 1].key);
+  model->n_meta--;
+  memmove (&model->meta[at - 1], &model->meta[at],
+           (model->n_meta - (at - 1)) * sizeof *model->meta);
+  for (size_t i = at - 1; i < model->n_meta; i++)
+    if (!_kette_names_set (model->meta_index, model->meta[i].key, GSIZE_TO_POINTER (i + 1),
+                           error))
+      return FALSE;
+  return TRUE;
 }
 
 gboolean
 _kette_model_set_meta (KetteModel *model, const char *key, const char *value, GError **error)
 {
-  size_t i = 0;
+  const size_t at = place_of (model->meta_index, key);
+  const char *name, *copy;
 
-  while (i < model->n_meta && strcmp (model->meta[i].key, key) != 0)
-    i++;
   if (!value)
+    return at == 0 || remove_meta (model, at, error);
+  copy = _kette_region_strdup (model->region, value, error);
+  if (!copy)
+    return FALSE;
+  if (at > 0)
     {
-      if (i < model->n_meta)
-        {
-          memmove (&model->meta[i], &model->meta[i + 1],
-                   (model->n_meta - i - 1) * sizeof *model->meta);
-          model->n_meta--;
-        }
+      model->meta[at - 1].value = copy;
       return TRUE;
     }
-  if (!(value = _kette_region_strdup (model->region, value, error)))
+  name = _kette_region_strdup (model->region, key, error);
+  if (!name
+      || !_kette_grow (&model->meta, &model->meta_capacity, model->n_meta + 1,
+                       sizeof *model->meta, error)
+      || !_kette_names_set (model->meta_index, name, GSIZE_TO_POINTER (model->n_meta + 1),
+                            error))
     return FALSE;
-  if (i < model->n_meta)
-    {
-      model->meta[i].value = value;
-      return TRUE;
-    }
-  if (!_kette_grow (&model->meta, &model->meta_capacity, i + 1, sizeof *model->meta, error)
-      || !(key = _kette_region_strdup (model->region, key, error)))
-    return FALSE;
-  model->meta[model->n_meta++] = (KetteMeta){ key, value };
+  model->meta[model->n_meta++] = (KetteMeta){ name, copy };
   return TRUE;
 }
 
 int64_t
 _kette_model_symbol (KetteModel *model, const char *name, GError **error)
 {
-  for (size_t i = 0; i < model->n_symbols; i++)
-    if (strcmp (model->symbols[i], name) == 0)
-      return KT_DIM (i + 1);
-  if (model->n_symbols >= INT32_MAX - 1)
-    {
-      _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "too many symbolic dims");
-      return 0;
-    }
-  if (!_kette_grow (&model->symbols, &model->symbols_capacity, model->n_symbols + 2,
-                    sizeof *model->symbols, error)
-      || !(name = _kette_region_strdup (model->region, name, error)))
+  size_t at = place_of (model->symbol_index, name);
+  const char *copy;
+
+  if (at > 0)
+    return KT_DIM (at);
+  at = model->n_symbols + 1;
+  if (at >= (size_t) 1 << 31)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has 2^31 named dims");
+  copy = _kette_region_strdup (model->region, name, error);
+  if (!copy
+      || !_kette_grow (&model->symbols, &model->symbols_capacity, at, sizeof *model->symbols,
+                       error)
+      || !_kette_names_set (model->symbol_index, copy, GSIZE_TO_POINTER (at), error))
     return 0;
-  model->symbols[model->n_symbols++] = name; /* the array stays ended by NULL */
-  return KT_DIM (model->n_symbols);
+  model->symbols[model->n_symbols++] = copy;
+  return KT_DIM (at);
+}
+
+/* One text of three: lengths in front, so that no two triples have the same. */
+static size_t
+function_key (char *out, size_t size, const char *domain, const char *name,
+              const char *overload)
+{
+  return (size_t) g_snprintf (out, size, "%zu %zu %s%s%s", strlen (domain), strlen (name),
+                              domain, name, overload);
+}
+
+static gboolean
+is_function (const KetteFunction *f, const char *domain, const char *name,
+             const char *overload)
+{
+  return strcmp (f->name, name) == 0 && strcmp (plain_domain (f->domain), domain) == 0
+         && strcmp (f->overload ? f->overload : "", overload) == 0;
+}
+
+/* Takes functions that were added since the last time into the index. Short of memory, they
+ * are left out, and searched one by one. */
+static void
+index_functions (KetteModel *model)
+{
+  char key[512];
+
+  if (!model->function_index)
+    model->function_index = _kette_names_new (NULL);
+  while (model->function_index && model->n_indexed < model->n_functions)
+    {
+      const KetteFunction *f = model->functions[model->n_indexed];
+      const char *copy;
+
+      if (function_key (key, sizeof key, plain_domain (f->domain), f->name,
+                        f->overload ? f->overload : "")
+          < sizeof key)
+        {
+          copy = _kette_region_strdup (model->region, key, NULL);
+          if (!copy
+              || (!place_of (model->function_index, copy)
+                  && !_kette_names_set (model->function_index, copy,
+                                        GSIZE_TO_POINTER (model->n_indexed + 1), NULL)))
+            return;
+        }
+      model->n_indexed++;
+    }
 }
 
 KetteFunction *
 _kette_model_find_function (const KetteModel *model, const char *domain, const char *name,
                             const char *overload)
 {
-  for (size_t i = 0; i < model->n_functions; i++)
-    {
-      KetteFunction *f = model->functions[i];
-      if (strcmp (f->name, name) == 0 && strcmp (f->domain, plain_domain (domain)) == 0
-          && strcmp (f->overload ? f->overload : "", overload ? overload : "") == 0)
-        return f;
-    }
+  static GMutex mutex;
+  KetteModel *writable = (KetteModel *) model;
+  size_t at, begin;
+  char key[512];
+
+  domain   = plain_domain (domain);
+  overload = overload ? overload : "";
+  if (model->n_functions == 0)
+    return NULL;
+  g_mutex_lock (&mutex);
+  if (model->n_indexed < model->n_functions)
+    index_functions (writable);
+  begin = model->n_indexed;
+  if (function_key (key, sizeof key, domain, name, overload) >= sizeof key)
+    at = begin = 0; /* too long for the index */
+  else
+    at = place_of (model->function_index, key);
+  g_mutex_unlock (&mutex);
+  if (at > 0)
+    return model->functions[at - 1];
+  for (size_t i = begin; i < model->n_functions; i++)
+    if (is_function (model->functions[i], domain, name, overload))
+      return model->functions[i];
   return NULL;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names to pointers: open addressing with a hash that is keyed per process, so that a file
- * cannot choose names that collide. Nothing visible depends on the key.
+ * Names to pointers: open addressing over an array of entries in the order of insertion.
+ *
+ * The hash is SipHash-1-3 (Aumasson, Bernstein, INDOCRYPT 2012) with a key drawn once per
+ * process: nobody can compute names that collide. Nothing visible depends on the key.
  */
 #include "graph/graph-private.h"
 #include <string.h>
@@ -8,148 +10,198 @@
 
 typedef struct
 {
-  const char *name; /* NULL: empty; removed entries keep their name and have value NULL */
+  const char *name; /* NULL: removed */
   gpointer value;
-  uint64_t hash;
+  uint32_t hash;
 } Entry;
 
 struct _KetteNames
 {
   Entry *entries;
-  size_t capacity, used; /* capacity is a power of two; used counts removed ones, too */
+  size_t n_entries, capacity, n_removed;
+  uint32_t *slots; /* entry's index plus one; 0: free */
+  size_t n_slots;  /* a power of two, over twice the entries; or 0 */
 };
 
-static uint64_t key[2];
-
-static void
-make_key (void)
+static const uint64_t *
+hash_key (void)
 {
-  static gsize done;
+  static uint64_t key[2];
+  static gsize once;
 
-  if (!g_once_init_enter (&done))
-    return;
-  if (getrandom (key, sizeof key, GRND_NONBLOCK) != (ssize_t) sizeof key)
+  if (g_once_init_enter (&once))
     {
-      key[0] = (uint64_t) g_get_monotonic_time ();
-      key[1] = (uint64_t) (uintptr_t) &key;
+      if (getrandom (key, sizeof key, 0) != (ssize_t) sizeof key)
+        { /* old kernels: the address of a variable and the time are better than nothing */
+          key[0] = (uint64_t) g_get_real_time () * 0x9e3779b97f4a7c15u;
+          key[1] = (uint64_t) (uintptr_t) &once ^ (uint64_t) g_get_monotonic_time ();
+        }
+      g_once_init_leave (&once, 1);
     }
-  g_once_init_leave (&done, 1);
-}
-
-static inline uint64_t
-rotate (uint64_t x, int n)
-{
-  return x << n | x >> (64 - n);
+  return key;
 }
 
 static inline void
 sip_round (uint64_t v[4])
 {
-  v[0] += v[1], v[1] = rotate (v[1], 13) ^ v[0], v[0] = rotate (v[0], 32);
-  v[2] += v[3], v[3] = rotate (v[3], 16) ^ v[2];
-  v[0] += v[3], v[3] = rotate (v[3], 21) ^ v[0];
-  v[2] += v[1], v[1] = rotate (v[1], 17) ^ v[2], v[2] = rotate (v[2], 32);
+#define ROTATE(x, b) ((x) << (b) | (x) >> (64 - (b)))
+  v[0] += v[1];
+  v[2] += v[3];
+  v[1] = ROTATE (v[1], 13) ^ v[0];
+  v[3] = ROTATE (v[3], 16) ^ v[2];
+  v[0] = ROTATE (v[0], 32);
+  v[2] += v[1];
+  v[0] += v[3];
+  v[1] = ROTATE (v[1], 17) ^ v[2];
+  v[3] = ROTATE (v[3], 21) ^ v[0];
+  v[2] = ROTATE (v[2], 32);
+#undef ROTATE
 }
 
-/* SipHash-1-3 (Aumasson, Bernstein 2012, reduced rounds). */
-static uint64_t
-hash_name (const char *name)
+static uint32_t
+hash_of (const char *name)
 {
-  const size_t n = strlen (name);
-  uint64_t v[4]  = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
-                     key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
+  const uint64_t *key = hash_key ();
+  const size_t n      = strlen (name);
+  uint64_t v[4]       = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
+                          key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
   uint64_t word;
+  size_t at = 0;
 
-  for (size_t i = 0; i + 8 <= n; i += 8)
+  for (; at + 8 <= n; at += 8)
     {
-      memcpy (&word, name + i, 8);
+      memcpy (&word, name + at, 8);
       v[3] ^= word;
       sip_round (v);
       v[0] ^= word;
     }
-  word = (uint64_t) n << 56;
-  memcpy (&word, name + (n & ~(size_t) 7), n & 7);
+  word = 0;
+  memcpy (&word, name + at, n - at);
+  word |= (uint64_t) n << 56;
   v[3] ^= word;
   sip_round (v);
   v[0] ^= word;
   v[2] ^= 0xff;
   for (int i = 0; i < 3; i++)
     sip_round (v);
-  return v[0] ^ v[1] ^ v[2] ^ v[3];
+  word = v[0] ^ v[1] ^ v[2] ^ v[3];
+  return (uint32_t) (word ^ word >> 32);
 }
 
 KetteNames *
 _kette_names_new (GError **error)
 {
-  make_key ();
-  return _kette_alloc (_kette_account_process (), 1, sizeof (KetteNames), error);
+  return _kette_alloc (NULL, 1, sizeof (KetteNames), error);
 }
 
 void
 _kette_names_free (KetteNames *names)
 {
-  if (names)
-    _kette_free (names->entries);
+  if (!names)
+    return;
+  _kette_free (names->entries);
+  _kette_free (names->slots);
   _kette_free (names);
 }
 
-/* The entry of NAME, or the empty one where it would go. */
-static Entry *
-find (const KetteNames *names, const char *name, uint64_t hash)
+/* The slot of NAME, or the free one where its search ends; there is always one. */
+static size_t
+slot_of (const KetteNames *names, const char *name, uint32_t hash)
 {
-  const size_t mask = names->capacity - 1;
+  size_t slot = hash & (names->n_slots - 1);
 
-  for (size_t i = hash & mask;; i = (i + 1) & mask)
+  for (;; slot = (slot + 1) & (names->n_slots - 1))
     {
-      Entry *e = &names->entries[i];
-      if (!e->name || (e->hash == hash && strcmp (e->name, name) == 0))
-        return e;
+      const Entry *entry;
+
+      if (names->slots[slot] == 0)
+        return slot;
+      entry = &names->entries[names->slots[slot] - 1];
+      if (entry->hash == hash && entry->name && strcmp (entry->name, name) == 0)
+        return slot;
     }
 }
 
+/* Makes room for one more: drops removed entries, doubles the slots where they get full. */
 static gboolean
-grow (KetteNames *names, GError **error)
+make_room (KetteNames *names, GError **error)
 {
-  KetteNames larger = { .capacity = MAX (names->capacity * 2, 16) };
+  const size_t live = names->n_entries - names->n_removed;
+  size_t n_slots    = 16, kept = 0;
+  uint32_t *slots;
 
-  larger.entries = _kette_alloc (_kette_account_process (), larger.capacity,
-                                 sizeof *larger.entries, error);
-  if (!larger.entries)
+  if (names->n_slots > 0 && names->n_entries + 1 <= names->n_slots / 2)
+    return _kette_grow (&names->entries, &names->capacity, names->n_entries + 1,
+                        sizeof (Entry), error);
+  while (n_slots / 4 < live + 1 && n_slots < SIZE_MAX / 4)
+    n_slots *= 2;
+  if (live >= UINT32_MAX - 1)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "more than %u names", UINT32_MAX - 1);
+  if (!_kette_grow (&names->entries, &names->capacity, live + 1, sizeof (Entry), error))
     return FALSE;
-  for (size_t i = 0; i < names->capacity; i++)
-    if (names->entries[i].value)
-      {
-        *find (&larger, names->entries[i].name, names->entries[i].hash) = names->entries[i];
-        larger.used++;
-      }
-  _kette_free (names->entries);
-  *names = larger;
+  slots = _kette_alloc (NULL, n_slots, sizeof *slots, error);
+  if (!slots)
+    return FALSE;
+  for (size_t i = 0; i < names->n_entries; i++)
+    if (names->entries[i].name)
+      names->entries[kept++] = names->entries[i];
+  names->n_entries = kept;
+  names->n_removed = 0;
+  for (size_t i = 0; i < kept; i++)
+    {
+      size_t slot = names->entries[i].hash & (n_slots - 1);
+
+      while (slots[slot] != 0)
+        slot = (slot + 1) & (n_slots - 1);
+      slots[slot] = (uint32_t) i + 1;
+    }
+  _kette_free (names->slots);
+  names->slots   = slots;
+  names->n_slots = n_slots;
   return TRUE;
 }
 
 gboolean
 _kette_names_set (KetteNames *names, const char *name, gpointer value, GError **error)
 {
-  const uint64_t hash = hash_name (name);
-  Entry *entry;
+  const uint32_t hash = hash_of (name);
+  size_t slot;
 
-  if ((names->used + 1) * 4 > names->capacity * 3 && !grow (names, error))
+  if (!make_room (names, error))
     return FALSE;
-  entry = find (names, name, hash);
-  names->used += entry->name == NULL;
-  *entry = (Entry){ name, value, hash };
+  slot = slot_of (names, name, hash);
+  if (names->slots[slot] != 0)
+    {
+      names->entries[names->slots[slot] - 1].value = value;
+      return TRUE;
+    }
+  names->entries[names->n_entries++] = (Entry){ name, value, hash };
+  names->slots[slot]                 = (uint32_t) names->n_entries;
   return TRUE;
 }
 
 gpointer
 _kette_names_get (const KetteNames *names, const char *name)
 {
-  return names->capacity ? find (names, name, hash_name (name))->value : NULL;
+  size_t slot;
+
+  if (!names || names->n_slots == 0)
+    return NULL;
+  slot = slot_of (names, name, hash_of (name));
+  return names->slots[slot] ? names->entries[names->slots[slot] - 1].value : NULL;
 }
 
 void
 _kette_names_remove (KetteNames *names, const char *name)
 {
-  if (names->capacity)
-    find (names, name, hash_name (name))->value = NULL;
+  size_t slot;
+
+  if (names->n_slots == 0)
+    return;
+  slot = slot_of (names, name, hash_of (name));
+  if (names->slots[slot] == 0)
+    return;
+  /* The slot stays taken, so that the search for others passes over it. */
+  names->entries[names->slots[slot] - 1].name = NULL;
+  names->n_removed++;
 }

@@ -90,6 +90,43 @@ kette_plugins_to_json (KettePlugins *self)
   return g_string_free (out, FALSE);
 }
 
+char *
+kette_plugins_to_text (KettePlugins *self)
+{
+  GString *out = g_string_new ("operator                     versions              gradient  kernels\n");
+
+  (void) self;
+  for (size_t i = 0; _kette_registry_nth (i); i++)
+    {
+      const KetteFamily *f = _kette_registry_nth (i);
+      char name[128], versions[128] = "";
+      if (!f->n_ops)
+        continue;
+      g_snprintf (name, sizeof name, "%s%s%s", f->domain, *f->domain ? ":" : "", f->name);
+      for (size_t k = f->n_ops; k-- > 0;)
+        {
+          const size_t n = strlen (versions);
+          g_snprintf (versions + n, sizeof versions - n, "%s%d", n ? " " : "",
+                      f->ops[k]->op.since);
+        }
+      const kt_op *op = &f->ops[0]->op;
+      g_string_append_printf (out, "%-28s %-21s %-9s", name, versions,
+                              op->gradient                      ? "yes"
+                              : op->flags & KT_OP_ZERO_GRADIENT ? "stops"
+                              : op->flags & KT_OP_NO_GRADIENT   ? "no"
+                              : op->body                        ? "by body"
+                                                                : "-");
+      for (size_t k = 0; k < f->n_kernels; k++)
+        g_string_append_printf (out, " %s", base_name (f->kernels[k]->plugin));
+      g_string_append (out, f->n_kernels ? "\n" : op->body ? " (by body)\n" : "\n");
+    }
+  for (guint i = 0; _kette_plugins_nth (i); i++)
+    if (_kette_plugins_nth (i)->reason)
+      g_string_append_printf (out, "refused: %s: %s\n", _kette_plugins_nth (i)->path,
+                              _kette_plugins_nth (i)->reason);
+  return g_string_free (out, FALSE);
+}
+
 static void
 explain_params (GString *out, const char *what, const kt_param *params, int32_t n)
 {

@@ -47,6 +47,15 @@ KETTE_EXPORT gboolean kette_plugins_add_file (const char *file, gboolean trust, 
  */
 KETTE_EXPORT char *kette_plugins_to_json (KettePlugins *self);
 /**
+ * kette_plugins_to_text: (skip)
+ * @self: plugins
+ *
+ * The same for reading: a line per operator, then the plugins.
+ *
+ * Returns: (transfer full): the text
+ */
+KETTE_EXPORT char *kette_plugins_to_text (KettePlugins *self);
+/**
  * kette_plugins_explain:
  * @self: plugins
  * @op: an operator, "Gemm" or "domain:Name"

@@ -199,14 +199,18 @@ parse_default (const kt_param *param, kt_attr *out, GError **error)
   return TRUE;
 }
 
-/* Both names in one text, for the plugin's author. */
+/* Text for the plugin's author; the status of a plugin at fault. */
+static kt_status refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
 static kt_status
-refuse (kt_reg *reg, const char *format, const char *what, const char *domain, const char *name,
-        const char *other)
+refuse (kt_reg *reg, const char *format, ...)
 {
   char text[512];
+  va_list args;
 
-  g_snprintf (text, sizeof text, format, what, domain, *domain ? ":" : "", name, other);
+  va_start (args, format);
+  g_vsnprintf (text, sizeof text, format, args);
+  va_end (args);
   return _kette_host ()->fail (reg, KT_E_INTERNAL, text, strlen (text));
 }
 
@@ -218,16 +222,15 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
 
   memcpy (&op, given, MIN (given->struct_size, sizeof op));
   if (!op.domain || !op.name || op.since < 1 || op.n_in < 0 || op.n_out < 0 || op.n_attr < 0)
-    return refuse (reg, "an %s has no domain, name or version (%s%s%s%s)", "operator", "", "?",
-                   "");
+    return refuse (reg, "an operator has no domain, name or version");
 
   KetteFamily *family = family_for (reg, op.domain, op.name);
   if (!family)
     return KT_E_NOMEM;
   for (size_t i = 0; i < family->n_ops; i++)
     if (family->ops[i]->op.since == op.since)
-      return refuse (reg, "%s %s%s%s is registered already, by \"%s\"", "operator", op.domain,
-                     op.name, family->ops[i]->plugin);
+      return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"", op.domain,
+                     op.name, op.since, family->ops[i]->plugin);
 
   KetteOp *row       = _kette_region_alloc (registry.region, 1, sizeof *row, &error);
   kt_attr *const def = row ? _kette_region_alloc (registry.region, (size_t) op.n_attr + 1,
@@ -258,8 +261,7 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
 
   memcpy (&k, given, MIN (given->struct_size, sizeof k));
   if (!k.domain || !k.name || !k.device || !k.run)
-    return refuse (reg, "a %s has no domain, name, device or run (%s%s%s%s)", "kernel", "", "?",
-                   "");
+    return refuse (reg, "a kernel has no domain, name, device or run");
 
   KetteFamily *family = family_for (reg, k.domain, k.name);
   if (!family)
@@ -269,8 +271,8 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
       const kt_kernel *other = &family->kernels[i]->kernel;
       if (other->priority == k.priority && strcmp (other->device, k.device) == 0
           && g_strcmp0 (other->types, k.types) == 0 && other->since == k.since)
-        return refuse (reg, "a %s of %s%s%s has the priority of the one of \"%s\"", "kernel",
-                       k.domain, k.name, family->kernels[i]->plugin);
+        return refuse (reg, "a kernel of %s:%s has the priority of the one of \"%s\"", k.domain,
+                       k.name, family->kernels[i]->plugin);
     }
 
   KetteKernel *row = _kette_region_alloc (registry.region, 1, sizeof *row, &error);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the verbs share: options, errors and their exit statuses.
+ */
+#include "verbs.h"
+#include <stdio.h>
+#include <string.h>
+
+int
+kette_tool_fail (const GError *error)
+{
+  static const int statuses[] = {
+    [KETTE_ERROR_FORMAT] = 65,      [KETTE_ERROR_GRAPH] = 65,    [KETTE_ERROR_UNSUPPORTED] = 65,
+    [KETTE_ERROR_ATTR] = 65,        [KETTE_ERROR_TENSOR] = 65,   [KETTE_ERROR_TYPE] = 65,
+    [KETTE_ERROR_SHAPE] = 65,       [KETTE_ERROR_VALUE] = 65,    [KETTE_ERROR_IO] = 66,
+    [KETTE_ERROR_PATH] = 77,        [KETTE_ERROR_LIMIT] = 70,    [KETTE_ERROR_MEMORY] = 70,
+    [KETTE_ERROR_TIMEOUT] = 70,     [KETTE_ERROR_CANCEL] = 130,  [KETTE_ERROR_PLUGIN] = 69,
+    [KETTE_ERROR_DEVICE] = 69,      [KETTE_ERROR_INTERNAL] = 70,
+  };
+
+  if (!error)
+    return 70;
+  fprintf (stderr, "%s\n", error->message);
+  if (error->domain == G_OPTION_ERROR)
+    return KETTE_EXIT_USAGE;
+  if (error->domain == KETTE_ERROR && error->code >= 0
+      && (size_t) error->code < G_N_ELEMENTS (statuses))
+    return statuses[error->code];
+  return 70;
+}
+
+int
+kette_tool_usage (const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  fputs ("kette: ", stderr);
+  vfprintf (stderr, format, args);
+  fputs ("\n", stderr);
+  va_end (args);
+  return KETTE_EXIT_USAGE;
+}
+
+void
+kette_tool_print (const char *text)
+{
+  fputs (text, stdout);
+}
+
+gboolean
+kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries, const char *usage,
+                  const char *summary, const char *examples, int *status)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (usage);
+  g_autoptr (GError) error           = NULL;
+  g_autofree char *description       = g_strdup_printf ("Examples:\n%s", examples);
+  g_autofree char *program           = g_strdup_printf ("kette %s", (*argv)[0]);
+
+  g_option_context_set_help_enabled (context, TRUE);
+  g_option_context_set_summary (context, summary);
+  g_option_context_set_description (context, description);
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_set_prgname (program);
+  if (g_option_context_parse (context, argc, argv, &error))
+    return TRUE;
+  *status = kette_tool_usage ("%s", error->message);
+  return FALSE;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The verbs of the command `kette`: one file each, a function that takes the words from the
+ * verb on and returns the exit status.
+ */
+#pragma once
+#include "kette.h"
+
+int kette_verb_info (int argc, char **argv);
+int kette_verb_check (int argc, char **argv);
+int kette_verb_run (int argc, char **argv);
+int kette_verb_test (int argc, char **argv);
+int kette_verb_train (int argc, char **argv);
+int kette_verb_grad (int argc, char **argv);
+int kette_verb_draw (int argc, char **argv);
+int kette_verb_ops (int argc, char **argv);
+int kette_verb_bench (int argc, char **argv);
+
+enum /* exit statuses beside those of errors */
+{
+  KETTE_EXIT_FAULTS = 1, /* check, test, bench ran and found faults */
+  KETTE_EXIT_USAGE  = 64
+};
+
+/* Prints the error on standard error; returns its exit status (docs: errors). */
+int kette_tool_fail (const GError *error);
+/* The options of a verb: parses ARGV in place; FALSE: *status is the exit status. USAGE is
+ * what stands behind the verb's name, SUMMARY one sentence, EXAMPLES whole lines. */
+gboolean kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries,
+                           const char *usage, const char *summary, const char *examples,
+                           int *status);
+/* Says on standard error what is wrong with the words of the command; KETTE_EXIT_USAGE. */
+int kette_tool_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+/* Writes TEXT to standard output. */
+void kette_tool_print (const char *text);
