@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reduce.h: the family of reductions over any axes.
+ *
+ * The order of a sum is fixed by the shape, never by threads: the elements that make one
+ * output are cut into blocks of 4,096 in index order; a block has 16 interleaved partial
+ * results (element i belongs to number i mod 16), joined in a tree; blocks are joined
+ * pairwise. Where several reduced dims do not adjoin in memory, each run along the innermost
+ * of them begins at partial result 0. Sums over rows and over columns follow the same rule.
+ */
+#pragma once
+#include "emit.h"
+#include "shape.h"
+
+#define KT_BLOCK 4096 /* elements */
+#define KT_LANES 16   /* partial results */
+#define KT_COLUMNS 64 /* neighbouring outputs that are worked on together */
+
+typedef struct kt_reduce
+{
+  int64_t outs, count; /* outputs; elements per output */
+  int64_t columns;     /* outputs side by side whose elements are side by side, or 1 */
+  int64_t run, stride, runs;    /* a run: elements, their distance; runs per output */
+  int64_t parts, group;         /* blocks of a long run; short runs of a block */
+  int64_t blocks;               /* per output */
+  int64_t chunks, units, grain; /* chunks of columns; pieces of work */
+  int32_t lanes, n_kept, n_outer;
+  int64_t kept_dims[KT_MAX_RANK],
+      kept[KT_MAX_RANK]; /* outer dims that stay, their strides */
+  int64_t outer_dims[KT_MAX_RANK], outer[KT_MAX_RANK]; /* outer reduced dims */
+} kt_reduce;
+
+/* A block of an output: elements begin .. begin + n - 1 of the runs first .. end - 1; of
+ * `width` outputs side by side. */
+typedef struct kt_piece
+{
+  int64_t first, end, begin, n, width;
+} kt_piece;
+
+/* Reduces a piece at X; the results go to Y, or unfinished to PARTIALS, r->blocks apart. */
+typedef void kt_reduce_loop (const kt_reduce *r, const void *x, const kt_piece *piece,
+                             void *y, void *partials);
+/* Joins the blocks of N outputs. */
+typedef void kt_reduce_join (const kt_reduce *r, void *partials, int64_t n, void *y);
+
+typedef struct kt_reduce_loops
+{
+  int32_t dtype;
+  uint32_t size; /* bytes of a partial result */
+  kt_reduce_loop *rows, *columns;
+  kt_reduce_join *join;
+} kt_reduce_loops; /* arrays end with rows NULL */
+
+/* What a kernel's user points to. */
+typedef struct kt_reduction
+{
+  const kt_reduce_loops *loops;
+  bool needs_elements; /* nothing to reduce is an error for integers (a mean) */
+} kt_reduction;
+
+/* Plans a reduction of DIMS over the axes in SET. */
+void kt_reduce_plan (kt_reduce *r, int32_t ndim, const int64_t *dims, uint32_t set);
+
+/* Runs the plan R; PARTIALS: scratch of kt_reduce_bytes, NULL if that is 0. */
+kt_status kt_reduce_run_plan (const kt_host *host, kt_run *run, const kt_reduce *r,
+                              const kt_reduce_loops *loops, const void *x, void *y,
+                              void *partials);
+size_t kt_reduce_bytes (const kt_reduce *r, const kt_reduce_loops *loops);
+
+/* Shape rule, prepare and run of Reduce*: axes in input 1, attributes keepdims and
+ * noop_with_empty_axes. */
+kt_status kt_reduce_infer (const kt_host *host, kt_infer *infer, void *user);
+kt_status kt_reduce_prepare (const kt_host *host, kt_prep *prep, void *user,
+                             void **state);
+kt_status kt_reduce_run (const kt_host *host, kt_run *run, void *state);
+
+/* V, a value in the shape of the reduction's output, in a shape that broadcasts to that of
+ * its input: the reduced dims are put back as 1. */
+kt_value kt_reduce_keep (const kt_host *host, kt_graph *g, kt_value v);
+
+/* Offset of reduced run I of an output, in elements. */
+static inline int64_t
+kt_run_offset (const kt_reduce *r, int64_t i)
+{
+  int64_t offset = 0;
+
+  for (int32_t d = r->n_outer - 1; d >= 0; d--)
+    {
+      const int64_t rest = d ? i / r->outer_dims[d] : 0;
+      offset += (i - rest * r->outer_dims[d]) * r->outer[d];
+      i = rest;
+    }
+  return offset;
+}
+
+/* Compiled once more for AVX2 processors, as in elementwise.h. */
+#ifndef KT_VECTOR
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)                      \
+    && !defined(KT_NO_CLONES)
+#define KT_VECTOR __attribute__ ((target_clones ("avx2", "default")))
+#else
+#define KT_VECTOR
+#endif
+#endif
+
+/* The loops NAME_rows_SUFFIX, NAME_columns_SUFFIX, NAME_join_SUFFIX: elements of type T,
+ * partial results of type A, outputs of type U. MAP (x): an element as A; JOIN (a, b); END
+ * (a, n): the output from the joined result of n elements; START: the result of none. */
+#define KT_REDUCE_LOOPS(NAME, SUFFIX, T, A, U, START, MAP, JOIN, END)                    \
+  KT_VECTOR static void NAME##_rows_##SUFFIX (const kt_reduce *r, const void *x_data,    \
+                                              const kt_piece *piece, void *y,            \
+                                              void *partials)                            \
+  {                                                                                      \
+    A lane[KT_LANES];                                                                    \
+                                                                                         \
+    for (int l = 0; l < KT_LANES; l++)                                                   \
+      lane[l] = START;                                                                   \
+    for (int64_t run = piece->first; run < piece->end; run++)                            \
+      {                                                                                  \
+        const T *x      = (const T *) x_data + kt_run_offset (r, run) + piece->begin;    \
+        const int64_t n = piece->n;                                                      \
+        int64_t i       = 0;                                                             \
+        for (; i + KT_LANES <= n; i += KT_LANES)                                         \
+          for (int l = 0; l < KT_LANES; l++)                                             \
+            lane[l] = JOIN (lane[l], MAP (x[i + l]));                                    \
+        for (int l = 0; i + l < n; l++)                                                  \
+          lane[l] = JOIN (lane[l], MAP (x[i + l]));                                      \
+      }                                                                                  \
+    for (int half = KT_LANES / 2; half > 0; half /= 2)                                   \
+      for (int l = 0; l < half; l++)                                                     \
+        lane[l] = JOIN (lane[l], lane[l + half]);                                        \
+    if (partials)                                                                        \
+      *(A *) partials = lane[0];                                                         \
+    else                                                                                 \
+      *(U *) y = (U) END (lane[0], r->count);                                            \
+  }                                                                                      \
+                                                                                         \
+  KT_VECTOR static void NAME##_columns_##SUFFIX (const kt_reduce *r, const void *x_data, \
+                                                 const kt_piece *piece, void *y_data,    \
+                                                 void *partials)                         \
+  {                                                                                      \
+    A lane[KT_LANES * KT_COLUMNS];                                                       \
+    const int64_t width = piece->width, n = piece->n, all = r->lanes * width;            \
+    U *const y = y_data;                                                                 \
+                                                                                         \
+    for (int64_t k = 0; k < all; k++)                                                    \
+      lane[k] = START;                                                                   \
+    for (int64_t run = piece->first; run < piece->end; run++)                            \
+      {                                                                                  \
+        const T *x                                                                       \
+            = (const T *) x_data + kt_run_offset (r, run) + piece->begin * r->stride;    \
+        if (r->stride == width)                                                          \
+          for (int64_t i = 0; i < n; i += KT_LANES, x += KT_LANES * width)               \
+            {                                                                            \
+              const int64_t m = (n - i < KT_LANES ? n - i : KT_LANES) * width;           \
+              for (int64_t k = 0; k < m; k++)                                            \
+                lane[k] = JOIN (lane[k], MAP (x[k]));                                    \
+            }                                                                            \
+        else                                                                             \
+          for (int64_t i = 0; i < n; i++, x += r->stride)                                \
+            {                                                                            \
+              A *const l = lane + (i % KT_LANES) * width;                                \
+              for (int64_t c = 0; c < width; c++)                                        \
+                l[c] = JOIN (l[c], MAP (x[c]));                                          \
+            }                                                                            \
+      }                                                                                  \
+    for (int64_t half = all / 2; half >= width; half /= 2)                               \
+      for (int64_t k = 0; k < half; k++)                                                 \
+        lane[k] = JOIN (lane[k], lane[k + half]);                                        \
+    for (int64_t c = 0; c < width; c++)                                                  \
+      if (partials)                                                                      \
+        ((A *) partials)[c * r->blocks] = lane[c];                                       \
+      else                                                                               \
+        y[c] = (U) END (lane[c], r->count);                                              \
+  }                                                                                      \
+                                                                                         \
+  static void NAME##_join_##SUFFIX (const kt_reduce *r, void *partials, int64_t n,       \
+                                    void *y)                                             \
+  {                                                                                      \
+    for (int64_t o = 0; o < n; o++)                                                      \
+      {                                                                                  \
+        A *const p = (A *) partials + o * r->blocks;                                     \
+        for (int64_t step = 1; step < r->blocks; step *= 2)                              \
+          for (int64_t b = 0; b + step < r->blocks; b += 2 * step)                       \
+            p[b] = JOIN (p[b], p[b + step]);                                             \
+        ((U *) y)[o] = (U) END (r->blocks ? p[0] : START, r->count);                     \
+      }                                                                                  \
+  }
+
+#define KT_REDUCE_ROW(NAME, SUFFIX, DTYPE, A)                                            \
+  {                                                                                      \
+    DTYPE, sizeof (A), NAME##_rows_##SUFFIX, NAME##_columns_##SUFFIX,                    \
+        NAME##_join_##SUFFIX                                                             \
+  }
+
+/* The kernel NAME_kernel for the loops NAME_loops. */
+#define KT_REDUCE_KERNEL(NAME, TYPES, NEEDS_ELEMENTS)                                    \
+  static const kt_reduction NAME##_reduction = { NAME##_loops, NEEDS_ELEMENTS };         \
+  static const kt_kernel NAME##_kernel[]                                                 \
+      = { { KT_KERNEL, .flags = KT_CPU_FLAGS, .types = TYPES,                            \
+            .user    = (void *) (uintptr_t) &NAME##_reduction,                           \
+            .prepare = kt_reduce_prepare, .run = kt_reduce_run },                        \
+          { 0 } };
+
+/* Versions before the axes became an input. */
+#define KT_OLD_REDUCE(NAME, UNTIL)                                                       \
+  (const kt_op[])                                                                        \
+  {                                                                                      \
+    { KT_OLD (NAME, 1, UNTIL), .flags = KT_OP_PURE, .body = kt_old_axes,                 \
+      .user = (void *) (NAME) },                                                         \
+    {                                                                                    \
+      0                                                                                  \
+    }                                                                                    \
+  }
