@@ -98,33 +98,45 @@ kt_exp_tail_f64 (double r)
   return p * r + 0.5;
 }
 
-/* e^x = 2^n e^r; 2^n in two factors, so that only the last product over- or underflows. */
+/* e^x = 2^n e^r for -104 <= x <= 89 (-746, 710). 2^n is made of two factors, so that only the
+ * last product over- or underflows: 2^(n + 64) 2^-64 for negative x, else 2^(n - 64) 2^64.
+ * q is the difference of these two in the exponent's bits. */
+KT_INLINE float
+kt_exp_core_f32 (float x)
+{
+  const uint32_t q = kt_bits_f32 (x) >> 1 & 0x40000000;
+  const float t = x * 0x1.715476p0f + KT_ROUND_F32, n = t - KT_ROUND_F32;
+  const float r = (x - n * KT_LN2_HI_F32) - n * KT_LN2_LO_F32;
+  const float p = 1.0f + (r + r * r * kt_exp_tail_f32 (r));
+
+  return p * kt_from_bits_f32 (((kt_bits_f32 (t) + 63) << 23) + q)
+         * kt_from_bits_f32 (0x5f800000 - q);
+}
+
+KT_INLINE double
+kt_exp_core_f64 (double x)
+{
+  const uint64_t q = kt_bits_f64 (x) >> 1 & 0x4000000000000000;
+  const double t = x * 0x1.71547652b82fep0 + KT_ROUND_F64, n = t - KT_ROUND_F64;
+  const double r = (x - n * KT_LN2_HI_F64) - n * KT_LN2_LO_F64;
+  const double p = 1.0 + (r + r * r * kt_exp_tail_f64 (r));
+
+  return p * kt_from_bits_f64 (((kt_bits_f64 (t) + 511) << 52) + q)
+         * kt_from_bits_f64 (0x5ff0000000000000 - q);
+}
+
 KT_INLINE float
 kt_exp_f32 (float x)
 {
-  x             = kt_pick_f32 (x > 89.0f, 89.0f, x);
-  x             = kt_pick_f32 (x < -104.0f, -104.0f, x);
-  const float n = (x * 0x1.715476p0f + KT_ROUND_F32) - KT_ROUND_F32;
-  const float r = (x - n * KT_LN2_HI_F32) - n * KT_LN2_LO_F32;
-  const float p = 1.0f + (r + r * r * kt_exp_tail_f32 (r));
-  const float a = n * 0.5f + KT_ROUND_F32, b = (n - (a - KT_ROUND_F32)) + KT_ROUND_F32;
-
-  return p * kt_from_bits_f32 ((kt_bits_f32 (a) + 127) << 23)
-         * kt_from_bits_f32 ((kt_bits_f32 (b) + 127) << 23);
+  x = kt_pick_f32 (x > 89.0f, 89.0f, x);
+  return kt_exp_core_f32 (kt_pick_f32 (x < -104.0f, -104.0f, x));
 }
 
 KT_INLINE double
 kt_exp_f64 (double x)
 {
-  x              = kt_pick_f64 (x > 710.0, 710.0, x);
-  x              = kt_pick_f64 (x < -746.0, -746.0, x);
-  const double n = (x * 0x1.71547652b82fep0 + KT_ROUND_F64) - KT_ROUND_F64;
-  const double r = (x - n * KT_LN2_HI_F64) - n * KT_LN2_LO_F64;
-  const double p = 1.0 + (r + r * r * kt_exp_tail_f64 (r));
-  const double a = n * 0.5 + KT_ROUND_F64, b = (n - (a - KT_ROUND_F64)) + KT_ROUND_F64;
-
-  return p * kt_from_bits_f64 ((kt_bits_f64 (a) + 1023) << 52)
-         * kt_from_bits_f64 ((kt_bits_f64 (b) + 1023) << 52);
+  x = kt_pick_f64 (x > 710.0, 710.0, x);
+  return kt_exp_core_f64 (kt_pick_f64 (x < -746.0, -746.0, x));
 }
 
 /* e^x - 1 = 2^n ((e^r - 1) + (1 - 2^-n)), computed at half its size because 2^128 (2^1024)
@@ -254,9 +266,13 @@ kt_tanh_f32 (float x)
   q = q * z - 0x1.b9902cp-5f;
   q = q * z + 0x1.110fb4p-3f;
   q = q * z - 0x1.555554p-2f;
-  return __builtin_copysignf (kt_pick_f32 (a < 0.5625f, a + a * (z * q),
-                                           1.0f - 2.0f / (kt_exp_f32 (2.0f * a) + 1.0f)),
-                              x);
+  return __builtin_copysignf (
+      kt_pick_f32 (a < 0.5625f, a + a * (z * q),
+                   1.0f
+                       - 2.0f
+                             / (kt_exp_core_f32 (2.0f * kt_pick_f32 (a > 20.0f, 20.0f, a))
+                                + 1.0f)),
+      x);
 }
 
 KT_INLINE double
@@ -276,7 +292,9 @@ kt_tanh_f64 (double x)
   q = q * z + 0x1.1111111110fbep-3;
   q = q * z - 0x1.5555555555555p-2;
   return __builtin_copysign (
-      kt_pick_f64 (a < 0.5625, a + a * (z * q), 1.0 - 2.0 / (kt_exp_f64 (2.0 * a) + 1.0)),
+      kt_pick_f64 (
+          a < 0.5625, a + a * (z * q),
+          1.0 - 2.0 / (kt_exp_core_f64 (2.0 * kt_pick_f64 (a > 40.0, 40.0, a)) + 1.0)),
       x);
 }
 
@@ -284,14 +302,16 @@ kt_tanh_f64 (double x)
 KT_INLINE float
 kt_sigmoid_f32 (float x)
 {
-  const float e = kt_exp_f32 (-__builtin_fabsf (x));
+  const float a = __builtin_fabsf (x),
+              e = kt_exp_core_f32 (-kt_pick_f32 (a > 104.0f, 104.0f, a));
   return kt_pick_f32 (x < 0.0f, e, 1.0f) / (1.0f + e);
 }
 
 KT_INLINE double
 kt_sigmoid_f64 (double x)
 {
-  const double e = kt_exp_f64 (-__builtin_fabs (x));
+  const double a = __builtin_fabs (x),
+               e = kt_exp_core_f64 (-kt_pick_f64 (a > 746.0, 746.0, a));
   return kt_pick_f64 (x < 0.0, e, 1.0) / (1.0 + e);
 }
 
