@@ -27,20 +27,20 @@ if [ "${1-}" = --inside ]; then
     cc -Wall -Wextra -Werror -o classify "$source/examples/classify.c" $(pkg-config --cflags --libs kette) \
       "-Wl,-rpath,$(pkg-config --variable=libdir kette)"
   }
-  classify() { ./classify "$source/examples/lecture.onnx" x.npy | tee out && grep -q 'float32\[2,10\]' out; }
+  classify() { ./classify "$source/examples/lecture/lecture.onnx" x.npy | tee out && grep -q 'float32\[2,10\]' out; }
   plugin() {
     # shellcheck disable=SC2046
     cc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c - $(pkg-config --cflags kette) <<<'#include <kette-plugin.h>
       kt_entry kette_plugin_v0;'
   }
-  draw() { kette draw "$source/examples/lecture.onnx" -o lecture.svg && grep -q '<svg' lecture.svg; }
+  draw() { kette draw "$source/examples/lecture/lecture.onnx" -o lecture.svg && grep -q '<svg' lecture.svg; }
   python3 - <<'PYTHON'
 head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 784), }"
 head += b" " * (117 - len(head)) + b"\n"
 open("x.npy", "wb").write(b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + bytes(2 * 784 * 4))
 PYTHON
   try 'kette --version says what kette.pc says' version
-  try 'the operators are found' kette info "$source/examples/lecture.onnx"
+  try 'the operators are found' kette info "$source/examples/lecture/lecture.onnx"
   try 'a program compiles with pkg-config' compile
   try 'and runs a model' classify
   try 'the header of plugins is strict C11' plugin
