@@ -191,9 +191,10 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype)
       *g        = t;
     }
 
-  const double column = 2.0 * (double) (g->m < ROWS ? g->m : ROWS) * (double) (g->k + 1);
+  const double rows   = g->m < ROWS ? (double) g->m + 1 : ROWS;
+  const double column = 2.0 * rows * (double) (g->k + 1);
   g->tile_rows        = g->m < ROWS ? g->m : ROWS;
-  g->tile_cols = column * COLS <= TILE_WORK ? COLS : (int64_t) (TILE_WORK / column);
+  g->tile_cols = column * COLS <= TILE_WORK ? COLS : 1 + (int64_t) (TILE_WORK / column);
   g->tile_cols = (g->tile_cols + 63) / 64 * 64;
   g->tile_cols = g->n < g->tile_cols ? g->n : g->tile_cols;
   g->row_tiles = g->tile_rows ? (g->m + g->tile_rows - 1) / g->tile_rows : 0;
