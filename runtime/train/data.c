@@ -51,7 +51,7 @@ make_labels (const KetteTensor *t, const char *name, int64_t classes, int dtype,
 
 /* Labels of rank 1 (or [n,1]) for an input of rows [N,K], K > 1. */
 static gboolean
-wants_one_hot (const KetteColumn *c, const KetteTensor *data, const kt_type *type,
+wants_one_hot (const KetteDataColumn *c, const KetteTensor *data, const kt_type *type,
                uint32_t length)
 {
   if ((c->dtype != KT_F32 && c->dtype != KT_F64) || type->ndim != 2
@@ -62,8 +62,8 @@ wants_one_hot (const KetteColumn *c, const KetteTensor *data, const kt_type *typ
 }
 
 static gboolean
-init_one_hot (KetteColumn *c, KetteTensor *data, const kt_type *type, const char *name,
-              uint32_t length, GError **error)
+init_one_hot (KetteDataColumn *c, KetteTensor *data, const kt_type *type,
+              const char *name, uint32_t length, GError **error)
 {
   const int64_t classes = type->dims[1] > 0 ? type->dims[1] : (int64_t) length;
 
@@ -82,7 +82,7 @@ init_one_hot (KetteColumn *c, KetteTensor *data, const kt_type *type, const char
 
 /* The input's element type, except bytes, which are scaled on their way into a batch. */
 static KetteTensor *
-convert (KetteColumn *c, KetteTensor *data, const char *name, const KetteScaling *s,
+convert (KetteDataColumn *c, KetteTensor *data, const char *name, const KetteScaling *s,
          GError **error)
 {
   const gboolean wants_float = _kette_dtype (c->dtype)->is_float;
@@ -125,7 +125,7 @@ convert (KetteColumn *c, KetteTensor *data, const char *name, const KetteScaling
 
 /* The same elements under the column's dims. */
 static gboolean
-reshape (KetteColumn *c, GError **error)
+reshape (KetteDataColumn *c, GError **error)
 {
   KetteTensor *view;
 
@@ -142,10 +142,10 @@ reshape (KetteColumn *c, GError **error)
 
 /* S: how samples are scaled; NULL: a target. */
 static gboolean
-init_column (KetteColumn *c, KetteTensor *data, const kt_type *type, const char *name,
+init_column (KetteDataColumn *c, KetteTensor *data, const kt_type *type, const char *name,
              const KetteScaling *s, uint32_t length, GError **error)
 {
-  *c        = (KetteColumn){ .dtype = type->dtype };
+  *c        = (KetteDataColumn){ .dtype = type->dtype };
   c->recipe = (KetteInputRecipe){ 1, 0, 1 };
   if (type->kind != KT_TENSOR || !_kette_dtype (type->dtype))
     return _kette_fail (error, KETTE_ERROR_TYPE, NULL, "input %s is no tensor",
@@ -234,7 +234,7 @@ _kette_dataset_types (KetteDataset *self, size_t n, kt_type *types)
 {
   for (size_t i = 0; i < self->n_columns; i++)
     {
-      KetteColumn *c = &self->columns[i];
+      KetteDataColumn *c = &self->columns[i];
 
       c->dims[0] = (int64_t) n;
       types[i]   = (kt_type){
@@ -245,7 +245,7 @@ _kette_dataset_types (KetteDataset *self, size_t n, kt_type *types)
 
 typedef struct
 {
-  const KetteColumn *column;
+  const KetteDataColumn *column;
   const uint32_t *rows;
   size_t first;
   uint8_t *out;
@@ -253,7 +253,7 @@ typedef struct
 } Gather;
 
 static void
-one_hot_row (const KetteColumn *c, int32_t label, void *out)
+one_hot_row (const KetteDataColumn *c, int32_t label, void *out)
 {
   if (c->dtype == KT_F32)
     {
@@ -270,8 +270,8 @@ one_hot_row (const KetteColumn *c, int32_t label, void *out)
 static void
 gather_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Gather *g      = arg;
-  const KetteColumn *c = g->column;
+  const Gather *g          = arg;
+  const KetteDataColumn *c = g->column;
 
   (void) worker;
   for (int64_t i = begin; i < end; i++)
@@ -294,7 +294,7 @@ gather_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
 }
 
 void
-_kette_column_gather (const KetteColumn *self, const uint32_t *rows, size_t first,
+_kette_column_gather (const KetteDataColumn *self, const uint32_t *rows, size_t first,
                       size_t n, void *out)
 {
   enum
@@ -312,7 +312,7 @@ _kette_column_gather (const KetteColumn *self, const uint32_t *rows, size_t firs
 }
 
 int64_t
-_kette_column_class (const KetteColumn *self, size_t i)
+_kette_column_class (const KetteDataColumn *self, size_t i)
 {
   const KetteTensor *data = self->data;
   size_t best             = 0;

@@ -41,7 +41,7 @@ describe_optimizer (const KetteTrainer *self, GString *text)
 static void
 describe_data (const KetteTrainer *self, GString *text)
 {
-  const KetteColumn *x = &self->data.columns[0];
+  const KetteDataColumn *x = &self->data.columns[0];
 
   if (self->data.n_columns == 0)
     return;

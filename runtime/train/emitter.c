@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Emitting the nodes of a training step.
  */
-#include "train/train-private.h"
+#include "train/loss.h"
 #include <string.h>
 
 KetteValue *

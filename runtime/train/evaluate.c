@@ -38,7 +38,7 @@ largest (const kt_tensor *y, int dtype, size_t i, size_t n)
 }
 
 static void
-count_right (KetteRun *run, const KetteColumn *target, size_t first, size_t n,
+count_right (KetteRun *run, const KetteDataColumn *target, size_t first, size_t n,
              Score *score)
 {
   kt_tensor y;

@@ -2,7 +2,7 @@
  * Losses: one row each. A builder emits the nodes from prediction y and target t to the
  * scalar "loss".
  */
-#include "train/train-private.h"
+#include "train/loss.h"
 #include <string.h>
 
 /* E = 1/B sum_b 1/2 sum_k (y - t)^2, one node: kette.HalfSSE. */
