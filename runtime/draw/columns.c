@@ -34,14 +34,14 @@ box_height (const KetteBox *box)
 static void
 column_clear (gpointer data)
 {
-  KetteColumn *column = data;
+  KetteDrawColumn *column = data;
 
   g_array_unref (column->above);
   g_array_unref (column->below);
 }
 
 static void
-measure_column (const KetteView *view, KetteColumn *column)
+measure_column (const KetteView *view, KetteDrawColumn *column)
 {
   const KetteBox *main = KETTE_BOX (view, column->box);
   const double rim     = _kette_box_rim (main);
@@ -76,12 +76,12 @@ _kette_layout_columns (KetteLayout *layout)
   const KetteView *view    = layout->view;
   g_autofree guint *of_box = g_new0 (guint, view->boxes->len + 1);
 
-  layout->columns = g_array_new (FALSE, TRUE, sizeof (KetteColumn));
+  layout->columns = g_array_new (FALSE, TRUE, sizeof (KetteDrawColumn));
   g_array_set_clear_func (layout->columns, column_clear);
   for (guint i = 0; i < view->boxes->len; i++)
     if (KETTE_BOX (view, i)->home < 0)
       {
-        KetteColumn column = { .box = i };
+        KetteDrawColumn column = { .box = i };
 
         column.above = g_array_new (FALSE, FALSE, sizeof (guint));
         column.below = g_array_new (FALSE, FALSE, sizeof (guint));
@@ -91,7 +91,8 @@ _kette_layout_columns (KetteLayout *layout)
   for (guint i = 0; i < view->boxes->len; i++)
     if (KETTE_BOX (view, i)->home >= 0)
       {
-        KetteColumn *column  = KETTE_COLUMN (layout, of_box[KETTE_BOX (view, i)->home]);
+        KetteDrawColumn *column
+            = KETTE_COLUMN (layout, of_box[KETTE_BOX (view, i)->home]);
         const gboolean below = column->above->len == 1 && column->below->len == 0;
 
         g_array_append_val (below ? column->below : column->above, i);

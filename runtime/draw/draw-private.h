@@ -23,11 +23,12 @@
 /* scope.c -------------------------------------------------------------------------------- */
 typedef struct
 {
-  KetteGraph *graph; /* a copy, sorted, with types as far as they are known */
-  KetteValue *loss;  /* NULL: no gradients */
-  guint8 *needed;    /* per node: to be drawn */
-  guint8 *active;    /* per value: it has a gradient */
-  gboolean pale;     /* the forward edges are background (view "backward") */
+  KetteGraph *graph;  /* a copy, sorted, with types as far as they are known */
+  KetteValue *loss;   /* NULL: none */
+  guint8 *needed;     /* per node: to be drawn */
+  guint8 *active;     /* per value: it has a gradient */
+  gboolean gradients; /* of LOSS are drawn */
+  gboolean pale;      /* the forward edges are background (view "backward") */
 } KetteScope;
 
 gboolean _kette_scope_init (KetteScope *scope, KetteGraph *graph,
@@ -35,6 +36,14 @@ gboolean _kette_scope_init (KetteScope *scope, KetteGraph *graph,
 void _kette_scope_clear (KetteScope *scope);
 /* Does a gradient flow through NODE to its input I? */
 gboolean _kette_scope_flows (const KetteNode *node, int32_t i);
+
+/* loss.c: what the option `loss` says, on scope->graph: a value of the graph, or a loss that
+ * kette train knows, whose nodes are added behind the first output; NULL: the only scalar
+ * output. */
+gboolean _kette_scope_find_loss (KetteScope *scope, const char *name, GError **error);
+/* The only output that is a scalar of floats, or NULL. */
+KetteValue *_kette_scope_scalar_output (const KetteGraph *graph);
+gboolean _kette_scope_is_float (const KetteValue *v);
 
 /* view.c --------------------------------------------------------------------------------- */
 typedef enum
@@ -125,7 +134,7 @@ typedef struct
   double side; /* room left and right of the boxes for edges of outer parameters */
   double x, y; /* left border of the boxes; main line */
   guint row;
-} KetteColumn;
+} KetteDrawColumn;
 
 typedef struct
 {
@@ -144,14 +153,14 @@ typedef struct
 typedef struct
 {
   const KetteView *view;
-  GArray *columns;                 /* KetteColumn, in view order  */
+  GArray *columns;                 /* KetteDrawColumn, in view order  */
   GArray *routes;                  /* KetteRoute between columns  */
   GArray *panels;                  /* KettePanel                  */
   double box_width, width, height; /* of all columns and panels, from (0, 0) */
   gboolean brief;                  /* gradient rows without shape, to fit a slide */
 } KetteLayout;
 
-#define KETTE_COLUMN(layout, i) (&g_array_index ((layout)->columns, KetteColumn, (i)))
+#define KETTE_COLUMN(layout, i) (&g_array_index ((layout)->columns, KetteDrawColumn, (i)))
 
 /* ENGINE: "auto", "row", "dot". */
 gboolean _kette_layout_init (KetteLayout *layout, const KetteView *view,

@@ -9,7 +9,9 @@ G_BEGIN_DECLS
 /**
  * KetteDrawOptions:
  * @view: "forward", "backward", "both" or "auto"
- * @loss: (nullable): the value whose gradients are drawn
+ * @loss: (nullable): the value whose gradients are drawn, or a loss of training such as
+ *   "half-sse", which is then drawn behind the first output; %NULL: that of the model's
+ *   training step, or its scalar output
  * @format: "svg" or "dot"; %NULL: from the file's suffix
  * @title: (nullable): printed above the graph; %NULL: a title that names the view, "": none
  * @layout: "auto", "row" (a chain, in the library itself), or "dot" (the program kette-render)

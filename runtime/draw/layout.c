@@ -41,7 +41,7 @@ measure_row (const KetteLayout *layout, guint row, double *up, double *down)
   *up = *down = 0;
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (layout, i);
+      const KetteDrawColumn *column = KETTE_COLUMN (layout, i);
 
       if (column->row != row || !KETTE_BOX (layout->view, column->box)->layer)
         continue;
@@ -53,7 +53,7 @@ measure_row (const KetteLayout *layout, guint row, double *up, double *down)
 }
 
 static KettePanel *
-get_panel (KetteLayout *layout, guint layer, const KetteColumn *column)
+get_panel (KetteLayout *layout, guint layer, const KetteDrawColumn *column)
 {
   KettePanel fresh = { .layer = layer, .row = column->row };
   double up, down;
@@ -79,9 +79,9 @@ _kette_layout_panels (KetteLayout *layout)
 {
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (layout, i);
-      const guint layer         = KETTE_BOX (layout->view, column->box)->layer;
-      const double left         = column->x - column->side - KETTE_PANEL_PAD;
+      const KetteDrawColumn *column = KETTE_COLUMN (layout, i);
+      const guint layer             = KETTE_BOX (layout->view, column->box)->layer;
+      const double left             = column->x - column->side - KETTE_PANEL_PAD;
       const double right = column->x + layout->box_width + column->side + KETTE_PANEL_PAD;
 
       if (layer)
@@ -133,7 +133,7 @@ _kette_layout_normalise (KetteLayout *layout)
 
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      const KetteColumn *c = KETTE_COLUMN (layout, i);
+      const KetteDrawColumn *c = KETTE_COLUMN (layout, i);
 
       left   = MIN (left, c->x - c->side);
       top    = MIN (top, c->y - c->up);
@@ -224,7 +224,7 @@ _kette_layout_init (KetteLayout *layout, const KetteView *view, const char *engi
       return FALSE;
     }
   _kette_layout_row (layout);
-  if (count_rows (layout) > 1 && view->scope->loss)
+  if (count_rows (layout) > 1 && view->scope->gradients)
     {
       /* Gradient rows without the shape, which the value row says already, may save a row. */
       KetteLayout brief;

@@ -41,7 +41,7 @@
 /* How far a box's outermost line lies outside of it. */
 double _kette_box_rim (const KetteBox *box);
 /* paint-edge.c: the middle of the value row of the box PLACE steps above or below. */
-double _kette_column_place (const KetteLayout *layout, const KetteColumn *column,
+double _kette_column_place (const KetteLayout *layout, const KetteDrawColumn *column,
                             guint place, gboolean above);
 /* layout.c: index of the column of a box without a home. */
 guint _kette_layout_find (const KetteLayout *layout, guint box);

@@ -41,7 +41,7 @@ typedef struct
 static void
 run_free (gpointer data)
 {
-  KetteRun *run = data;
+  KetteTextRun *run = data;
 
   g_free (run->text);
   g_free (run);
@@ -56,7 +56,7 @@ put (Line *line, KetteFont font, const char *text, gssize n)
                            : line->script < 0 ? LOWER * line->size
                                               : 0;
   g_autofree char *piece = g_strndup (text, n < 0 ? strlen (text) : (gsize) n);
-  KetteRun *last = line->runs->len ? line->runs->pdata[line->runs->len - 1] : NULL;
+  KetteTextRun *last = line->runs->len ? line->runs->pdata[line->runs->len - 1] : NULL;
 
   if (last && last->font == font && last->size == size && last->dy == dy
       && last->x + _kette_text_width (last->text, font, size) == line->x)
@@ -68,9 +68,9 @@ put (Line *line, KetteFont font, const char *text, gssize n)
       line->x    = last->x + _kette_text_width (joined, font, size);
       return;
     }
-  KetteRun *run = g_new0 (KetteRun, 1);
+  KetteTextRun *run = g_new0 (KetteTextRun, 1);
 
-  *run = (KetteRun){ line->x, dy, size, font, g_steal_pointer (&piece) };
+  *run = (KetteTextRun){ line->x, dy, size, font, g_steal_pointer (&piece) };
   g_ptr_array_add (line->runs, run);
   line->x += _kette_text_width (run->text, font, size);
 }
@@ -220,7 +220,7 @@ _kette_markup_plain (const char *markup)
 
   for (guint i = 0; i < runs->len; i++)
     {
-      const KetteRun *run = runs->pdata[i];
+      const KetteTextRun *run = runs->pdata[i];
 
       if (run->x > end + 0.1)
         g_string_append_c (out, ' ');

@@ -226,7 +226,7 @@ set_gradient (const KetteView *view, KetteBox *box)
   g_autofree char *text = NULL;
 
   box->gradient
-      = box->value && view->scope->loss && view->scope->active[box->value->index];
+      = box->value && view->scope->gradients && view->scope->active[box->value->index];
   if (!box->gradient)
     return;
   if (box->symbol)

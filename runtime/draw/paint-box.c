@@ -9,6 +9,7 @@
 #define CELL_SIZE 13.0
 #define WORD_SIZE 12.0
 #define WORD_GAP 8.0
+#define GRADIENT_GAP 4.5 /* between a gradient and its shape */
 #define BORDER 1.75
 
 typedef struct
@@ -57,7 +58,7 @@ gradient_width (const KetteBox *box, gboolean brief)
 
   return symbol
          + (shape[0]
-                ? WORD_GAP - 2 + _kette_text_width (shape, KETTE_FONT_SANS, WORD_SIZE)
+                ? GRADIENT_GAP + _kette_text_width (shape, KETTE_FONT_SANS, WORD_SIZE)
                 : 0);
 }
 

@@ -88,7 +88,7 @@ paint_edge (KetteScene *scene, const KetteView *view, const KetteEdge *edge,
 /* The edges of the box PLACE steps above (or below) the operator of a column; Y: middle of
  * that box's value row. The nearest has straight ones; the others go round at the side. */
 static void
-route_parameter (const KetteLayout *layout, const KetteColumn *column,
+route_parameter (const KetteLayout *layout, const KetteDrawColumn *column,
                  const KetteBox *box, guint place, gboolean above, double y,
                  gboolean twin, GArray **forward, GArray **back)
 {
@@ -136,8 +136,8 @@ find_edge (const KetteView *view, guint from)
 }
 
 double
-_kette_column_place (const KetteLayout *layout, const KetteColumn *column, guint place,
-                     gboolean above)
+_kette_column_place (const KetteLayout *layout, const KetteDrawColumn *column,
+                     guint place, gboolean above)
 {
   const KetteBox *op  = KETTE_BOX (layout->view, column->box);
   const GArray *boxes = above ? column->above : column->below;
@@ -159,9 +159,9 @@ _kette_column_place (const KetteLayout *layout, const KetteColumn *column, guint
 
 static void
 paint_column_edges (KetteScene *scene, const KetteLayout *layout,
-                    const KetteColumn *column, double dx, double dy, GHashTable *ids)
+                    const KetteDrawColumn *column, double dx, double dy, GHashTable *ids)
 {
-  KetteColumn moved = *column;
+  KetteDrawColumn moved = *column;
 
   moved.x += dx;
   moved.y += dy;
@@ -287,7 +287,7 @@ legend (KetteScene *scene, const KetteLayout *layout, double x, double y)
     has[KETTE_BOX (view, i)->kind] = TRUE;
   if (view->edges->len)
     x = paint_legend_arrow (scene, layout, x, y, FALSE);
-  if (view->scope->loss)
+  if (view->scope->gradients)
     x = paint_legend_arrow (scene, layout, x, y, TRUE);
   if (has[KETTE_BOX_DATA])
     x = paint_legend_swatch (scene, x, y, KETTE_ROLE_DATA_FILL, KETTE_ROLE_DATA, "data");

@@ -134,7 +134,7 @@ _kette_prim_markup (KetteScene *scene, double x, double y, double size, KetteRol
 
   for (guint i = 0; i < runs->len; i++)
     {
-      const KetteRun *run = runs->pdata[i];
+      const KetteTextRun *run = runs->pdata[i];
 
       _kette_prim_text (scene, x + run->x, y + run->dy, run->font, run->size, role,
                         run->text);

@@ -25,8 +25,6 @@
 #define STUB 10.0 /* straight piece of an edge before a box, for the head */
 #define UNIT 10   /* the child counts in tenths of a point */
 
-extern char **environ;
-
 typedef struct
 {
   pid_t pid;
@@ -208,7 +206,7 @@ static GString *
 write_question (const KetteLayout *layout)
 {
   const KetteView *view        = layout->view;
-  const gboolean gradients     = view->scope->loss != NULL;
+  const gboolean gradients     = view->scope->gradients;
   g_autofree guint8 *main_line = find_main_line (layout);
   GString *out                 = g_string_new (MAGIC);
   guint n_edges                = 0;
@@ -220,7 +218,7 @@ write_question (const KetteLayout *layout)
                           units (gradients ? 60 : 30), units (KETTE_GAP - 6));
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (layout, i);
+      const KetteDrawColumn *column = KETTE_COLUMN (layout, i);
 
       g_string_append_printf (out, "%d %d %u\n",
                               units (layout->box_width + 2 * (column->side + STUB)),
@@ -264,10 +262,11 @@ read_number (Reader *reader)
 static GArray *
 read_curve (Reader *reader, const KetteLayout *layout, const KetteEdge *edge)
 {
-  const KetteColumn *from
+  const KetteDrawColumn *from
       = KETTE_COLUMN (layout, _kette_layout_find (layout, edge->from));
-  const KetteColumn *to = KETTE_COLUMN (layout, _kette_layout_find (layout, edge->to));
-  const double start    = from->x + layout->box_width
+  const KetteDrawColumn *to
+      = KETTE_COLUMN (layout, _kette_layout_find (layout, edge->to));
+  const double start = from->x + layout->box_width
                        + _kette_box_rim (KETTE_BOX (layout->view, from->box));
   const double end      = to->x - _kette_box_rim (KETTE_BOX (layout->view, to->box));
   const long n          = lround (read_number (reader) * UNIT);
@@ -317,7 +316,7 @@ read_answer (KetteLayout *layout, const GString *answer, GError **error)
   layout->height = read_number (&reader);
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      KetteColumn *column = KETTE_COLUMN (layout, i);
+      KetteDrawColumn *column = KETTE_COLUMN (layout, i);
 
       column->x = read_number (&reader) - layout->box_width / 2;
       column->y = read_number (&reader);

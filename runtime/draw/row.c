@@ -51,8 +51,8 @@ layer_of (const Row *row, guint place)
 static double
 gap_before (const Row *row, guint place, gboolean first)
 {
-  const KetteColumn *column = KETTE_COLUMN (row->layout, row->order[place]);
-  const guint layer         = layer_of (row, place);
+  const KetteDrawColumn *column = KETTE_COLUMN (row->layout, row->order[place]);
+  const guint layer             = layer_of (row, place);
 
   if (first)
     return row->margin + column->side + (layer ? KETTE_PANEL_PAD : 0);
@@ -90,9 +90,9 @@ place_columns (Row *row)
 
   for (guint i = 0; i < row->layout->columns->len; i++)
     {
-      KetteColumn *column   = KETTE_COLUMN (row->layout, row->order[i]);
-      const double right    = column->side + (layer_of (row, i) ? KETTE_PANEL_PAD : 0);
-      const gboolean starts = i >= end;
+      KetteDrawColumn *column = KETTE_COLUMN (row->layout, row->order[i]);
+      const double right      = column->side + (layer_of (row, i) ? KETTE_PANEL_PAD : 0);
+      const gboolean starts   = i >= end;
 
       if (starts)
         {
@@ -125,7 +125,7 @@ place_lines (Row *row)
 
       for (end = i; end < layout->columns->len; end++)
         {
-          const KetteColumn *column = KETTE_COLUMN (layout, row->order[end]);
+          const KetteDrawColumn *column = KETTE_COLUMN (layout, row->order[end]);
 
           if (column->row != line)
             break;
@@ -152,7 +152,7 @@ right_of (const Row *row, guint line)
 
   for (guint i = 0; i < row->layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (row->layout, row->order[i]);
+      const KetteDrawColumn *column = KETTE_COLUMN (row->layout, row->order[i]);
 
       if (column->row == line)
         right = MAX (right, column->x + row->layout->box_width + column->side
@@ -169,7 +169,7 @@ bottom_of (const Row *row, guint line)
 
   for (guint i = 0; i < row->layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (row->layout, row->order[i]);
+      const KetteDrawColumn *column = KETTE_COLUMN (row->layout, row->order[i]);
 
       if (column->row == line)
         bottom = MAX (bottom, column->y + column->down
@@ -181,7 +181,7 @@ bottom_of (const Row *row, guint line)
 /* From the end of one row to the start of the next: the gradient's way lies inside of the
  * forward edge's at the right and outside at the left, so that they never cross. */
 static void
-route_return (Row *row, guint e, const KetteColumn *from, const KetteColumn *to)
+route_return (Row *row, guint e, const KetteDrawColumn *from, const KetteDrawColumn *to)
 {
   const KetteView *view = row->layout->view;
   const double start
@@ -217,13 +217,13 @@ route_edges (Row *row)
 
   for (guint i = 1; i < row->layout->columns->len; i++)
     {
-      const KetteColumn *from = KETTE_COLUMN (row->layout, row->order[i - 1]);
-      const KetteColumn *to   = KETTE_COLUMN (row->layout, row->order[i]);
-      const gint e            = row->edge_in[row->order[i]];
-      const KettePoint ends[] = {
-        { from->x + row->layout->box_width + _kette_box_rim (KETTE_BOX (view, from->box)),
-          from->y },
-        { to->x - _kette_box_rim (KETTE_BOX (view, to->box)), to->y },
+      const KetteDrawColumn *from = KETTE_COLUMN (row->layout, row->order[i - 1]);
+      const KetteDrawColumn *to   = KETTE_COLUMN (row->layout, row->order[i]);
+      const gint e                = row->edge_in[row->order[i]];
+      const KettePoint ends[]     = {
+            { from->x + row->layout->box_width + _kette_box_rim (KETTE_BOX (view, from->box)),
+              from->y },
+            { to->x - _kette_box_rim (KETTE_BOX (view, to->box)), to->y },
       };
 
       if (e < 0)

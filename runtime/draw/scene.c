@@ -25,8 +25,10 @@ paint_panels (KetteScene *scene, const KetteLayout *layout, double dx, double dy
   for (guint i = 0; i < layout->panels->len; i++)
     {
       const KettePanel *panel = &g_array_index (layout->panels, KettePanel, i);
-      g_autofree char *label
+      g_autofree char *name
           = _kette_notation_layer (panel->layer, layout->view->n_layers);
+      g_autofree char *label
+          = g_strconcat (name, panel->continued ? ", continued" : NULL, NULL);
       g_autofree char *id = g_strdup_printf ("panel-%u", i + 1);
       KettePrim *rect;
 
@@ -49,7 +51,7 @@ paint_boxes (KetteScene *scene, const KetteLayout *layout, double dx, double dy)
 
   for (guint i = 0; i < layout->columns->len; i++)
     {
-      const KetteColumn *column = KETTE_COLUMN (layout, i);
+      const KetteDrawColumn *column = KETTE_COLUMN (layout, i);
 
       _kette_paint_box (scene, layout, KETTE_BOX (view, column->box), column->x + dx,
                         column->y + dy);
@@ -91,7 +93,8 @@ describe (const KetteView *view)
         }
       g_string_append_printf (out, "%s %s feeds %s", e ? "," : ":", from, to);
     }
-  g_string_append (out, view->scope->loss ? "; gradients of E flow backwards." : ".");
+  g_string_append (out,
+                   view->scope->gradients ? "; gradients of E flow backwards." : ".");
   return g_string_free (out, FALSE);
 }
 

@@ -10,6 +10,7 @@
 #include "op/context.h"
 #include "op/plugins.h"
 #include "pass/pass.h"
+#include "train/loss.h"
 #include <string.h>
 
 typedef enum
@@ -39,15 +40,6 @@ read_view (const char *text, View *view, GError **error)
                       KETTE_QUOTE (text));
 }
 
-static gboolean
-is_float_tensor (const KetteValue *v)
-{
-  const KetteDtype *dtype
-      = v->type.kind == KT_TENSOR ? _kette_dtype (v->type.dtype) : NULL;
-
-  return dtype && dtype->is_float;
-}
-
 /* Types as far as they can be had: a node that nobody provides, or whose shapes do not fit,
  * must not keep the rest of the graph from being drawn. Only want of memory is an error. */
 static gboolean
@@ -67,24 +59,6 @@ infer_types (KetteGraph *graph, GError **error)
       return FALSE;
     }
   return TRUE;
-}
-
-static KetteValue *
-find_scalar_output (const KetteGraph *graph)
-{
-  KetteValue *found = NULL;
-
-  for (size_t i = 0; i < graph->n_outputs; i++)
-    {
-      KetteValue *v = graph->outputs[i];
-
-      if (!is_float_tensor (v) || v->type.ndim != 0 || !v->producer)
-        continue;
-      if (found)
-        return NULL; /* which one is the loss would be a guess */
-      found = v;
-    }
-  return found;
 }
 
 /* The model's own training step, with the loss first among its outputs. */
@@ -120,7 +94,7 @@ _kette_scope_flows (const KetteNode *node, int32_t i)
 {
   const kt_op *op = node->def ? &node->def->op : NULL;
 
-  if (!node->in[i] || !is_float_tensor (node->in[i]))
+  if (!node->in[i] || !_kette_scope_is_float (node->in[i]))
     return FALSE;
   if (!op) /* nobody knows; the gradient pass has the last word */
     return TRUE;
@@ -155,7 +129,7 @@ mark_active (KetteScope *scope, KetteValue *const *wrt, size_t n_wrt, GError **e
         if (node->in[i] && _kette_scope_flows (node, i))
           mark |= scope->active[node->in[i]->index] & WANTED;
       for (int32_t i = 0; i < node->n_out; i++)
-        if (node->out[i] && is_float_tensor (node->out[i]))
+        if (node->out[i] && _kette_scope_is_float (node->out[i]))
           scope->active[node->out[i]->index] |= mark;
     }
   scope->active[scope->loss->index] |= REACHES;
@@ -237,47 +211,34 @@ try_gradient (const KetteScope *scope, KetteValue *const *wrt, size_t n_wrt,
 }
 
 static gboolean
-find_loss (KetteScope *scope, const char *name, GError **error)
+has_step (const KetteGraph *graph)
 {
-  scope->loss
-      = name ? _kette_graph_find (scope->graph, name) : find_scalar_output (scope->graph);
-  if (name && !scope->loss)
-    return _kette_fail (error, KETTE_ERROR_GRAPH, "draw",
-                        "the loss %s is no value of the graph", KETTE_QUOTE (name));
-  if (!scope->loss)
-    return _kette_fail (
-        error, KETTE_ERROR_GRAPH, "draw",
-        "gradients need a loss: the model has no training step and no scalar "
-        "output; name a value as the loss");
-  if (!scope->loss->producer)
-    return _kette_fail (error, KETTE_ERROR_GRAPH, "draw",
-                        "the loss %s is computed by no node",
-                        KETTE_QUOTE (scope->loss->name));
-  if (!is_float_tensor (scope->loss))
-    return _kette_fail (error, KETTE_ERROR_TYPE, "draw",
-                        "the loss %s is no tensor of floats",
-                        KETTE_QUOTE (scope->loss->name));
-  return TRUE;
+  return graph->model->n_training && graph->model->training[0]->algorithm;
 }
 
-/* The graph with its loss, and the parameters whose gradients are wanted. */
+/* The graph with its loss, and the parameters whose gradients are wanted: those that the
+ * model's own training step updates, else those that training would by default. */
 static gboolean
-take_gradients (KetteScope *scope, KetteGraph *graph, const char *loss, KetteValue ***wrt,
-                size_t *n_wrt, GError **error)
+take_loss (KetteScope *scope, KetteGraph *graph, const char *name, KetteValue ***wrt,
+           size_t *n_wrt, GError **error)
 {
-  if (graph->model->n_training && graph->model->training[0]->algorithm)
+  const char *loss = name;
+
+  if (has_step (graph) && (!name || !_kette_loss_find (name)))
     {
       if (!take_step (scope, graph, wrt, n_wrt, error))
         return FALSE;
-      if (loss)
-        return find_loss (scope, loss, error);
-      scope->loss = scope->graph->n_outputs ? scope->graph->outputs[0] : NULL;
-      return find_loss (scope, scope->loss ? scope->loss->name : NULL, error);
+      if (!name && scope->graph->n_outputs)
+        loss = scope->graph->outputs[0]->name;
+      return _kette_scope_find_loss (scope, loss, error);
     }
   scope->graph = _kette_pass_prepare (graph, error);
-  return scope->graph && find_loss (scope, loss, error)
-         && _kette_pass_trainable (scope->graph, wrt, n_wrt, error)
-         && try_gradient (scope, *wrt, *n_wrt, error);
+  if (!scope->graph || !_kette_scope_find_loss (scope, name, error)
+      || !_kette_graph_sort (scope->graph, NULL, 0, error))
+    return FALSE;
+  return !scope->gradients
+         || (_kette_pass_trainable (scope->graph, wrt, n_wrt, error)
+             && try_gradient (scope, *wrt, *n_wrt, error));
 }
 
 /* Is there something that "auto" would draw a gradient of? */
@@ -290,12 +251,11 @@ has_loss (KetteGraph *graph, const KetteDrawOptions *options, gboolean *answer,
   size_t n_wrt     = 0;
   gboolean ok      = TRUE;
 
-  *answer = options->loss
-            || (graph->model->n_training && graph->model->training[0]->algorithm);
+  *answer = options->loss || has_step (graph);
   if (*answer)
     return TRUE;
   ok = take_graph (&scope, graph, error);
-  if (ok && find_scalar_output (scope.graph))
+  if (ok && _kette_scope_scalar_output (scope.graph))
     {
       ok      = _kette_pass_trainable (scope.graph, &wrt, &n_wrt, error);
       *answer = n_wrt > 0;
@@ -312,17 +272,18 @@ _kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions 
   KetteValue **wrt = NULL;
   size_t n_wrt     = 0;
   View view;
-  gboolean gradients, ok;
+  gboolean ok;
 
   *scope = (KetteScope){ 0 };
   if (!read_view (options->view, &view, error))
     return FALSE;
-  gradients = view != VIEW_FORWARD;
-  if (view == VIEW_AUTO && !has_loss (graph, options, &gradients, error))
+  scope->gradients = view != VIEW_FORWARD;
+  scope->pale      = view == VIEW_BACKWARD;
+  if (view == VIEW_AUTO && !has_loss (graph, options, &scope->gradients, error))
     return FALSE;
-  scope->pale = view == VIEW_BACKWARD;
-  ok = gradients ? take_gradients (scope, graph, options->loss, &wrt, &n_wrt, error)
-                 : take_graph (scope, graph, error);
+  ok = scope->gradients || options->loss
+           ? take_loss (scope, graph, options->loss, &wrt, &n_wrt, error)
+           : take_graph (scope, graph, error);
   if (ok)
     {
       KetteAccount *account = _kette_account_process ();
@@ -330,7 +291,7 @@ _kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions 
       scope->needed = _kette_alloc (account, scope->graph->n_nodes + 1, 1, error);
       scope->active = _kette_alloc (account, scope->graph->n_values + 1, 1, error);
       ok            = scope->needed && scope->active && mark_needed (scope, error)
-           && (!scope->loss || mark_active (scope, wrt, n_wrt, error));
+           && (!scope->gradients || mark_active (scope, wrt, n_wrt, error));
     }
   _kette_free (wrt);
   if (!ok)

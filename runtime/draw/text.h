@@ -22,7 +22,7 @@ typedef struct
   double x, dy, size;
   KetteFont font;
   char *text;
-} KetteRun;
+} KetteTextRun;
 
 /* measure.c ------------------------------------------------------------------------------ */
 /* The width of valid UTF-8 in points; the same on every machine. */
@@ -33,7 +33,7 @@ char *_kette_text_fit (const char *text, KetteFont font, double size, double wid
 char *_kette_text_cut (const char *text, size_t characters);
 
 /* markup.c ------------------------------------------------------------------------------- */
-/* A GPtrArray of KetteRun; WIDTH (may be NULL) receives their total width. Letters are
+/* A GPtrArray of KetteTextRun; WIDTH (may be NULL) receives their total width. Letters are
  * italic, everything else upright. Markup that makes no sense is printed as it stands. */
 GPtrArray *_kette_markup_runs (const char *markup, double size, double *width);
 double _kette_markup_width (const char *markup, double size);

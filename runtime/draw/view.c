@@ -286,8 +286,9 @@ add_edges (Builder *b, const KetteValue *v, gint from, GError **error)
     {
       const KetteNode *node = b->uses->nodes[u];
       const gint to = b->view->scope->needed[node->index] ? box_of (b, node) : NO_BOX;
-      const gboolean back = to >= 0 && b->view->scope->loss && flows_back (b, node, v);
-      GArray *edges       = b->view->edges;
+      const gboolean back
+          = to >= 0 && b->view->scope->gradients && flows_back (b, node, v);
+      GArray *edges = b->view->edges;
 
       if (to < 0 || to == from)
         continue;
@@ -395,10 +396,10 @@ _kette_view_init (KetteView *view, const KetteScope *scope,
       return FALSE;
     }
   view->chain = is_chain (view);
-  view->title = options->title ? _kette_clean (options->title, 200)
-                : !scope->loss ? g_strdup ("Forward graph")
-                : scope->pale  ? g_strdup ("Backward graph: all gradients of E")
-                               : g_strdup ("Forward and backward graph");
+  view->title = options->title      ? _kette_clean (options->title, 200)
+                : !scope->gradients ? g_strdup ("Forward graph")
+                : scope->pale       ? g_strdup ("Backward graph: all gradients of E")
+                                    : g_strdup ("Forward and backward graph");
   _kette_notation (view);
   return TRUE;
 }
