@@ -13,14 +13,12 @@
 static gboolean
 take_content (const KetteRun *run, const KetteValue *value, KetteTensor **out, GError **error)
 {
-  void *data = _kette_run_data (run, value);
-  kt_tensor view
-      = { .data = data, .device_type = KT_CPU, .lanes = 1, .ndim = value->type.ndim,
-          .shape = value->type.dims };
+  kt_tensor view;
 
   *out = NULL;
-  if (!data || !_kette_type_is_concrete (&value->type))
+  if (!_kette_run_data (run, value) || !_kette_type_is_concrete (&value->type))
     return TRUE;
+  _kette_run_view (run, value, &view);
   return (*out = _kette_tensor_from_view (&view, value->type.dtype, error)) != NULL;
 }
 

@@ -80,13 +80,10 @@ store (const KetteRun *run, KetteNode *const *nodes, size_t n, KetteValue *const
     for (int32_t k = 0; k < nodes[i]->n_out; k++)
       {
         KetteValue *value = nodes[i]->out[k];
-        kt_tensor view    = { .device_type = KT_CPU, .lanes = 1 };
+        kt_tensor view;
         if (!value || value->data)
           continue;
-        view.data  = _kette_run_data (run, map[value->index]);
-        view.ndim  = value->type.ndim;
-        view.shape = value->type.dims;
-
+        _kette_run_view (run, map[value->index], &view);
         KetteTensor *data = _kette_tensor_from_view (&view, value->type.dtype, error);
         if (!data)
           return FALSE;

@@ -90,6 +90,8 @@ KetteRun *_kette_run_new (KettePlan *plan, GError **error);
 void _kette_run_free (KetteRun *run);
 /* Where VALUE's content is; NULL: not computed by this plan. */
 void *_kette_run_data (const KetteRun *run, const KetteValue *value);
+/* The same as a tensor; data NULL: not computed. VALUE NULL: absent. */
+void _kette_run_view (const KetteRun *run, const KetteValue *value, kt_tensor *out);
 /* Lets input I be read at DATA instead of the run's own memory; NULL: back to that. */
 void _kette_run_bind_input (KetteRun *run, size_t i, void *data);
 

@@ -35,8 +35,8 @@ _kette_run_data (const KetteRun *run, const KetteValue *value)
   return NULL;
 }
 
-static void
-set_tensor (const KetteRun *run, const KetteValue *value, kt_tensor *out)
+void
+_kette_run_view (const KetteRun *run, const KetteValue *value, kt_tensor *out)
 {
   const KetteDtype *row = value ? _kette_dtype (value->type.dtype) : NULL;
 
@@ -68,9 +68,9 @@ resolve (KetteRun *run)
       if (!node)
         continue;
       for (int32_t k = 0; k < node->n_in; k++)
-        set_tensor (run, node->in[k], &operands[k]);
+        _kette_run_view (run, node->in[k], &operands[k]);
       for (int32_t k = 0; k < node->n_out; k++)
-        set_tensor (run, node->out[k], &operands[node->n_in + k]);
+        _kette_run_view (run, node->out[k], &operands[node->n_in + k]);
       r->context         = (KetteContext){ step->node, &run->failure };
       r->head            = (kt_run){ &r->context, operands, operands + node->n_in, node->n_in,
                                      node->n_out };
@@ -244,7 +244,7 @@ _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype)
 
   if (i >= g->n_outputs || !run->plan->storage_of[g->outputs[i]->index])
     return FALSE;
-  set_tensor (run, g->outputs[i], out);
+  _kette_run_view (run, g->outputs[i], out);
   if (dtype)
     *dtype = g->outputs[i]->type.dtype;
   return TRUE;

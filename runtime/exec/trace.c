@@ -59,11 +59,10 @@ collect (KetteRun *run, KetteTensor *const *inputs, KetteValue *const *map, size
   for (size_t i = 0; i < n; i++)
     {
       const KetteValue *value = map[i];
-      kt_tensor view = { .device_type = KT_CPU, .lanes = 1 };
-      if (!value || !(view.data = _kette_run_data (run, value)))
+      kt_tensor view;
+      if (!value || !_kette_run_data (run, value))
         continue;
-      view.ndim  = value->type.ndim;
-      view.shape = value->type.dims;
+      _kette_run_view (run, value, &view);
       if (!(values[i] = _kette_tensor_from_view (&view, value->type.dtype, error)))
         return FALSE;
     }

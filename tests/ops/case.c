@@ -218,6 +218,8 @@ parse_op (const char *rest, Case *c)
   for (char *word; (word = next_word (&rest)); g_free (word))
     if (strcmp (word, "nograd") == 0)
       c->nograd = TRUE;
+    else if (strcmp (word, "f64only") == 0)
+      c->f64_only = TRUE;
     else if (!strchr (word, '=') || c->n_attrs >= CASE_MOST
              || !parse_attr (word, &c->attrs[c->n_attrs++]))
       return FALSE;

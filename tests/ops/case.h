@@ -3,7 +3,8 @@
  *
  *   op Gemm transB=1 alpha=0.5       operator ("kette:HalfSSE"; "ReduceSum@11": opset 11),
  *                                    attributes: 1, 0.5, "text", [0,1], f32[2]{1 2}; the word
- *                                    nograd leaves the gradient check out
+ *                                    nograd leaves the gradient check out, f64only the
+ *                                    run in float32
  *   x f64[2,3] 1 2 3 4 5 6           one line per input, "x -": absent
  *   y f64[2,4] ...                   one line per output; "*" stands for any elements
  *   error shape TEXT                 instead of y: the error's code, and what its text holds
@@ -19,7 +20,7 @@ typedef struct
 {
   char *domain, *op, *error_code, *error_text;
   int line, opset;
-  gboolean nograd;
+  gboolean nograd, f64_only;
   kt_attr attrs[CASE_MOST];
   KetteTensor *in[CASE_MOST], *out[CASE_MOST]; /* NULL: absent */
   gboolean any[CASE_MOST];                     /* output I may hold any elements */
