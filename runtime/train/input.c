@@ -167,6 +167,9 @@ _kette_input_fit (const kt_type *type, const char *name, const KetteTensor *data
 {
   size_t sample = 0, n = data->rank > 0 ? (size_t) data->dims[0] : 0;
   char want[256], have[256];
+  const kt_type given = {
+    .kind = KT_TENSOR, .dtype = data->dtype, .ndim = data->rank, .dims = data->dims
+  };
 
   if (type->kind != KT_TENSOR || type->ndim < 0 || dims_fit (type, 0, data, 0))
     {
@@ -194,7 +197,7 @@ _kette_input_fit (const kt_type *type, const char *name, const KetteTensor *data
     }
   return _kette_fail (error, KETTE_ERROR_SHAPE, NULL,
                       "input %s: the data are %s, the model needs %s", KETTE_QUOTE (name),
-                      _kette_shape_text (have, sizeof have, data->dims, data->rank, NULL),
+                      _kette_type_text (have, sizeof have, &given, NULL),
                       _kette_type_text (want, sizeof want, type, NULL));
 }
 
