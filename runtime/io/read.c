@@ -2,6 +2,9 @@
  * Opening files: regular files only, never waiting for one. Small ones are read, large ones
  * are mapped; the map is private and read-only.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* O_PATH */
+#endif
 #include "io/read.h"
 #include "base/alloc.h"
 #include "io/io-private.h"

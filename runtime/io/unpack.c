@@ -131,7 +131,7 @@ next_child (Place *place)
       if (f->label == PROTOBUF_C_LABEL_REPEATED)
         {
           size_t n                 = *(const size_t *) (base + f->quantifier_offset);
-          ProtobufCMessage **array = *(ProtobufCMessage **const *) (base + f->offset);
+          ProtobufCMessage **array = *(ProtobufCMessage * *const *) (base + f->offset);
 
           if (place->element < n)
             return array[place->element++];

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The list of all graphs in a model file.
+ */
+#include "io/build.h"
+#include <string.h>
+
+static KetteScope *
+scope_add (KetteBuild *b, GError **error)
+{
+  KetteScope *scope;
+
+  if (b->n_scopes == b->scopes_capacity
+      && !_kette_grow (&b->scopes, &b->scopes_capacity, b->n_scopes + 1,
+                       sizeof *b->scopes, error))
+    return NULL;
+  scope  = &b->scopes[b->n_scopes];
+  *scope = (KetteScope){ .parent = KETTE_NO_SCOPE, .root = b->n_scopes };
+  b->n_scopes++;
+  return scope;
+}
+
+/* A graph of its own: the main graph, a training step. */
+static gboolean
+scope_add_graph (KetteBuild *b, const Onnx__GraphProto *proto, const char *label,
+                 size_t parent, size_t *index, GError **error)
+{
+  KetteScope *scope = scope_add (b, error);
+
+  if (!scope)
+    return FALSE;
+  scope->proto   = proto;
+  scope->label   = label;
+  scope->parent  = parent;
+  scope->n_nodes = proto->n_node;
+  scope->nodes   = proto->node;
+  *index         = b->n_scopes - 1;
+  return TRUE;
+}
+
+static gboolean
+scope_add_children (KetteBuild *b, size_t index, size_t node, GError **error)
+{
+  const Onnx__NodeProto *proto = b->scopes[index].nodes[node];
+  char where[KETTE_WHERE_SIZE];
+
+  for (size_t i = 0; i < proto->n_attribute; i++)
+    {
+      const Onnx__AttributeProto *attribute = proto->attribute[i];
+      KetteScope *scope;
+
+      if (attribute->n_graphs > 0)
+        return _kette_fail (
+            error, KETTE_ERROR_UNSUPPORTED,
+            _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
+            "attribute %s is GRAPHS, which no operator has",
+            KETTE_QUOTE (_kette_text (attribute->name)));
+      if (!attribute->g)
+        continue;
+      if (b->scopes[index].depth >= KETTE_MAX_SUBGRAPH_DEPTH)
+        return _kette_fail (
+            error, KETTE_ERROR_LIMIT,
+            _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
+            "subgraphs nested more than %d deep, subgraph-depth",
+            KETTE_MAX_SUBGRAPH_DEPTH);
+      scope = scope_add (b, error);
+      if (!scope)
+        return FALSE;
+      scope->proto     = attribute->g;
+      scope->parent    = index;
+      scope->root      = b->scopes[index].root;
+      scope->depth     = b->scopes[index].depth + 1;
+      scope->node      = node;
+      scope->attribute = i;
+      scope->n_nodes   = attribute->g->n_node;
+      scope->nodes     = attribute->g->node;
+    }
+  return TRUE;
+}
+
+static gboolean
+scope_add_training (KetteBuild *b, GError **error)
+{
+  const Onnx__ModelProto *proto = b->proto;
+  const size_t n                = proto->n_training_info;
+
+  b->initialization = _kette_region_alloc (b->model->region, n, sizeof (size_t), error);
+  if (!b->initialization)
+    return FALSE;
+  b->algorithm = _kette_region_alloc (b->model->region, n, sizeof (size_t), error);
+  if (!b->algorithm)
+    return FALSE;
+  for (size_t i = 0; i < n; i++)
+    {
+      const Onnx__TrainingInfoProto *info = proto->training_info[i];
+      char text[64];
+      const char *label;
+
+      b->initialization[i] = b->algorithm[i] = KETTE_NO_SCOPE;
+      g_snprintf (text, sizeof text, "training_info[%zu], initialization", i);
+      label = _kette_region_strdup (b->model->region, text, error);
+      if (!label
+          || (info->initialization
+              && !scope_add_graph (b, info->initialization, label, KETTE_NO_SCOPE,
+                                   &b->initialization[i], error)))
+        return FALSE;
+      g_snprintf (text, sizeof text, "training_info[%zu], algorithm", i);
+      label = _kette_region_strdup (b->model->region, text, error);
+      if (!label
+          || (info->algorithm
+              && !scope_add_graph (b, info->algorithm, label, b->main, &b->algorithm[i],
+                                   error)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+scope_make_graph (KetteBuild *b, KetteScope *scope, GError **error)
+{
+  scope->graph = _kette_graph_new (b->model,
+                                   scope->function ? _kette_text (scope->function->name)
+                                                   : _kette_text (scope->proto->name),
+                                   error);
+  if (!scope->graph)
+    return FALSE;
+  scope->owned        = TRUE;
+  scope->graph->proto = scope->proto;
+  if (scope->parent != KETTE_NO_SCOPE)
+    scope->graph->parent = b->scopes[scope->parent].graph;
+  return TRUE;
+}
+
+gboolean
+_kette_build_scopes (KetteBuild *b, GError **error)
+{
+  size_t nodes = 0;
+  char where[KETTE_WHERE_SIZE];
+
+  if (!scope_add_graph (b, b->proto->graph, NULL, KETTE_NO_SCOPE, &b->main, error)
+      || !scope_add_training (b, error))
+    return FALSE;
+  b->functions = b->n_scopes;
+  for (size_t i = 0; i < b->proto->n_functions; i++)
+    {
+      KetteScope *scope = scope_add (b, error);
+
+      if (!scope)
+        return FALSE;
+      scope->function = b->proto->functions[i];
+      scope->n_nodes  = scope->function->n_node;
+      scope->nodes    = scope->function->node;
+    }
+  for (size_t i = 0; i < b->n_scopes; i++)
+    {
+      b->scopes[i].first_child = b->n_scopes;
+      nodes += b->scopes[i].n_nodes;
+      if (nodes > KETTE_MAX_NODES)
+        return _kette_fail (error, KETTE_ERROR_LIMIT,
+                            _kette_scope_where (b, i, -1, NULL, NULL, where),
+                            "more than %d nodes, nodes", KETTE_MAX_NODES);
+      for (size_t k = 0; k < b->scopes[i].n_nodes; k++)
+        if (!scope_add_children (b, i, k, error))
+          return FALSE;
+    }
+  for (size_t i = 0; i < b->n_scopes; i++)
+    if (!scope_make_graph (b, &b->scopes[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Inner graphs first: they refer to outer ones. */
+void
+_kette_build_clear (KetteBuild *b)
+{
+  for (size_t i = b->n_scopes; i-- > 0;)
+    {
+      KetteScope *scope = &b->scopes[i];
+
+      for (size_t k = 0; k < scope->n_tensors; k++)
+        kette_tensor_unref (scope->tensors[k]);
+      _kette_free (scope->tensors);
+      _kette_free (scope->types);
+      if (scope->owned)
+        kette_graph_unref (scope->graph);
+    }
+  _kette_free (b->scopes);
+  _kette_names_free (b->function_keys);
+  _kette_external_free (b->external);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From KetteModel and KetteGraph back to messages. What came from a file and is unchanged is
+ * the file's own message; the rest is made in a region that lives until the bytes are
+ * written. Numbers are pointed to, not copied.
+ */
+#pragma once
+#include "io/build.h"
+#include "io/io-private.h"
+
+typedef struct
+{
+  KetteRegion *region;
+  KetteModel *model;
+  const KetteMessage *message; /* the file's, or NULL */
+  gboolean new_initializer;    /* one was made that is no input: needs IR 4 */
+} KetteSaver;
+
+/* proto-tensor.c */
+Onnx__TensorProto *_kette_tensor_to_proto (KetteRegion *region, const KetteTensor *tensor,
+                                           const char *name, GError **error);
+/* Like OLD (may be NULL) but with this name and content; OLD itself when it says that. */
+Onnx__TensorProto *_kette_saver_tensor (KetteSaver *s, const Onnx__TensorProto *old,
+                                        const KetteTensor *tensor, const char *name,
+                                        GError **error);
+/* Does the sparse tensor OLD say what TENSOR holds? */
+gboolean _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
+                                   const KetteTensor *tensor);
+
+/* proto-type.c: NULL without an error for a type that is not known. */
+Onnx__TypeProto *_kette_type_to_proto (KetteSaver *s, const kt_type *type,
+                                       GError **error);
+Onnx__ValueInfoProto *_kette_saver_info (KetteSaver *s, const Onnx__ValueInfoProto *old,
+                                         const KetteValue *value, GError **error);
+
+/* proto-node.c: with the attribute's subgraphs left empty; they are filled by the caller. */
+Onnx__NodeProto *_kette_saver_node (KetteSaver *s, const KetteNode *node, GError **error);
+Onnx__AttributeProto *_kette_saver_attr (KetteSaver *s, const kt_attr *attr,
+                                         GError **error);
+/* The name under which a value is known in the file. */
+const char *_kette_saver_name (const KetteValue *value);
+
+/* proto-graph.c: a graph with all its subgraphs. */
+Onnx__GraphProto *_kette_saver_graph (KetteSaver *s, KetteGraph *graph, GError **error);
+/* proto-function.c */
+Onnx__FunctionProto *_kette_saver_function (KetteSaver *s, const KetteFunction *function,
+                                            GError **error);
+Onnx__TrainingInfoProto *_kette_saver_training (KetteSaver *s,
+                                                const KetteTraining *training,
+                                                GError **error);
+Onnx__StringStringEntryProto *_kette_saver_entry (KetteSaver *s, const char *key,
+                                                  const char *value, GError **error);
+
+/* checksum.c */
+#define KETTE_SHA256_ENTRY 82
+size_t _kette_sha256_entry (const char *hex, uint8_t out[KETTE_SHA256_ENTRY]);
