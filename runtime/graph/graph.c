@@ -68,7 +68,8 @@ kette_graph_unref (KetteGraph *self)
 
       list = graph->link;
       for (size_t i = 0; i < graph->n_nodes; i++)
-        for (int32_t k = 0; graph->nodes[i]->subgraphs && k < graph->nodes[i]->n_attrs; k++)
+        for (int32_t k = 0; graph->nodes[i]->subgraphs && k < graph->nodes[i]->n_attrs;
+             k++)
           {
             KetteGraph *sub = graph->nodes[i]->subgraphs[k];
 

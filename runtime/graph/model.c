@@ -19,7 +19,7 @@ _kette_model_new (const char *file, GError **error)
     return NULL;
   model->ref      = 1;
   model->producer = model->producer_version = model->domain = model->doc = "";
-  model->region                                                          = _kette_region_new (error);
+  model->region = _kette_region_new (error);
   if (model->region)
     model->file = _kette_region_strdup (model->region, file, error);
   if (model->file)
@@ -137,7 +137,8 @@ _kette_model_opset (const KetteModel *model, const char *domain)
 }
 
 gboolean
-_kette_model_set_opset (KetteModel *model, const char *domain, int32_t version, GError **error)
+_kette_model_set_opset (KetteModel *model, const char *domain, int32_t version,
+                        GError **error)
 {
   const char *copy;
   size_t at;
@@ -153,8 +154,8 @@ _kette_model_set_opset (KetteModel *model, const char *domain, int32_t version, 
   if (!copy
       || !_kette_grow (&model->opsets, &model->opsets_capacity, model->n_opsets + 1,
                        sizeof *model->opsets, error)
-      || !_kette_names_set (model->opset_index, copy, GSIZE_TO_POINTER (model->n_opsets + 1),
-                            error))
+      || !_kette_names_set (model->opset_index, copy,
+                            GSIZE_TO_POINTER (model->n_opsets + 1), error))
     return FALSE;
   model->opsets[model->n_opsets++] = (KetteOpset){ copy, version };
   return TRUE;
@@ -176,14 +177,15 @@ remove_meta (KetteModel *model, size_t at, GError **error)
   memmove (&model->meta[at - 1], &model->meta[at],
            (model->n_meta - (at - 1)) * sizeof *model->meta);
   for (size_t i = at - 1; i < model->n_meta; i++)
-    if (!_kette_names_set (model->meta_index, model->meta[i].key, GSIZE_TO_POINTER (i + 1),
-                           error))
+    if (!_kette_names_set (model->meta_index, model->meta[i].key,
+                           GSIZE_TO_POINTER (i + 1), error))
       return FALSE;
   return TRUE;
 }
 
 gboolean
-_kette_model_set_meta (KetteModel *model, const char *key, const char *value, GError **error)
+_kette_model_set_meta (KetteModel *model, const char *key, const char *value,
+                       GError **error)
 {
   const size_t at = place_of (model->meta_index, key);
   const char *name, *copy;
@@ -222,8 +224,8 @@ _kette_model_symbol (KetteModel *model, const char *name, GError **error)
     return _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has 2^31 named dims");
   copy = _kette_region_strdup (model->region, name, error);
   if (!copy
-      || !_kette_grow (&model->symbols, &model->symbols_capacity, at, sizeof *model->symbols,
-                       error)
+      || !_kette_grow (&model->symbols, &model->symbols_capacity, at,
+                       sizeof *model->symbols, error)
       || !_kette_names_set (model->symbol_index, copy, GSIZE_TO_POINTER (at), error))
     return 0;
   model->symbols[model->n_symbols++] = copy;

@@ -127,7 +127,7 @@ static gboolean
 make_room (KetteNames *names, GError **error)
 {
   const size_t live = names->n_entries - names->n_removed;
-  size_t n_slots    = 16, kept = 0;
+  size_t n_slots = 16, kept = 0;
   uint32_t *slots;
 
   if (names->n_slots > 0 && names->n_entries + 1 <= names->n_slots / 2)
@@ -136,7 +136,8 @@ make_room (KetteNames *names, GError **error)
   while (n_slots / 4 < live + 1 && n_slots < SIZE_MAX / 4)
     n_slots *= 2;
   if (live >= UINT32_MAX - 1)
-    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "more than %u names", UINT32_MAX - 1);
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "more than %u names",
+                        UINT32_MAX - 1);
   if (!_kette_grow (&names->entries, &names->capacity, live + 1, sizeof (Entry), error))
     return FALSE;
   slots = _kette_alloc (NULL, n_slots, sizeof *slots, error);

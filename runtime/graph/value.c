@@ -55,7 +55,8 @@ _kette_graph_fresh_name (KetteGraph *graph, const char *base, GError **error)
     g_snprintf (name, (gulong) size, "%s_%zu", base, ++number);
   while (!is_free (graph, name));
   /* An existing entry keeps its own copy of the base. */
-  return _kette_names_set (graph->bases, key ? key : base, GSIZE_TO_POINTER (number), error)
+  return _kette_names_set (graph->bases, key ? key : base, GSIZE_TO_POINTER (number),
+                           error)
              ? name
              : NULL;
 }
@@ -67,7 +68,8 @@ add_named (KetteGraph *graph, const char *name, GError **error)
 
   if (graph->n_values >= UINT32_MAX - 1)
     {
-      _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has over %u values", UINT32_MAX - 1);
+      _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has over %u values",
+                   UINT32_MAX - 1);
       return NULL;
     }
   if (!_kette_grow (&graph->values, &graph->values_capacity, graph->n_values + 1,
@@ -126,7 +128,8 @@ _kette_graph_add_constant (KetteGraph *graph, const char *name, KetteTensor *dat
   KetteValue *value = _kette_graph_add_value (graph, name, error);
 
   if (!value
-      || !_kette_value_set_tensor_type (value, data->dtype, data->dims, data->rank, error))
+      || !_kette_value_set_tensor_type (value, data->dtype, data->dims, data->rank,
+                                        error))
     return NULL;
   value->flags |= KETTE_VALUE_INITIALIZER;
   _kette_value_set_data (value, data);
@@ -145,8 +148,8 @@ capture_one (KetteGraph *graph, KetteValue *outer, GError **error)
   for (size_t i = 0; value && i < graph->n_values; i++)
     if (graph->values[i]->outer == outer)
       return graph->values[i];
-  name = value ? _kette_graph_fresh_name (graph, outer->name, error)
-               : _kette_region_strdup (graph->region, outer->name, error);
+  name  = value ? _kette_graph_fresh_name (graph, outer->name, error)
+                : _kette_region_strdup (graph->region, outer->name, error);
   value = name ? add_named (graph, name, error) : NULL;
   if (!value)
     return NULL;

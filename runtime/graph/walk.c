@@ -1,112 +1,335 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Walks over graphs: order, replacement, dead nodes, uses. All iterative.
+ * Orders over a graph: the topological sort and its cycles, the lists of uses.
  */
-#include "graph/graph-private.h"
+#include "graph/reads.h"
 #include <string.h>
-
-/* -- what a node reads: its inputs, and what its subgraphs capture from this graph --------- */
-
-typedef void (*ReadFunc) (KetteNode *node, KetteValue **slot, gpointer user);
 
 typedef struct
 {
-  KetteGraph **items;
-  size_t n, capacity;
-} Stack;
+  KetteGraph *graph;
+  const uint32_t (*before)[2];
+  size_t n_before;
+  uint32_t *missing; /* per node: edges into it whose source is not placed yet */
+  uint32_t *start,
+      *target;    /* edges of node i: target[start[i]] .. target[start[i + 1] - 1] */
+  uint32_t *heap; /* nodes that can be placed, smallest index on top */
+  size_t n_heap;
+  KetteNode **order;
+  size_t n_order;
+} Sort;
+
+/* The node of the same graph that has to run before a reader of VALUE; NULL: none. */
+static const KetteNode *
+source_of (const KetteGraph *graph, const KetteValue *value)
+{
+  const KetteNode *node = value->producer;
+
+  return node && node->graph == graph && !(node->flags & KETTE_NODE_DEAD) ? node : NULL;
+}
 
 static gboolean
-push_subgraphs (Stack *stack, const KetteNode *node, GError **error)
+is_sorted (const Sort *s)
 {
-  for (int32_t k = 0; node->subgraphs && k < node->n_attrs; k++)
-    if (node->subgraphs[k])
-      {
-        if (!_kette_grow (&stack->items, &stack->capacity, stack->n + 1, sizeof *stack->items,
-                          error))
-          return FALSE;
-        stack->items[stack->n++] = node->subgraphs[k];
-      }
+  for (size_t i = 0; i < s->graph->n_nodes; i++)
+    {
+      KetteReads reads = { .node = s->graph->nodes[i] };
+      KetteValue *value;
+
+      if (reads.node->flags & KETTE_NODE_DEAD)
+        continue;
+      while ((value = _kette_reads_next (&reads)))
+        {
+          const KetteNode *source = source_of (s->graph, value);
+          if (source && source->index >= i)
+            return FALSE;
+        }
+    }
+  for (size_t i = 0; i < s->n_before; i++)
+    if (s->before[i][0] >= s->before[i][1])
+      return FALSE;
   return TRUE;
 }
 
-static gboolean
-visit_reads (KetteNode *node, ReadFunc func, gpointer user, GError **error)
+/* Pass 0 counts the edges of node i at start[i + 2]; pass 1 writes them from start[i + 1] on,
+ * after which start[i] is where they begin. */
+static void
+add_edge (Sort *s, int pass, uint32_t from, uint32_t to)
 {
-  Stack stack = { 0 };
+  if (pass == 0)
+    {
+      s->start[from + 2]++;
+      s->missing[to]++;
+    }
+  else
+    s->target[s->start[from + 1]++] = to;
+}
+
+static size_t
+add_edges (Sort *s, int pass)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < s->graph->n_nodes; i++)
+    {
+      KetteReads reads = { .node = s->graph->nodes[i] };
+      KetteValue *value;
+
+      if (reads.node->flags & KETTE_NODE_DEAD)
+        continue;
+      while ((value = _kette_reads_next (&reads)))
+        {
+          const KetteNode *source = source_of (s->graph, value);
+
+          if (!source)
+            continue;
+          if (++n >= UINT32_MAX)
+            return n;
+          add_edge (s, pass, source->index, (uint32_t) i);
+        }
+    }
+  for (size_t i = 0; i < s->n_before && n < UINT32_MAX; i++, n++)
+    add_edge (s, pass, s->before[i][0], s->before[i][1]);
+  return n;
+}
+
+static gboolean
+collect_edges (Sort *s, GError **error)
+{
+  const size_t n = s->graph->n_nodes;
+  size_t edges;
+
+  s->missing = _kette_alloc (NULL, n, sizeof *s->missing, error);
+  s->start   = s->missing ? _kette_alloc (NULL, n + 2, sizeof *s->start, error) : NULL;
+  s->heap    = s->start ? _kette_alloc_raw (NULL, n, sizeof *s->heap, error) : NULL;
+  s->order   = s->heap ? _kette_alloc_raw (NULL, n, sizeof (KetteNode *), error) : NULL;
+  if (!s->order)
+    return FALSE;
+  edges = add_edges (s, 0);
+  if (edges >= UINT32_MAX)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has over %u edges",
+                        UINT32_MAX - 1);
+  for (size_t i = 2; i < n + 2; i++)
+    s->start[i] += s->start[i - 1];
+  s->target = _kette_alloc_raw (NULL, edges, sizeof *s->target, error);
+  if (!s->target)
+    return FALSE;
+  add_edges (s, 1);
+  return TRUE;
+}
+
+static void
+push (Sort *s, uint32_t node)
+{
+  size_t at = s->n_heap++;
+
+  while (at > 0 && s->heap[(at - 1) / 2] > node)
+    {
+      s->heap[at] = s->heap[(at - 1) / 2];
+      at          = (at - 1) / 2;
+    }
+  s->heap[at] = node;
+}
+
+static uint32_t
+pop (Sort *s)
+{
+  const uint32_t top = s->heap[0], last = s->heap[--s->n_heap];
+  size_t at = 0;
+
+  for (;;)
+    {
+      size_t child = 2 * at + 1;
+
+      if (child + 1 < s->n_heap && s->heap[child + 1] < s->heap[child])
+        child++;
+      if (child >= s->n_heap || s->heap[child] >= last)
+        break;
+      s->heap[at] = s->heap[child];
+      at          = child;
+    }
+  if (s->n_heap > 0)
+    s->heap[at] = last;
+  return top;
+}
+
+static void
+place_all (Sort *s)
+{
+  for (uint32_t i = 0; i < s->graph->n_nodes; i++)
+    if (s->missing[i] == 0)
+      push (s, i);
+  while (s->n_heap > 0)
+    {
+      const uint32_t node = pop (s);
+
+      s->order[s->n_order++] = s->graph->nodes[node];
+      for (uint32_t k = s->start[node]; k < s->start[node + 1]; k++)
+        if (--s->missing[s->target[k]] == 0)
+          push (s, s->target[k]);
+    }
+}
+
+/* A node that was not placed and comes before NODE, which was not placed either; there is
+ * one. *VIA: the value between them; NULL: an extra edge. */
+static uint32_t
+one_before (const Sort *s, uint32_t node, const KetteValue **via)
+{
+  KetteReads reads = { .node = s->graph->nodes[node] };
+
+  while ((*via = _kette_reads_next (&reads)))
+    {
+      const KetteNode *source = source_of (s->graph, *via);
+      if (source && s->missing[source->index] > 0)
+        return source->index;
+    }
+  for (size_t i = 0; i < s->n_before; i++)
+    if (s->before[i][1] == node && s->missing[s->before[i][0]] > 0)
+      return s->before[i][0];
+  return node; /* cannot be */
+}
+
+static void
+append_name (const Sort *s, uint32_t node, GString *out)
+{
+  const KetteNode *n = s->graph->nodes[node];
+
+  if (*n->name)
+    g_string_append (out, KETTE_QUOTE (n->name));
+  else
+    g_string_append_printf (out, "#%u", node);
+}
+
+/* Steps back from any node that could not be placed until one comes again: a cycle. Told
+ * forward from its smallest node on, at most 10 names. */
+static gboolean
+fail_cycle (Sort *s, GError **error)
+{
+  enum
+  {
+    MOST_NAMES = 10
+  };
+  char where[KETTE_WHERE_SIZE];
+  uint32_t *way = s->heap, *step = s->start; /* nobody needs them any more */
+  const KetteValue *via;
+  size_t n    = 0, first, from;
+  uint32_t at = 0;
+  GString *text;
+  int names = 1;
+
+  memset (step, 0, s->graph->n_nodes * sizeof *step);
+  while (s->missing[at] == 0)
+    at++;
+  for (; step[at] == 0; at = one_before (s, at, &via))
+    {
+      way[n++] = at;
+      step[at] = (uint32_t) n;
+    }
+  first = from = step[at] - 1; /* way[first] .. way[n - 1], backward */
+  for (size_t i = first; i < n; i++)
+    if (way[i] < way[from])
+      from = i;
+
+  text = g_string_new (NULL);
+  append_name (s, way[from], text);
+  for (size_t i = from, left = n - first; left > 0; left--)
+    {
+      i = i > first ? i - 1 : n - 1;
+      one_before (s, way[i], &via);
+      if (names + (via ? 1 : 0) + (left > 1 ? 2 : 1) > MOST_NAMES)
+        {
+          g_string_append (text, " -> ...");
+          i    = from;
+          left = 1;
+        }
+      else if (via)
+        {
+          g_string_append_printf (text, " -> %s", KETTE_QUOTE (via->name));
+          names++;
+        }
+      g_string_append (text, " -> ");
+      append_name (s, way[i], text);
+      names++;
+    }
+  _kette_graph_where (s->graph, where);
+  _kette_fail (error, KETTE_ERROR_GRAPH, *where ? where : NULL, "cycle: %s", text->str);
+  g_string_free (text, TRUE);
+  return FALSE;
+}
+
+gboolean
+_kette_graph_sort (KetteGraph *graph, const uint32_t (*before)[2], size_t n_before,
+                   GError **error)
+{
+  Sort s = { .graph = graph, .before = before, .n_before = n_before };
   gboolean ok;
 
-  for (int32_t k = 0; k < node->n_in; k++)
-    if (node->in[k])
-      func (node, &node->in[k], user);
-  if (!node->subgraphs)
+  for (size_t i = 0; i < n_before; i++)
+    if (before[i][0] >= graph->n_nodes || before[i][1] >= graph->n_nodes)
+      return _kette_fail (error, KETTE_ERROR_INTERNAL, "graph",
+                          "an edge %u -> %u of %zu nodes", before[i][0], before[i][1],
+                          graph->n_nodes);
+  if (is_sorted (&s))
     return TRUE;
-  ok = push_subgraphs (&stack, node, error);
-  while (ok && stack.n)
+  ok = collect_edges (&s, error);
+  if (ok)
     {
-      KetteGraph *sub = stack.items[--stack.n];
-      for (size_t i = 0; i < sub->n_values; i++)
-        if (sub->values[i]->outer && sub->values[i]->outer->graph == node->graph)
-          func (node, &sub->values[i]->outer, user);
-      for (size_t i = 0; ok && i < sub->n_nodes; i++)
-        ok = push_subgraphs (&stack, sub->nodes[i], error);
+      place_all (&s);
+      ok = s.n_order == graph->n_nodes || (error && fail_cycle (&s, error));
     }
-  _kette_free (stack.items);
+  for (size_t i = 0; ok && i < graph->n_nodes; i++)
+    {
+      graph->nodes[i]        = s.order[i];
+      graph->nodes[i]->index = (uint32_t) i;
+    }
+  _kette_free (s.missing);
+  _kette_free (s.start);
+  _kette_free (s.target);
+  _kette_free (s.heap);
+  _kette_free (s.order);
   return ok;
-}
-
-/* -- uses --------------------------------------------------------------------------------- */
-
-static void
-count_use (KetteNode *node, KetteValue **slot, gpointer user)
-{
-  uint32_t *start = user;
-
-  (void) node;
-  start[(*slot)->index + 1]++;
-}
-
-typedef struct
-{
-  uint32_t *next;
-  KetteNode **nodes;
-} Fill;
-
-static void
-fill_use (KetteNode *node, KetteValue **slot, gpointer user)
-{
-  Fill *fill = user;
-
-  fill->nodes[fill->next[(*slot)->index]++] = node;
 }
 
 KetteUses *
 _kette_uses_new (const KetteGraph *graph, GError **error)
 {
-  KetteAccount *account = _kette_account_process ();
-  KetteUses *uses       = _kette_alloc (account, 1, sizeof *uses, error);
-  Fill fill             = { 0 };
-  gboolean ok
-      = uses && (uses->start = _kette_alloc (account, graph->n_values + 2, sizeof *uses->start, error));
+  KetteUses *uses = _kette_alloc (NULL, 1, sizeof *uses, error);
+  size_t n        = 0;
 
-  for (size_t i = 0; ok && i < graph->n_nodes; i++)
-    ok = (graph->nodes[i]->flags & KETTE_NODE_DEAD)
-         || visit_reads (graph->nodes[i], count_use, uses->start, error);
-  for (size_t i = 0; ok && i < graph->n_values; i++)
-    uses->start[i + 1] += uses->start[i];
-  ok = ok
-       && (uses->nodes = _kette_alloc (account, (size_t) uses->start[graph->n_values] + 1,
-                                       sizeof *uses->nodes, error))
-       && (fill.next = _kette_alloc (account, graph->n_values + 1, sizeof *fill.next, error));
-  if (ok)
+  if (!uses)
+    return NULL;
+  uses->start = _kette_alloc (NULL, graph->n_values + 2, sizeof *uses->start, error);
+  for (int pass = 0; uses->start && pass < 2; pass++)
     {
-      memcpy (fill.next, uses->start, graph->n_values * sizeof *fill.next);
-      fill.nodes = uses->nodes;
+      for (size_t i = 0; i < graph->n_nodes; i++)
+        {
+          KetteReads reads = { .node = graph->nodes[i] };
+          KetteValue *value;
+
+          if (reads.node->flags & KETTE_NODE_DEAD)
+            continue;
+          while (n < UINT32_MAX && (value = _kette_reads_next (&reads)))
+            if (pass == 1)
+              uses->nodes[uses->start[value->index + 1]++] = graph->nodes[i];
+            else
+              {
+                uses->start[value->index + 2]++;
+                n++;
+              }
+        }
+      if (pass == 1)
+        return uses;
+      for (size_t i = 2; i < graph->n_values + 2; i++)
+        uses->start[i] += uses->start[i - 1];
+      if (n >= UINT32_MAX)
+        {
+          _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "has over %u edges",
+                       UINT32_MAX - 1);
+          break;
+        }
+      uses->nodes = _kette_alloc_raw (NULL, n, sizeof *uses->nodes, error);
+      if (!uses->nodes)
+        break;
     }
-  for (size_t i = 0; ok && i < graph->n_nodes; i++)
-    ok = (graph->nodes[i]->flags & KETTE_NODE_DEAD)
-         || visit_reads (graph->nodes[i], fill_use, &fill, error);
-  _kette_free (fill.next);
-  if (ok)
-    return uses;
   _kette_uses_free (uses);
   return NULL;
 }
@@ -114,336 +337,9 @@ _kette_uses_new (const KetteGraph *graph, GError **error)
 void
 _kette_uses_free (KetteUses *uses)
 {
-  if (uses)
-    {
-      _kette_free (uses->start);
-      _kette_free (uses->nodes);
-    }
+  if (!uses)
+    return;
+  _kette_free (uses->start);
+  _kette_free (uses->nodes);
   _kette_free (uses);
-}
-
-/* -- topological order -------------------------------------------------------------------- */
-
-/* A heap of node indices, the smallest first. */
-typedef struct
-{
-  uint32_t *items;
-  size_t n;
-} Heap;
-
-static void
-heap_push (Heap *heap, uint32_t item)
-{
-  size_t i = heap->n++;
-
-  for (; i > 0 && heap->items[(i - 1) / 2] > item; i = (i - 1) / 2)
-    heap->items[i] = heap->items[(i - 1) / 2];
-  heap->items[i] = item;
-}
-
-static uint32_t
-heap_pop (Heap *heap)
-{
-  const uint32_t top = heap->items[0], item = heap->items[--heap->n];
-  size_t i = 0;
-
-  for (size_t child; (child = 2 * i + 1) < heap->n; i = child)
-    {
-      if (child + 1 < heap->n && heap->items[child + 1] < heap->items[child])
-        child++;
-      if (heap->items[child] >= item)
-        break;
-      heap->items[i] = heap->items[child];
-    }
-  heap->items[i] = item;
-  return top;
-}
-
-typedef struct
-{
-  uint32_t *waiting; /* by node: inputs whose producers are not done */
-} Pending;
-
-static void
-count_pending (KetteNode *node, KetteValue **slot, gpointer user)
-{
-  Pending *pending = user;
-
-  if ((*slot)->producer)
-    pending->waiting[node->index]++;
-}
-
-/* The text of one cycle among the nodes that still wait. */
-static gboolean
-report_cycle (const KetteGraph *graph, const uint32_t *waiting, const KetteUses *uses, GError **error)
-{
-  enum { MOST = 10 };
-  uint32_t *seen = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, sizeof *seen, error);
-  const KetteNode *node = NULL;
-  GString *text;
-  uint32_t step = 0;
-
-  (void) uses;
-  if (!seen)
-    return FALSE;
-  for (size_t i = 0; i < graph->n_nodes && !node; i++)
-    node = waiting[i] ? graph->nodes[i] : NULL;
-  /* Against the edges from any waiting node: sooner or later one is met again. */
-  while (node && !seen[node->index])
-    {
-      const KetteNode *before = NULL;
-      seen[node->index]       = ++step;
-      for (int32_t k = 0; k < node->n_in && !before; k++)
-        if (node->in[k] && node->in[k]->producer && waiting[node->in[k]->producer->index])
-          before = node->in[k]->producer;
-      if (!before)
-        break;
-      node = before;
-    }
-
-  text                       = g_string_new ("cycle: ");
-  const KetteNode *const end = node;
-  GPtrArray *parts           = g_ptr_array_new_with_free_func (g_free);
-  for (const KetteNode *n = node; n && parts->len < MOST;)
-    {
-      const KetteNode *before = NULL;
-      const KetteValue *edge  = NULL;
-      char unnamed[32];
-      for (int32_t k = 0; k < n->n_in && !before; k++)
-        if (n->in[k] && n->in[k]->producer && waiting[n->in[k]->producer->index])
-          {
-            edge   = n->in[k];
-            before = edge->producer;
-          }
-      g_snprintf (unnamed, sizeof unnamed, "#%u", n->index);
-      g_ptr_array_add (parts, g_strdup (KETTE_QUOTE (*n->name ? n->name : unnamed)));
-      if (edge && parts->len < MOST)
-        g_ptr_array_add (parts, g_strdup (KETTE_QUOTE (edge->name)));
-      n = before;
-      if (n == end)
-        {
-          g_snprintf (unnamed, sizeof unnamed, "#%u", n->index);
-          g_ptr_array_add (parts, g_strdup (KETTE_QUOTE (*n->name ? n->name : unnamed)));
-          break;
-        }
-    }
-  for (guint i = parts->len; i-- > 0;)
-    g_string_append_printf (text, "%s%s", (const char *) g_ptr_array_index (parts, i), i ? " -> " : "");
-  _kette_fail (error, KETTE_ERROR_GRAPH, NULL, "%s", text->str);
-  g_ptr_array_unref (parts);
-  g_string_free (text, TRUE);
-  _kette_free (seen);
-  return FALSE;
-}
-
-/* Extra edges by their first node, in compressed form. */
-static gboolean
-index_edges (const uint32_t (*before)[2], size_t n, size_t n_nodes, uint32_t **start,
-             uint32_t **second, GError **error)
-{
-  KetteAccount *account = _kette_account_process ();
-
-  *start  = _kette_alloc (account, n_nodes + 2, sizeof **start, error);
-  *second = *start ? _kette_alloc (account, n + 1, sizeof **second, error) : NULL;
-  if (!*second)
-    return FALSE;
-  for (size_t i = 0; i < n; i++)
-    (*start)[before[i][0] + 2]++;
-  for (size_t i = 2; i < n_nodes + 2; i++)
-    (*start)[i] += (*start)[i - 1];
-  for (size_t i = 0; i < n; i++)
-    (*second)[(*start)[before[i][0] + 1]++] = before[i][1];
-  return TRUE;
-}
-
-typedef struct
-{
-  uint32_t *waiting, *start, *second;
-  Heap heap;
-  KetteNode **sorted;
-  KetteUses *uses;
-} Sort;
-
-static void
-release (Sort *s, uint32_t node)
-{
-  if (--s->waiting[node] == 0)
-    heap_push (&s->heap, node);
-}
-
-static size_t
-drain (Sort *s, const KetteGraph *graph)
-{
-  size_t n = 0;
-
-  while (s->heap.n)
-    {
-      KetteNode *node = graph->nodes[heap_pop (&s->heap)];
-      s->sorted[n++]  = node;
-      for (int32_t k = 0; k < node->n_out; k++)
-        if (node->out[k] && node->out[k]->producer == node)
-          {
-            const uint32_t v = node->out[k]->index;
-            for (uint32_t u = s->uses->start[v]; u < s->uses->start[v + 1]; u++)
-              release (s, s->uses->nodes[u]->index);
-          }
-      for (uint32_t e = s->start[node->index]; e < s->start[node->index + 1]; e++)
-        release (s, s->second[e]);
-    }
-  return n;
-}
-
-/* Drops dead nodes and numbers the others. */
-static void
-compact (KetteGraph *graph)
-{
-  size_t n = 0;
-
-  for (size_t i = 0; i < graph->n_nodes; i++)
-    if (!(graph->nodes[i]->flags & KETTE_NODE_DEAD))
-      graph->nodes[n++] = graph->nodes[i];
-    else
-      for (int32_t k = 0; k < graph->nodes[i]->n_attrs; k++)
-        if (graph->nodes[i]->subgraphs)
-          {
-            kette_graph_unref (graph->nodes[i]->subgraphs[k]);
-            graph->nodes[i]->subgraphs[k] = NULL;
-          }
-  graph->n_nodes = n;
-  for (size_t i = 0; i < n; i++)
-    graph->nodes[i]->index = (uint32_t) i;
-}
-
-gboolean
-_kette_graph_sort (KetteGraph *graph, const uint32_t (*before)[2], size_t n_before, GError **error)
-{
-  KetteAccount *account = _kette_account_process ();
-  gboolean dead         = FALSE;
-  Sort s                = { 0 };
-  Pending pending;
-  gboolean ok;
-
-  for (size_t i = 0; i < graph->n_nodes; i++)
-    dead = dead || (graph->nodes[i]->flags & KETTE_NODE_DEAD);
-  if (dead && !n_before)
-    compact (graph);
-  ok = (s.uses = _kette_uses_new (graph, error))
-       && (s.waiting = _kette_alloc (account, graph->n_nodes + 1, sizeof *s.waiting, error))
-       && (s.heap.items = _kette_alloc (account, graph->n_nodes + 1, sizeof *s.heap.items, error))
-       && (s.sorted = _kette_alloc (account, graph->n_nodes + 1, sizeof (KetteNode *), error))
-       && index_edges (before, n_before, graph->n_nodes, &s.start, &s.second, error);
-  pending.waiting = s.waiting;
-  for (size_t i = 0; ok && i < graph->n_nodes; i++)
-    ok = visit_reads (graph->nodes[i], count_pending, &pending, error);
-  for (size_t i = 0; ok && i < n_before; i++)
-    s.waiting[before[i][1]]++;
-  for (size_t i = 0; ok && i < graph->n_nodes; i++)
-    if (s.waiting[i] == 0)
-      heap_push (&s.heap, (uint32_t) i);
-  if (ok)
-    {
-      const size_t n = drain (&s, graph);
-      ok             = n == graph->n_nodes || report_cycle (graph, s.waiting, s.uses, error);
-      if (ok && n)
-        memcpy (graph->nodes, s.sorted, n * sizeof *s.sorted);
-      for (size_t i = 0; ok && i < n; i++)
-        graph->nodes[i]->index = (uint32_t) i;
-    }
-  _kette_uses_free (s.uses);
-  _kette_free (s.waiting);
-  _kette_free (s.heap.items);
-  _kette_free (s.sorted);
-  _kette_free (s.start);
-  _kette_free (s.second);
-  return ok;
-}
-
-/* -- edits over the whole graph ----------------------------------------------------------- */
-
-static KetteValue *
-followed (KetteValue *value)
-{
-  while (value && value->replacement)
-    value = value->replacement;
-  return value;
-}
-
-static void
-replace_read (KetteNode *node, KetteValue **slot, gpointer user)
-{
-  (void) user;
-  if ((*slot)->replacement)
-    {
-      *slot       = followed (*slot);
-      node->proto = NULL;
-    }
-}
-
-void
-_kette_graph_apply_replacements (KetteGraph *graph)
-{
-  for (size_t i = 0; i < graph->n_nodes; i++)
-    if (!(graph->nodes[i]->flags & KETTE_NODE_DEAD))
-      visit_reads (graph->nodes[i], replace_read, NULL, NULL);
-  for (size_t i = 0; i < graph->n_outputs; i++)
-    if (graph->outputs[i]->replacement)
-      {
-        KetteValue *old = graph->outputs[i], *new = followed (old);
-        old->flags &= ~(uint32_t) KETTE_VALUE_OUTPUT;
-        new->flags |= KETTE_VALUE_OUTPUT;
-        graph->outputs[i] = new;
-      }
-}
-
-typedef struct
-{
-  uint8_t *needed; /* by node */
-  KetteNode **stack;
-  size_t n;
-} Mark;
-
-static void
-mark_producer (KetteNode *node, KetteValue **slot, gpointer user)
-{
-  Mark *mark        = user;
-  KetteNode *before = (*slot)->producer;
-
-  (void) node;
-  if (before && before->graph == (*slot)->graph && !(before->flags & KETTE_NODE_DEAD)
-      && !mark->needed[before->index])
-    {
-      mark->needed[before->index] = 1;
-      mark->stack[mark->n++]      = before;
-    }
-}
-
-gboolean
-_kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep, GError **error)
-{
-  KetteAccount *account = _kette_account_process ();
-  Mark mark             = { 0 };
-  gboolean ok;
-
-  compact (graph);
-  ok = (mark.needed = _kette_alloc (account, graph->n_nodes + 1, 1, error))
-       && (mark.stack = _kette_alloc (account, graph->n_nodes + 1, sizeof *mark.stack, error));
-  for (size_t i = 0; ok && i < graph->n_outputs; i++)
-    mark_producer (NULL, &graph->outputs[i], &mark);
-  for (size_t i = 0; ok && i < n_keep; i++)
-    {
-      KetteValue *value = keep[i];
-      mark_producer (NULL, &value, &mark);
-    }
-  while (ok && mark.n)
-    ok = visit_reads (mark.stack[--mark.n], mark_producer, &mark, error);
-  if (ok)
-    {
-      for (size_t i = 0; i < graph->n_nodes; i++)
-        if (!mark.needed[i])
-          graph->nodes[i]->flags |= KETTE_NODE_DEAD;
-      compact (graph);
-    }
-  _kette_free (mark.needed);
-  _kette_free (mark.stack);
-  return ok;
 }
