@@ -82,7 +82,7 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
       "X,T" },
     { "val-data", 0, 0, G_OPTION_ARG_FILENAME, &a->val_data, "the same, one by one",
       "X" },
-    { "val-target", 0, 0, G_OPTION_ARG_FILENAME, &a->val_target, NULL, "T" },
+    { "val-target", 0, 0, G_OPTION_ARG_FILENAME, &a->val_target, "their targets", "T" },
     { "split", 0, 0, G_OPTION_ARG_DOUBLE, &t->split,
       "hold the last share of the samples out", "0.1" },
     { "loss", 0, 0, G_OPTION_ARG_STRING, &a->loss,
@@ -163,20 +163,23 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
   return FALSE;
 }
 
-/* The checkpoint where one is to be resumed and there, else the model. */
+/* The checkpoint to be resumed: FILE of -o where it is there, else MODEL if it is one. */
 static KetteTrainer *
 make_trainer (TrainArguments *a, GError **error)
 {
-  g_autoptr (KetteGraph) graph = NULL;
+  const gboolean there
+      = a->train.resume && a->out && g_file_test (a->out, G_FILE_TEST_EXISTS);
+  g_autoptr (KetteGraph) graph = kette_graph_load (there ? a->out : a->models[0], error);
 
-  if (a->train.resume && !g_file_test (a->out, G_FILE_TEST_EXISTS))
+  if (!graph)
+    return NULL;
+  if (a->train.resume && !there && !kette_graph_is_checkpoint (graph))
     {
       if (!a->quiet)
         g_print ("%s is not there yet: training begins\n", a->out);
       a->train.resume = FALSE;
     }
-  graph = kette_graph_load (a->train.resume ? a->out : a->models[0], error);
-  return graph ? kette_trainer_new (graph, &a->train, error) : NULL;
+  return kette_trainer_new (graph, &a->train, error);
 }
 
 static gboolean

@@ -37,9 +37,9 @@ named_value (const KetteNode *node, const kt_attr *attr, size_t i, GError **erro
   return value;
 }
 
-/* Marks (by node index) what FROM depends on. */
-static gboolean
-mark_ancestors (const KetteGraph *graph, const KetteValue *from, uint8_t *marks, GError **error)
+gboolean
+_kette_mark_ancestors (const KetteGraph *graph, const KetteValue *from, uint8_t *marks,
+                       GError **error)
 {
   KetteNode **stack = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, sizeof *stack, error);
   size_t n          = 0;
@@ -178,7 +178,7 @@ next_gradient (KetteGraph *graph, uint8_t *marks, GError **error)
       const kt_attr *name = _kette_node_attr (node, "y");
       const KetteValue *y = named_value (node, name, 0, error);
       memset (marks, 0, graph->n_nodes);
-      if (!y || !mark_ancestors (graph, y, marks, error))
+      if (!y || !_kette_mark_ancestors (graph, y, marks, error))
         return NULL;
       for (size_t k = 0; k < graph->n_nodes; k++)
         depends = depends || (marks[k] && is_gradient (graph->nodes[k]));

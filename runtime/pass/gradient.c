@@ -281,6 +281,19 @@ followed (KetteValue *value)
   return value;
 }
 
+/* Functions, and operators whose gradient is that of their body, on the way to TARGET: what
+ * else stands in the graph, such as an optimizer, keeps its kernel. */
+static gboolean
+expand_functions (KetteGraph *graph, const KetteValue *target, gboolean *changed, GError **error)
+{
+  uint8_t *marks = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error);
+  gboolean ok    = marks && _kette_mark_ancestors (graph, target, marks, error)
+                && _kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, marks, changed, error);
+
+  _kette_free (marks);
+  return ok;
+}
+
 gboolean
 _kette_pass_gradient (KetteGraph *graph, KetteValue *target, KetteValue *seed,
                       KetteValue *const *wrt, size_t n_wrt, KetteValue **grads, GError **error)
@@ -290,7 +303,7 @@ _kette_pass_gradient (KetteGraph *graph, KetteValue *target, KetteValue *seed,
   gboolean ok, changed = FALSE;
 
   sources = _kette_alloc (_kette_account_process (), n_wrt + 1, sizeof *sources, error);
-  if (!sources || !_kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, &changed, error))
+  if (!sources || !expand_functions (graph, target, &changed, error))
     {
       _kette_free (sources);
       return FALSE;

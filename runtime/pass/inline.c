@@ -183,13 +183,16 @@ _kette_value_inherit (KetteValue *old, GError **error)
 }
 
 gboolean
-_kette_expand_nodes (KetteGraph *graph, KetteInline mode, gboolean *changed, GError **error)
+_kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
+                     gboolean *changed, GError **error)
 {
+  const size_t n_marks = marks ? graph->n_nodes : 0;
+
   *changed = FALSE;
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
       KetteNode *node = graph->nodes[i];
-      if ((node->flags & KETTE_NODE_DEAD) || !is_wanted (node, mode))
+      if ((node->flags & KETTE_NODE_DEAD) || (i < n_marks && !marks[i]) || !is_wanted (node, mode))
         continue;
       _kette_node_follow (node);
       if (!(node->def ? _kette_node_expand (node, error) : expand_function (node, error)))
@@ -210,7 +213,7 @@ _kette_pass_inline (KetteGraph *graph, KetteInline mode, GError **error)
 {
   gboolean changed;
 
-  if (!_kette_expand_nodes (graph, mode, &changed, error))
+  if (!_kette_expand_nodes (graph, mode, NULL, &changed, error))
     return FALSE;
   if (!changed)
     return TRUE;

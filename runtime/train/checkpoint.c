@@ -266,6 +266,12 @@ data_hash (KetteTrainer *self)
 /* -- position ----------------------------------------------------------------------------------- */
 
 gboolean
+kette_graph_is_checkpoint (KetteGraph *self)
+{
+  return self->model->n_training > 0 && _kette_model_get_meta (self->model, "kette.step");
+}
+
+gboolean
 _kette_checkpoint_restore (KetteTrainer *self, GError **error)
 {
   const KetteModel *model = self->graph->model;

@@ -86,6 +86,14 @@ typedef struct
 } KetteTrainState;
 
 /**
+ * kette_graph_is_checkpoint:
+ * @self: a graph
+ *
+ * Returns: whether training can be resumed from it: it holds a training step and says where
+ *   training stands
+ */
+KETTE_EXPORT gboolean kette_graph_is_checkpoint (KetteGraph *self);
+/**
  * kette_trainer_new:
  * @graph: the model; it is changed by training
  * @options: how to train
