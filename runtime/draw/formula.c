@@ -102,45 +102,62 @@ write_attribute (const KetteNode *node, const char *name)
   return NULL;
 }
 
+/* What stands for the place holder at *P of a formula; *P moves to its last character. NULL:
+ * this node has no such thing. */
+static char *
+expand_place (const KetteView *view, const KetteBox *box, const char **p)
+{
+  const KetteNode *node = box->node;
+  const char *end       = strchr (*p, '}');
+
+  if (g_ascii_isdigit (**p))
+    {
+      const int32_t i = **p - '0';
+
+      return i < node->n_in && node->in[i] ? write_value (view, node->in[i], node) : NULL;
+    }
+  if (**p == 'o')
+    return g_strdup (box->symbol);
+  if (**p == '{' && end)
+    {
+      g_autofree char *name = g_strndup (*p + 1, (gsize) (end - *p - 1));
+
+      *p = end;
+      return write_attribute (node, name);
+    }
+  return NULL;
+}
+
 /* The operator's own formula with $0, $o and ${attribute} replaced; NULL: it does not fit
- * this node. */
+ * this node, or would need a script of a script. */
 static char *
 expand_formula (const KetteView *view, const KetteBox *box, const char *formula)
 {
-  GString *out = g_string_new (NULL);
-  gboolean ok  = TRUE;
+  GString *out    = g_string_new (NULL);
+  int script      = 0; /* depth of braces since the outermost ^{ */
+  gboolean failed = FALSE;
 
-  for (const char *p = formula; *p && ok; p++)
+  for (const char *p = formula; *p && !failed; p++)
     {
       g_autofree char *piece = NULL;
+      const char before      = out->len ? out->str[out->len - 1] : ' ';
 
       if (*p != '$')
         {
+          script += *p == '{' && (script || before == '^' || before == '_') ? 1 : 0;
+          script -= *p == '}' && script ? 1 : 0;
           g_string_append_c (out, *p);
           continue;
         }
       p++;
-      if (g_ascii_isdigit (*p))
-        {
-          const int32_t i = *p - '0';
+      piece                 = *p ? expand_place (view, box, &p) : NULL;
+      const gboolean marked = piece && strpbrk (piece, "^_") != NULL;
 
-          if (i < box->node->n_in && box->node->in[i])
-            piece = write_value (view, box->node->in[i], box->node);
-        }
-      else if (*p == 'o')
-        piece = g_strdup (box->symbol);
-      else if (*p == '{' && strchr (p, '}'))
-        {
-          const char *end       = strchr (p, '}');
-          g_autofree char *name = g_strndup (p + 1, (gsize) (end - p - 1));
-
-          piece = write_attribute (box->node, name);
-          p     = end;
-        }
-      ok = piece != NULL;
-      g_string_append (out, ok ? piece : "");
+      failed = !piece || (marked && (script || before == '^' || before == '_'));
+      if (!failed) /* its own script and a power stand apart */
+        g_string_append_printf (out, marked && p[1] == '^' ? "(%s)" : "%s", piece);
     }
-  if (!ok || out->len > MAX_MARKUP)
+  if (failed || out->len > MAX_MARKUP)
     {
       g_string_free (out, TRUE);
       return NULL;

@@ -29,7 +29,8 @@
 #define KETTE_SIDE 28.0       /* beside a column whose outer parameters have edges */
 #define KETTE_BYPASS_INNER 12.0
 #define KETTE_BYPASS_OUTER 22.0
-#define KETTE_RETURN_MARGIN 26.0
+#define KETTE_RETURN_FAR 30.0 /* edges between rows: beside the rows */
+#define KETTE_RETURN_NEAR 20.0
 #define KETTE_ROW_GAP 44.0 /* between the rows of a wrapped chain              */
 
 #define KETTE_FORMULA_SIZE 13.0

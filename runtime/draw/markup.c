@@ -3,8 +3,8 @@
  * know about superscripts, and no viewer's idea of them moves a symbol.
  *
  *   letters italic; digits, Greek, operators, brackets upright; - is a minus, ' a prime,
- *   * a middle dot; ^{..} _{..} one level deep; \sigma, \exp, \T; \text{..} in sans; a
- *   blank is a thin gap, but the first behind a word such as \sigma only ends the word
+ *   * a middle dot; ^{..} _{..} one level deep, ^2 for one symbol; \sigma, \exp, \T;
+ *   \frac{..}{..} on one line; \text{..} in sans, \mathrm{..} upright
  */
 #include "draw/text.h"
 #include <string.h>
@@ -13,22 +13,46 @@
 #define RAISE 0.36
 #define LOWER 0.18
 #define BLANK 0.22 /* em: what a blank in the markup adds */
+#define MAX_DEPTH 8
 
 static const struct
 {
   const char *name, *text;
+  gboolean letter; /* a blank behind it ends the word, as in TeX; else it is a gap */
 } words[] = {
-  { "alpha", "\xce\xb1" },    { "beta", "\xce\xb2" },      { "gamma", "\xce\xb3" },
-  { "delta", "\xce\xb4" },    { "epsilon", "\xce\xb5" },   { "eta", "\xce\xb7" },
-  { "theta", "\xce\xb8" },    { "lambda", "\xce\xbb" },    { "mu", "\xce\xbc" },
-  { "pi", "\xcf\x80" },       { "rho", "\xcf\x81" },       { "sigma", "\xcf\x83" },
-  { "tau", "\xcf\x84" },      { "phi", "\xcf\x86" },       { "omega", "\xcf\x89" },
-  { "Sigma", "\xce\xa3" },    { "sum", "\xce\xa3" },       { "Phi", "\xce\xa6" },
-  { "Pi", "\xce\xa0" },       { "Delta", "\xce\x94" },     { "partial", "\xe2\x88\x82" },
-  { "cdot", "\xc2\xb7" },     { "times", "\xc3\x97" },     { "half", "\xc2\xbd" },
-  { "sqrt", "\xe2\x88\x9a" }, { "le", "\xe2\x89\xa4" },    { "ge", "\xe2\x89\xa5" },
-  { "ne", "\xe2\x89\xa0" },   { "infty", "\xe2\x88\x9e" }, { "T", "T" },
-  { "backslash", "\\" },
+  { "alpha", "\xce\xb1", TRUE },
+  { "beta", "\xce\xb2", TRUE },
+  { "gamma", "\xce\xb3", TRUE },
+  { "delta", "\xce\xb4", TRUE },
+  { "epsilon", "\xce\xb5", TRUE },
+  { "eta", "\xce\xb7", TRUE },
+  { "theta", "\xce\xb8", TRUE },
+  { "lambda", "\xce\xbb", TRUE },
+  { "mu", "\xce\xbc", TRUE },
+  { "pi", "\xcf\x80", TRUE },
+  { "rho", "\xcf\x81", TRUE },
+  { "sigma", "\xcf\x83", TRUE },
+  { "tau", "\xcf\x84", TRUE },
+  { "phi", "\xcf\x86", TRUE },
+  { "omega", "\xcf\x89", TRUE },
+  { "Sigma", "\xce\xa3", TRUE },
+  { "Phi", "\xce\xa6", TRUE },
+  { "Pi", "\xce\xa0", TRUE },
+  { "Delta", "\xce\x94", TRUE },
+  { "partial", "\xe2\x88\x82", TRUE },
+  { "half", "\xc2\xbd", TRUE },
+  { "infty", "\xe2\x88\x9e", TRUE },
+  { "top", "T", TRUE },
+  { "lnot", "\xc2\xac", TRUE },
+  { "backslash", "\\", TRUE },
+  { "sum", "\xce\xa3", FALSE },
+  { "cdot", "\xc2\xb7", FALSE },
+  { "times", "\xc3\x97", FALSE },
+  { "le", "\xe2\x89\xa4", FALSE },
+  { "ge", "\xe2\x89\xa5", FALSE },
+  { "ne", "\xe2\x89\xa0", FALSE },
+  { "land", "and", FALSE },
+  { "lor", "or", FALSE },
 };
 
 typedef struct
@@ -36,6 +60,13 @@ typedef struct
   GPtrArray *runs;
   double x, size;
   int script; /* 0, +1 raised, -1 lowered */
+  int depth;  /* of open braces */
+  struct
+  {
+    int script;           /* what comes back behind the brace */
+    gboolean bracket;     /* a bracket closes with it */
+    gboolean denominator; /* a denominator follows */
+  } open[MAX_DEPTH];
 } Line;
 
 static void
@@ -78,7 +109,7 @@ put (Line *line, KetteFont font, const char *text, gssize n)
 /* The text in braces at P, to the closing one; \} and \\ are plain characters. Blanks move
  * on and are never printed: some programs drop them at a run's end. */
 static const char *
-put_text (Line *line, const char *p)
+put_text (Line *line, const char *p, KetteFont font)
 {
   g_autoptr (GString) word = g_string_new (NULL);
 
@@ -88,13 +119,13 @@ put_text (Line *line, const char *p)
 
       if ((end || *p == ' ') && word->len)
         {
-          put (line, KETTE_FONT_SANS, word->str, -1);
+          put (line, font, word->str, -1);
           g_string_truncate (word, 0);
         }
       if (end)
         return *p ? p + 1 : p;
       if (*p == ' ')
-        line->x += _kette_text_width (" ", KETTE_FONT_SANS, line->size);
+        line->x += _kette_text_width (" ", font, line->size);
       else
         {
           if (*p == '\\' && p[1])
@@ -104,7 +135,65 @@ put_text (Line *line, const char *p)
     }
 }
 
-/* \word: a symbol, a function's name in upright letters, or \text{..}. */
+/* Is what stands at P, up to the brace that closes it, more than one number or symbol? */
+static gboolean
+is_compound (const char *p)
+{
+  int depth = 0, atoms = 0;
+  char last = ' ';
+
+  for (; *p && (*p != '}' || depth > 0); p++)
+    {
+      const gboolean same = (g_ascii_isdigit (*p) && g_ascii_isdigit (last))
+                            || (g_ascii_isalpha (*p) && last == '\\');
+
+      depth += *p == '{' ? 1 : *p == '}' ? -1 : 0;
+      if (depth == 0 && *p != '^' && *p != '_' && *p != '}' && *p != '\\' && !same)
+        atoms++;
+      last = g_ascii_isalpha (*p) && last == '\\' ? '\\' : *p;
+    }
+  return atoms > 1;
+}
+
+/* Behind an opening brace; BRACKET: brackets stand for it if its content needs them. */
+static void
+push (Line *line, const char *p, gboolean bracket, gboolean denominator)
+{
+  const gboolean shown = bracket && is_compound (p);
+
+  if (line->depth < MAX_DEPTH)
+    {
+      line->open[line->depth].script      = line->script;
+      line->open[line->depth].bracket     = shown;
+      line->open[line->depth].denominator = denominator;
+    }
+  line->depth++;
+  if (shown)
+    put (line, KETTE_FONT_SERIF, "(", 1);
+}
+
+/* At a closing brace; returns what comes next. */
+static const char *
+pop (Line *line, const char *p)
+{
+  gboolean denominator = FALSE;
+
+  line->depth--;
+  if (line->depth < MAX_DEPTH)
+    {
+      if (line->open[line->depth].bracket)
+        put (line, KETTE_FONT_SERIF, ")", 1);
+      line->script = line->open[line->depth].script;
+      denominator  = line->open[line->depth].denominator;
+    }
+  if (!denominator || p[1] != '{')
+    return p + 1;
+  put (line, KETTE_FONT_SERIF, "/", 1);
+  push (line, p + 2, TRUE, FALSE);
+  return p + 2;
+}
+
+/* \word: a symbol, or a function's name in upright letters, \text{..}, \frac{..}{..}. */
 static const char *
 put_word (Line *line, const char *p)
 {
@@ -112,8 +201,21 @@ put_word (Line *line, const char *p)
 
   while (g_ascii_isalpha (p[n]))
     n++;
-  if (n == 4 && strncmp (p, "text", 4) == 0 && p[4] == '{')
-    return put_text (line, p + 5);
+  if (g_str_has_prefix (p, "text{") || g_str_has_prefix (p, "mathrm{"))
+    return put_text (line, strchr (p, '{') + 1,
+                     *p == 't' ? KETTE_FONT_SANS : KETTE_FONT_SERIF);
+  if (g_str_has_prefix (p, "frac{1}{2}"))
+    {
+      put (line, KETTE_FONT_SERIF, "\xc2\xbd", -1);
+      return p + strlen ("frac{1}{2}");
+    }
+  if (g_str_has_prefix (p, "frac{") || g_str_has_prefix (p, "sqrt{"))
+    {
+      if (*p == 's')
+        put (line, KETTE_FONT_SERIF, "\xe2\x88\x9a", -1);
+      push (line, p + 5, TRUE, *p == 'f');
+      return p + 5;
+    }
   if (n == 1 && *p == 'T') /* transpose: a raised upright T */
     {
       const int script = line->script;
@@ -127,7 +229,7 @@ put_word (Line *line, const char *p)
     if (strlen (words[i].name) == n && strncmp (words[i].name, p, n) == 0)
       {
         put (line, KETTE_FONT_SERIF, words[i].text, -1);
-        return p + n;
+        return p + n + (words[i].letter && p[n] == ' ');
       }
   if (n == 0)
     {
@@ -153,34 +255,49 @@ put_character (Line *line, const char *p, const char *next)
     put (line, KETTE_FONT_SERIF, p, next - p);
 }
 
+/* One symbol, brace or blank at P; returns what comes next. */
+static const char *
+put_token (Line *line, const char *p)
+{
+  const char *next = g_utf8_next_char (p);
+
+  if (*p == '{')
+    push (line, next, FALSE, FALSE);
+  else if (*p == '}' && line->depth > 0)
+    return pop (line, p);
+  else if (*p == '\\')
+    return put_word (line, next);
+  else if (*p == ' ')
+    line->x += BLANK * line->size;
+  else
+    put_character (line, p, next);
+  return next;
+}
+
 GPtrArray *
 _kette_markup_runs (const char *markup, double size, double *width)
 {
-  Line line     = { g_ptr_array_new_with_free_func (run_free), 0, size, 0 };
+  Line line     = { .runs = g_ptr_array_new_with_free_func (run_free), .size = size };
   const char *p = markup;
 
   while (*p)
     {
-      const char *next = g_utf8_next_char (p);
+      const int script = *p == '^' ? 1 : *p == '_' ? -1 : 0, before = line.script;
 
-      if ((*p == '^' || *p == '_') && p[1] == '{' && line.script == 0)
+      if (script == 0 || p[1] == '\0' || p[1] == ' ')
+        p = put_token (&line, p);
+      else if (p[1] == '{')
         {
-          line.script = *p == '^' ? 1 : -1;
-          next        = p + 2;
+          push (&line, p + 2, FALSE, FALSE);
+          line.script = before ? before : script;
+          p += 2;
         }
-      else if (*p == '}' && line.script)
-        line.script = 0;
-      else if (*p == '\\')
+      else /* a script of one symbol */
         {
-          next = put_word (&line, p + 1);
-          if (*next == ' ') /* ends the word, as in TeX */
-            next++;
+          line.script = before ? before : script;
+          p           = put_token (&line, p + 1);
+          line.script = before;
         }
-      else if (*p == ' ')
-        line.x += BLANK * size;
-      else
-        put_character (&line, p, next);
-      p = next;
     }
   if (width)
     *width = line.x;

@@ -215,7 +215,7 @@ write_question (const KetteLayout *layout)
     n_edges += KETTE_BOX (view, KETTE_EDGE (view, e)->from)->home < 0;
   /* A gradient's edge is its forward edge moved down: leave room for it between columns. */
   g_string_append_printf (out, "%u %u %d %d\n", layout->columns->len, n_edges,
-                          units (gradients ? 60 : 30), units (KETTE_GAP - 6));
+                          units (gradients ? 60 : 30), units (KETTE_GAP + 6));
   for (guint i = 0; i < layout->columns->len; i++)
     {
       const KetteDrawColumn *column = KETTE_COLUMN (layout, i);

@@ -188,7 +188,7 @@ route_return (Row *row, guint e, const KetteDrawColumn *from, const KetteDrawCol
       = from->x + row->layout->box_width + _kette_box_rim (KETTE_BOX (view, from->box));
   const double end   = to->x - _kette_box_rim (KETTE_BOX (view, to->box));
   const double right = right_of (row, from->row), between = bottom_of (row, from->row);
-  const double far = KETTE_CELL_ROW, near_ = KETTE_CELL_ROW / 2, left = row->margin;
+  const double far = KETTE_RETURN_FAR, near_ = KETTE_RETURN_NEAR, left = row->margin;
   const KettePoint forward[] = {
     { start, from->y },
     { right + far, from->y },
@@ -247,7 +247,7 @@ _kette_layout_row (KetteLayout *layout)
   sort_columns (&row);
   if (place_columns (&row) > 1)
     {
-      row.margin = KETTE_RETURN_MARGIN;
+      row.margin = KETTE_RETURN_FAR;
       place_columns (&row);
     }
   place_lines (&row);
