@@ -74,15 +74,28 @@ fold_half (const FoldState *s, const kt_walk *walk, const kt_run *run, int64_t o
   kt_narrow (s->half, sum, (uint16_t *) kt_walk_out (walk, run) + offset, n);
 }
 
+/* Is the output's memory read again after the first sum was written to it: is it input 0's
+ * and that of a later input as well? */
+static bool
+reads_again (const kt_run *run)
+{
+  for (int32_t i = 2; i < run->n_in; i++)
+    if (run->in[i].data == run->out[0].data)
+      return true;
+  return false;
+}
+
 static void
 fold_block (const FoldState *s, const kt_walk *walk, const kt_run *run, int64_t offset,
             int64_t n)
 {
   const kt_course *in = s->spread.in;
-  char *y             = (char *) kt_walk_out (walk, run) + offset * s->spread.out_size;
+  char *out           = (char *) kt_walk_out (walk, run) + offset * s->spread.out_size;
   const char *x = (const char *) kt_walk_in (walk, run, 0) + offset * in->step * in->size;
+  uint64_t block[BLOCK];
+  void *y = reads_again (run) ? (void *) block : (void *) out;
 
-  if (s->spread.n == 1)
+  if (s->spread.n == 1 && y != x)
     memcpy (y, x, (size_t) (n * s->spread.out_size));
   for (int32_t i = 1; i < s->spread.n; i++)
     s->loop (i == 1 ? x : y, i == 1 ? in->step : 1,
@@ -90,6 +103,8 @@ fold_block (const FoldState *s, const kt_walk *walk, const kt_run *run, int64_t 
              in[i].step, y, n, s->p);
   if (s->last)
     s->last (y, y, n, s->p);
+  if (y != out)
+    memcpy (out, y, (size_t) (n * s->spread.out_size));
 }
 
 static void

@@ -31,11 +31,11 @@ kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
       KT_FOLD_ROW (KT_U8, NAME##_u8), KT_FOLD_ROW (KT_U16, NAME##_u16),                  \
       KT_FOLD_ROW (KT_U32, NAME##_u32), KT_FOLD_ROW (KT_U64, NAME##_u64)
 
-/* No alias: an input may come twice, and the second time it is read after the first write. */
 #define KT_FOLD_KERNEL(NAME, TYPES)                                                      \
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
-            .user = (void *) &NAME##_loops, .prepare = kt_fold_prepare,                  \
+            .user = (void *) &NAME##_loops, .n_alias = 1,                                \
+            .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_fold_prepare,        \
             .run = kt_fold_run },                                                        \
           { 0 } };
 

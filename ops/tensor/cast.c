@@ -94,41 +94,43 @@ cast_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
     }
 }
 
-/* The number that TEXT holds, into element Y of type TO. */
+/* The whole number in the text COPY, into element Y; it must be in the type's range. */
+static bool
+parse_whole (const CastState *s, const char *copy, char **end, void *y)
+{
+  const bool is_signed = kt_family_of (s->to) == KT_SIGNED;
+  uint64_t whole, back = 0;
+
+  errno = 0;
+  whole = is_signed ? (uint64_t) strtoll_l (copy, end, 10, s->locale)
+                    : strtoull_l (copy, end, 10, s->locale);
+  kt_store_int (s->to, is_signed ? KT_SIGNED : KT_UNSIGNED, &whole, y, 1);
+  kt_load_int (s->to, y, &back, 1);
+  return errno != ERANGE && back == whole && (is_signed || copy[0] != '-');
+}
+
+/* The number that TEXT holds, into element Y. "nan(1)" and hexadecimal digits are C's. */
 static bool
 parse (const CastState *s, const kt_str *text, void *y)
 {
   char copy[MAX_TEXT + 1];
-  char *end      = copy;
-  uint64_t whole = 0;
+  char *end = copy;
+  bool good;
 
   if (text->n == 0 || text->n > MAX_TEXT || memchr (text->s, '\0', text->n)
       || isspace_l ((unsigned char) text->s[0], s->locale))
     return false;
   memcpy (copy, text->s, text->n);
   copy[text->n] = '\0';
-  errno         = 0;
   if (kt_family_of (s->to) == KT_FLOATING || s->to == KT_BOOL)
-    { /* "NaN (123)" and hexadecimal digits are C's, not ours */
-      const double v = strtod_l (copy, &end, s->locale);
-      if (strpbrk (copy, "xX("))
-        return false;
-      kt_store_f64 (s->to, &v, y, 1);
-    }
-  else if (kt_family_of (s->to) == KT_SIGNED)
     {
-      whole = (uint64_t) strtoll_l (copy, &end, 10, s->locale);
-      kt_store_int (s->to, KT_SIGNED, &whole, y, 1);
+      const double v = strtod_l (copy, &end, s->locale);
+      kt_store_f64 (s->to, &v, y, 1);
+      good = !strpbrk (copy, "xX(");
     }
   else
-    {
-      whole = strtoull_l (copy, &end, 10, s->locale);
-      if (copy[0] == '-')
-        return false;
-      kt_store_int (s->to, KT_UNSIGNED, &whole, y, 1);
-    }
-  return end == copy + text->n
-         && (errno != ERANGE || kt_family_of (s->to) == KT_FLOATING);
+    good = parse_whole (s, copy, &end, y);
+  return good && end == copy + text->n;
 }
 
 static kt_status
