@@ -25,13 +25,20 @@ void _kette_free (void *block); /* NULL is fine */
 
 /* Makes *array (of elements of SIZE bytes, *capacity of them, made by this function) hold
  * at least NEED elements, growing by half; new elements are zero. */
-gboolean _kette_grow (void *array, size_t *capacity, size_t need, size_t size, GError **error);
+gboolean _kette_grow (void *array, size_t *capacity, size_t need, size_t size,
+                      GError **error);
 
 /* Arithmetic on sizes: FALSE on overflow. */
-static inline gboolean _kette_mul (size_t a, size_t b, size_t *out)
-{ return !__builtin_mul_overflow (a, b, out); }
-static inline gboolean _kette_add (size_t a, size_t b, size_t *out)
-{ return !__builtin_add_overflow (a, b, out); }
+static inline gboolean
+_kette_mul (size_t a, size_t b, size_t *out)
+{
+  return !__builtin_mul_overflow (a, b, out);
+}
+static inline gboolean
+_kette_add (size_t a, size_t b, size_t *out)
+{
+  return !__builtin_add_overflow (a, b, out);
+}
 /* The number of elements of a shape without unknown dims. */
 gboolean _kette_count (const int64_t *dims, int rank, size_t *count);
 
@@ -40,6 +47,9 @@ gboolean _kette_count (const int64_t *dims, int rank, size_t *count);
 typedef struct _KetteRegion KetteRegion;
 KetteRegion *_kette_region_new (GError **error);
 void _kette_region_free (KetteRegion *region);
-void *_kette_region_alloc (KetteRegion *region, size_t count, size_t size, GError **error); /* zeroed, aligned to 16 */
+/* Zeroed, aligned to 16; count 0: a valid pointer to nothing. */
+void *_kette_region_alloc (KetteRegion *region, size_t count, size_t size,
+                           GError **error);
 char *_kette_region_strdup (KetteRegion *region, const char *s, GError **error);
-void *_kette_region_dup (KetteRegion *region, const void *p, size_t count, size_t size, GError **error);
+void *_kette_region_dup (KetteRegion *region, const void *p, size_t count, size_t size,
+                         GError **error);

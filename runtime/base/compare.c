@@ -12,12 +12,21 @@ check_type (const KetteTensor *a, const KetteTensor *e, GError **error)
   char x[256], y[256];
 
   if (a->dtype == e->dtype && a->rank == e->rank
-      && (a->rank == 0 || memcmp (a->dims, e->dims, (size_t) a->rank * sizeof *a->dims) == 0))
+      && (a->rank == 0
+          || memcmp (a->dims, e->dims, (size_t) a->rank * sizeof *a->dims) == 0))
     return TRUE;
-  _kette_type_text (x, sizeof x, &(kt_type){ .kind = KT_TENSOR, .dtype = a->dtype, .ndim = a->rank, .dims = a->dims }, NULL);
-  _kette_type_text (y, sizeof y, &(kt_type){ .kind = KT_TENSOR, .dtype = e->dtype, .ndim = e->rank, .dims = e->dims }, NULL);
-  return _kette_fail (error, a->dtype == e->dtype ? KETTE_ERROR_SHAPE : KETTE_ERROR_TYPE, NULL,
-                      "is %s, expected %s", x, y);
+  _kette_type_text (
+      x, sizeof x,
+      &(kt_type){
+          .kind = KT_TENSOR, .dtype = a->dtype, .ndim = a->rank, .dims = a->dims },
+      NULL);
+  _kette_type_text (
+      y, sizeof y,
+      &(kt_type){
+          .kind = KT_TENSOR, .dtype = e->dtype, .ndim = e->rank, .dims = e->dims },
+      NULL);
+  return _kette_fail (error, a->dtype == e->dtype ? KETTE_ERROR_SHAPE : KETTE_ERROR_TYPE,
+                      NULL, "is %s, expected %s", x, y);
 }
 
 /* The error of element I in units of its bound. */
@@ -29,7 +38,8 @@ excess (const KetteTensor *a, const KetteTensor *e, size_t i, double rtol, doubl
       const gint64 x = _kette_tensor_get_int (a, i), y = _kette_tensor_get_int (e, i);
       const guint64 difference
           = x > y ? (guint64) x - (guint64) y : (guint64) y - (guint64) x;
-      return difference == 0 ? 0 : (double) difference / (atol + rtol * fabs ((double) y));
+      return difference == 0 ? 0
+                             : (double) difference / (atol + rtol * fabs ((double) y));
     }
   const double x = _kette_tensor_get_double (a, i), y = _kette_tensor_get_double (e, i);
   if (isnan (x) || isnan (y))
@@ -48,8 +58,9 @@ compare_strings (const KetteTensor *a, const KetteTensor *e, GError **error)
     if (x[i].n != y[i].n || (x[i].n && memcmp (x[i].s, y[i].s, x[i].n) != 0))
       {
         KetteQuoted p, q;
-        return _kette_fail (error, KETTE_ERROR_VALUE, NULL, "element %zu is %s, expected %s", i,
-                            _kette_quote_n (&p, x[i].s, x[i].n), _kette_quote_n (&q, y[i].s, y[i].n));
+        return _kette_fail (
+            error, KETTE_ERROR_VALUE, NULL, "element %zu is %s, expected %s", i,
+            _kette_quote_n (&p, x[i].s, x[i].n), _kette_quote_n (&q, y[i].s, y[i].n));
       }
   return TRUE;
 }
@@ -84,9 +95,10 @@ kette_tensor_compare (const KetteTensor *actual, const KetteTensor *expected, do
     *worst = largest;
   if (n_wrong == 0)
     return TRUE;
-  return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
-                      "%zu of %zu elements differ, worst is element %zu: %.9g, expected %.9g "
-                      "(%.3g times the tolerance)",
-                      n_wrong, expected->count, at, _kette_tensor_get_double (actual, at),
-                      _kette_tensor_get_double (expected, at), largest);
+  return _kette_fail (
+      error, KETTE_ERROR_VALUE, NULL,
+      "%zu of %zu elements differ, worst is element %zu: %.9g, expected %.9g "
+      "(%.3g times the tolerance)",
+      n_wrong, expected->count, at, _kette_tensor_get_double (actual, at),
+      _kette_tensor_get_double (expected, at), largest);
 }

@@ -21,8 +21,8 @@ G_BEGIN_DECLS
  *
  * Returns: %FALSE with `type`, `shape` or `value` and the first element that differs
  */
-KETTE_EXPORT gboolean kette_tensor_compare (const KetteTensor *actual, const KetteTensor *expected,
-                                            double rtol, double atol, double *worst,
-                                            GError **error);
+KETTE_EXPORT gboolean kette_tensor_compare (const KetteTensor *actual,
+                                            const KetteTensor *expected, double rtol,
+                                            double atol, double *worst, GError **error);
 
 G_END_DECLS

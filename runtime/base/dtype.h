@@ -20,7 +20,8 @@ typedef struct
 
 /* The row of DTYPE; NULL if there is no such type. */
 const KetteDtype *_kette_dtype (int dtype);
-int _kette_dtype_from_brief (const char *brief, size_t n); /* "f32" -> KT_F32; 0: unknown */
+/* "f32" -> KT_F32; 0: unknown. */
+int _kette_dtype_from_brief (const char *brief, size_t n);
 int _kette_dtype_of_view (const kt_tensor *view); /* by code and bits; 0: unknown */
 /* Bytes of COUNT elements, sub-byte types packed. FALSE on overflow. */
 gboolean _kette_dtype_bytes (int dtype, size_t count, size_t *bytes);

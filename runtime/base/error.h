@@ -12,13 +12,17 @@
 #define KETTE_QUOTE_SIZE 344 /* "80 characters of up to 4 bytes" + "..." + quotes + NUL */
 #define KETTE_WHERE_SIZE 1024
 
-typedef struct { char text[KETTE_QUOTE_SIZE]; } KetteQuoted;
+typedef struct
+{
+  char text[KETTE_QUOTE_SIZE];
+} KetteQuoted;
 
 /* Sets *error to "CODE: WHERE: WHAT" (WHERE may be NULL) and returns FALSE. */
 gboolean _kette_fail (GError **error, KetteErrorCode code, const char *where,
                       const char *format, ...) G_GNUC_PRINTF (4, 5);
 /* The same with errno's text behind it: "io: cannot open: No such file or directory". */
-gboolean _kette_fail_errno (GError **error, int number, const char *where, const char *what);
+gboolean _kette_fail_errno (GError **error, int number, const char *where,
+                            const char *what);
 /* Puts "FILE: " in front of *error's text. Does nothing when it has a file already. */
 void _kette_error_in_file (GError **error, const char *file);
 /* S in double quotes: at most 80 characters, then "..."; control characters, bytes that are

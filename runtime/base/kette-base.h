@@ -2,8 +2,8 @@
  * Public: export marker, error domain, element types.
  */
 #pragma once
-#include <glib-object.h>
 #include <gio/gio.h>
+#include <glib-object.h>
 
 G_BEGIN_DECLS
 

@@ -6,8 +6,8 @@
  * spin for about 30 us after a loop and then sleep. A loop inside a loop runs inline.
  */
 #pragma once
-#include "kette-plugin.h"
 #include "base/error.h"
+#include "kette-plugin.h"
 
 /* Sets the number of threads, callers included: 1..256; 0: as many as the process may use
  * (affinity mask, cgroup quota). Takes effect at the next loop. Not while one runs. */

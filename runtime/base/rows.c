@@ -13,7 +13,8 @@ kette_tensor_rows (const KetteTensor *self, gsize begin, gsize n, GError **error
   if (self->rank < 1 || self->dtype == KT_STRING || begin > (gsize) self->dims[0]
       || n > (gsize) self->dims[0] - begin)
     {
-      _kette_fail (error, KETTE_ERROR_SHAPE, NULL, "there are no %zu rows from %zu on", n, begin);
+      _kette_fail (error, KETTE_ERROR_SHAPE, NULL, "there are no %zu rows from %zu on", n,
+                   begin);
       return NULL;
     }
   memcpy (dims, self->dims, sizeof dims);

@@ -18,14 +18,16 @@ struct _KetteTensor
 };
 
 /* Uninitialised memory. */
-KetteTensor *_kette_tensor_new_raw (int dtype, const int64_t *dims, int rank, GError **error);
+KetteTensor *_kette_tensor_new_raw (int dtype, const int64_t *dims, int rank,
+                                    GError **error);
 /* A tensor over memory of somebody else: DATA stays valid until release (owner). BYTES are
  * checked against the shape (`internal`). On failure owner is not released. */
 KetteTensor *_kette_tensor_new_view (int dtype, const int64_t *dims, int rank, void *data,
-                                     void (*release) (gpointer), gpointer owner, GError **error);
+                                     void (*release) (gpointer), gpointer owner,
+                                     GError **error);
 /* A string tensor of kt_str whose bytes are copied. */
-KetteTensor *_kette_tensor_new_strings (const kt_str *strings, const int64_t *dims, int rank,
-                                        GError **error);
+KetteTensor *_kette_tensor_new_strings (const kt_str *strings, const int64_t *dims,
+                                        int rank, GError **error);
 KetteTensor *_kette_tensor_copy (const KetteTensor *self, GError **error);
 /* The DLPack view: shape points into the tensor. */
 void _kette_tensor_view (const KetteTensor *self, kt_tensor *out);

@@ -27,7 +27,8 @@ KETTE_EXPORT GType kette_tensor_get_type (void);
  *
  * Returns: (transfer full) (nullable): the tensor, or %NULL (`memory`, `limit`)
  */
-KETTE_EXPORT KetteTensor *kette_tensor_new (int dtype, const gint64 *dims, guint rank, GError **error);
+KETTE_EXPORT KetteTensor *kette_tensor_new (int dtype, const gint64 *dims, guint rank,
+                                            GError **error);
 /**
  * kette_tensor_ref:
  * @self: a tensor
@@ -73,8 +74,8 @@ KETTE_EXPORT gsize kette_tensor_get_count (const KetteTensor *self);
  *
  * Returns: (transfer full) (nullable): a copy of these rows, or %NULL (`shape`)
  */
-KETTE_EXPORT KetteTensor *kette_tensor_rows (const KetteTensor *self, gsize begin, gsize n,
-                                             GError **error);
+KETTE_EXPORT KetteTensor *kette_tensor_rows (const KetteTensor *self, gsize begin,
+                                             gsize n, GError **error);
 /**
  * kette_tensor_to_string:
  * @self: a tensor

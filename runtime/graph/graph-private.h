@@ -25,11 +25,11 @@ struct _KetteOp;                       /* op/registry.h */
 
 enum /* KetteValue.flags */
 {
-  KETTE_VALUE_INPUT = 1,       /* listed in graph->inputs                                  */
-  KETTE_VALUE_OUTPUT = 2,      /* listed in graph->outputs                                 */
-  KETTE_VALUE_INITIALIZER = 4, /* has data from the file                                   */
-  KETTE_VALUE_STATE = 8,       /* an initializer that a training step rewrites             */
-  KETTE_VALUE_DECLARED = 16    /* its type was written in the file (input, output, info)   */
+  KETTE_VALUE_INPUT       = 1, /* listed in graph->inputs */
+  KETTE_VALUE_OUTPUT      = 2, /* listed in graph->outputs */
+  KETTE_VALUE_INITIALIZER = 4, /* has data from the file */
+  KETTE_VALUE_STATE       = 8, /* an initializer that a training step rewrites */
+  KETTE_VALUE_DECLARED    = 16 /* its type was written in the file */
 };
 
 struct _KetteValue
@@ -37,34 +37,37 @@ struct _KetteValue
   KetteGraph *graph;
   const char *name;    /* unique among the graph's values, never "" */
   kt_type type;        /* kind 0: not known yet; dims in the region */
-  KetteNode *producer; /* NULL: input, initializer or stand-in       */
-  int32_t slot;        /* which output of the producer              */
+  KetteNode *producer; /* NULL: input, initializer or stand-in */
+  int32_t slot;        /* which output of the producer */
   uint32_t flags, index;
-  KetteTensor *data;   /* constant content, owned; NULL: none       */
+  KetteTensor *data;   /* constant content, owned; NULL: none */
   const int64_t *ints; /* partly known content of an integer value, with KT_DIM codes */
   size_t n_ints;
   KetteValue *outer;       /* the value this one stands for, in an enclosing graph */
   KetteValue *replacement; /* set by a pass, obeyed by _kette_graph_apply_replacements */
-  const void *proto;       /* ValueInfoProto or TensorProto of the file, or NULL       */
+  const void *proto;       /* ValueInfoProto or TensorProto of the file, or NULL */
 };
 
 struct _KetteNode
 {
   KetteGraph *graph;
-  const char *name; /* may be "" and need not be unique */
+  const char *name;                   /* may be "" and need not be unique */
   const char *domain, *op, *overload; /* domain "" for ai.onnx */
-  int32_t version;           /* opset of the domain that the file (or emitter) means */
+  int32_t version; /* opset of the domain that the file (or emitter) means */
   int32_t n_in, n_out, n_attrs;
   uint32_t index, flags;
-  KetteValue **in, **out;    /* NULL entries: absent */
-  kt_attr *attrs;            /* kind GRAPH: v is NULL, see subgraphs */
-  KetteGraph **subgraphs;    /* NULL, or one entry per attribute: the graph or NULL; owned */
+  KetteValue **in, **out; /* NULL entries: absent */
+  kt_attr *attrs;         /* kind GRAPH: v is NULL, see subgraphs */
+  KetteGraph **subgraphs; /* NULL, or one entry per attribute: the graph or NULL; owned */
   const struct _KetteOp *def; /* resolved definition, NULL before the check pass */
-  const char *origin;        /* name or "#index" of the file's node it came from, or NULL */
-  const void *proto;         /* NodeProto of the file if it is still what it says, or NULL */
+  const char *origin; /* name or "#index" of the file's node it came from, or NULL */
+  const void *proto;  /* NodeProto of the file if it is still what it says, or NULL */
 };
 
-enum { KETTE_NODE_DEAD = 1 }; /* KetteNode.flags: removed at the next sweep */
+enum /* KetteNode.flags */
+{
+  KETTE_NODE_DEAD = 1 /* removed at the next sweep */
+};
 
 typedef struct
 {
@@ -80,10 +83,10 @@ typedef struct
 typedef struct
 {
   const char *domain, *name, *overload;
-  KetteGraph *body;         /* inputs and outputs are the formal ones; owned */
-  const char **attributes;  /* names without default */
+  KetteGraph *body;        /* inputs and outputs are the formal ones; owned */
+  const char **attributes; /* names without default */
   size_t n_attributes;
-  kt_attr *defaults;        /* attribute_proto */
+  kt_attr *defaults; /* attribute_proto */
   size_t n_defaults;
   KetteOpset *opsets;
   size_t n_opsets;
@@ -98,8 +101,8 @@ typedef struct
 
 typedef struct
 {
-  KetteGraph *initialization, *algorithm; /* NULL: absent; owned. algorithm's captures of the
-                                             main graph are stand-ins with `outer` */
+  /* NULL: absent; owned. What algorithm reads of the main graph are stand-ins. */
+  KetteGraph *initialization, *algorithm;
   KetteBinding *initial, *update;
   size_t n_initial, n_update;
 } KetteTraining;
@@ -124,8 +127,9 @@ struct _KetteModel
   KetteNames *opset_index, *meta_index, *symbol_index; /* place in the array, plus one */
   KetteNames *function_index; /* of the first n_indexed functions */
   size_t n_indexed;
-  gpointer message; /* the unpacked ModelProto and its file map, kept so that saving writes
-                       back what Kette does not model; freed by free_message */
+  /* The unpacked ModelProto and its file map, kept so that saving writes back what Kette
+   * does not model. */
+  gpointer message;
   void (*free_message) (gpointer);
 };
 
@@ -140,34 +144,38 @@ struct _KetteGraph
   KetteNode **nodes;
   size_t n_values, values_capacity, n_nodes, nodes_capacity;
   size_t n_inputs, inputs_capacity, n_outputs, outputs_capacity;
-  KetteNames *names; /* of values */
-  KetteNames *bases; /* of fresh names: base -> the last number tried; NULL: none yet */
+  KetteNames *names;  /* of values */
+  KetteNames *bases;  /* of fresh names: base -> the last number tried; NULL: none yet */
   KetteTensor **kept; /* tensors that attributes point into, owned */
   size_t n_kept, kept_capacity;
-  KetteNode *owner; /* a guess at the parent's node with this subgraph, see _kette_graph_owner */
+  KetteNode *owner; /* of a subgraph: a guess, see _kette_graph_owner */
   KetteGraph *link; /* lists of graphs while they are freed or lent */
   gint lent;        /* owned by its model (a function's body): holds no reference to it */
   const void *proto; /* GraphProto or NULL */
 };
 
-/* The graphs that a model owns (bodies, training steps) live as long as the model does. They
- * are made with a reference to it like any graph; unref finds and drops those. */
-/* model.c ------------------------------------------------------------------------------- */
+/* model.c -------------------------------------------------------------------------------
+ * The graphs that a model owns (bodies, training steps) live as long as it does. They are
+ * made with a reference to it like any graph; unref finds and drops those. */
 KetteModel *_kette_model_new (const char *file, GError **error);
 KetteModel *_kette_model_ref (KetteModel *model);
 void _kette_model_unref (KetteModel *model);
 /* Version imported for DOMAIN ("" and "ai.onnx" are one); 0: not imported. */
 int32_t _kette_model_opset (const KetteModel *model, const char *domain);
-gboolean _kette_model_set_opset (KetteModel *model, const char *domain, int32_t version, GError **error);
-const char *_kette_model_get_meta (const KetteModel *model, const char *key); /* or NULL */
-gboolean _kette_model_set_meta (KetteModel *model, const char *key, const char *value, GError **error); /* NULL removes */
+gboolean _kette_model_set_opset (KetteModel *model, const char *domain, int32_t version,
+                                 GError **error);
+/* NULL: no such key. */
+const char *_kette_model_get_meta (const KetteModel *model, const char *key);
+/* VALUE NULL: removes it. */
+gboolean _kette_model_set_meta (KetteModel *model, const char *key, const char *value,
+                                GError **error);
 /* KT_DIM code of the symbol NAME, made if new; 0 = KT_DIM(0) never returned: on failure 0. */
 int64_t _kette_model_symbol (KetteModel *model, const char *name, GError **error);
 KetteFunction *_kette_model_find_function (const KetteModel *model, const char *domain,
                                            const char *name, const char *overload);
 
 /* graph.c ------------------------------------------------------------------------------- */
-KetteGraph *_kette_graph_new (KetteModel *model, const char *name, GError **error); /* refs model */
+KetteGraph *_kette_graph_new (KetteModel *model, const char *name, GError **error);
 /* A deep copy that shares tensors and the model. *map (may be NULL, else freed with
  * _kette_free) receives the copies by the originals' index. Resolved definitions, types and
  * proto links are copied too. */
@@ -181,8 +189,8 @@ gboolean _kette_graph_rename (KetteValue *value, const char *name, GError **erro
 gboolean _kette_graph_add_input (KetteGraph *graph, KetteValue *value, GError **error);
 gboolean _kette_graph_add_output (KetteGraph *graph, KetteValue *value, GError **error);
 /* A constant value with content (referenced); flag INITIALIZER. NAME as for add_value. */
-KetteValue *_kette_graph_add_constant (KetteGraph *graph, const char *name, KetteTensor *data,
-                                       GError **error);
+KetteValue *_kette_graph_add_constant (KetteGraph *graph, const char *name,
+                                       KetteTensor *data, GError **error);
 /* The stand-in of OUTER in GRAPH, made if needed. */
 KetteValue *_kette_graph_capture (KetteGraph *graph, KetteValue *outer, GError **error);
 /* Copies dims into the graph's region. */
@@ -192,7 +200,8 @@ gboolean _kette_value_set_tensor_type (KetteValue *value, int dtype, const int64
 void _kette_value_set_data (KetteValue *value, KetteTensor *data); /* refs; NULL clears */
 
 /* TYPE with its dims and element types in REGION. */
-gboolean _kette_type_copy (KetteRegion *region, const kt_type *type, kt_type *out, GError **error);
+gboolean _kette_type_copy (KetteRegion *region, const kt_type *type, kt_type *out,
+                           GError **error);
 
 /* node.c -------------------------------------------------------------------------------- */
 /* IN and OUT are copied (NULL: absent), attributes are copied deeply (tensor attributes:
@@ -215,21 +224,22 @@ KetteNode *_kette_graph_owner (const KetteGraph *graph, int32_t *attr);
 void _kette_node_kill (KetteNode *node);
 /* A deep copy of ATTR into GRAPH. SHARED: the tensors behind it are kept by GRAPH already, and
  * only their views are copied. A subgraph is not copied. */
-gboolean _kette_attr_copy (KetteGraph *graph, const kt_attr *attr, gboolean shared, kt_attr *out,
-                           GError **error);
+gboolean _kette_attr_copy (KetteGraph *graph, const kt_attr *attr, gboolean shared,
+                           kt_attr *out, GError **error);
 
 /* walk.c -------------------------------------------------------------------------------- */
 /* Sorts the nodes topologically, stably (Kahn, smallest index first), stand-ins of subgraphs
  * counted as inputs of the node that owns them; a cycle is the error `graph: cycle: ...`.
  * `before`: NULL, or extra edges first -> second by node index, n_before pairs. */
-gboolean _kette_graph_sort (KetteGraph *graph, const uint32_t (*before)[2], size_t n_before,
-                            GError **error);
+gboolean _kette_graph_sort (KetteGraph *graph, const uint32_t (*before)[2],
+                            size_t n_before, GError **error);
 /* Replaces every use of a value with `replacement` set (chains followed) by it, in nodes,
  * outputs and subgraph captures; one pass. */
 void _kette_graph_apply_replacements (KetteGraph *graph);
 /* Kills nodes none of whose outputs are needed for the graph's outputs or KEEP (may be
  * NULL), then drops dead nodes from graph->nodes and renumbers. */
-gboolean _kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep, GError **error);
+gboolean _kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep,
+                             GError **error);
 /* Use lists in compressed form: nodes that read value v (also through subgraphs) are
  * uses->nodes[uses->start[v->index] .. uses->start[v->index + 1] - 1], ascending, a node
  * once per input. Invalid after the next edit. */
@@ -245,6 +255,7 @@ void _kette_uses_free (KetteUses *uses);
 KetteNames *_kette_names_new (GError **error);
 void _kette_names_free (KetteNames *names);
 /* NAME is not copied. FALSE with `memory`; an existing name is overwritten. */
-gboolean _kette_names_set (KetteNames *names, const char *name, gpointer value, GError **error);
+gboolean _kette_names_set (KetteNames *names, const char *name, gpointer value,
+                           GError **error);
 gpointer _kette_names_get (const KetteNames *names, const char *name); /* NULL: absent */
 void _kette_names_remove (KetteNames *names, const char *name);

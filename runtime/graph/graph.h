@@ -49,8 +49,8 @@ KETTE_EXPORT const char *kette_graph_get_input_name (KetteGraph *self, guint i);
  *
  * Returns: (transfer none) (nullable): the dims; negative ones are open
  */
-KETTE_EXPORT const gint64 *kette_graph_get_input_type (KetteGraph *self, guint i, int *dtype,
-                                                       int *rank);
+KETTE_EXPORT const gint64 *kette_graph_get_input_type (KetteGraph *self, guint i,
+                                                       int *dtype, int *rank);
 /**
  * kette_graph_get_n_outputs:
  * @self: a graph

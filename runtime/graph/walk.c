@@ -188,33 +188,66 @@ one_before (const Sort *s, uint32_t node, const KetteValue **via)
   return node; /* cannot be */
 }
 
+/* At the end of a text of KETTE_WHERE_SIZE. */
 static void
-append_name (const Sort *s, uint32_t node, GString *out)
+append_node (const Sort *s, uint32_t node, char *out)
 {
   const KetteNode *n = s->graph->nodes[node];
+  char number[16];
 
-  if (*n->name)
-    g_string_append (out, KETTE_QUOTE (n->name));
-  else
-    g_string_append_printf (out, "#%u", node);
+  g_snprintf (number, sizeof number, "#%u", node);
+  g_strlcat (out, *n->name ? KETTE_QUOTE (n->name) : number, KETTE_WHERE_SIZE);
 }
 
-/* Steps back from any node that could not be placed until one comes again: a cycle. Told
- * forward from its smallest node on, at most 10 names. */
-static gboolean
-fail_cycle (Sort *s, GError **error)
+/* Way[first] .. way[n - 1] is a cycle, backward. Told forward from its smallest node on, at
+ * most 10 names. */
+static void
+describe_cycle (const Sort *s, const uint32_t *way, size_t first, size_t n, char *out)
 {
   enum
   {
     MOST_NAMES = 10
   };
-  char where[KETTE_WHERE_SIZE];
+  const KetteValue *via;
+  size_t from = first;
+  int names   = 1;
+
+  for (size_t i = first; i < n; i++)
+    if (way[i] < way[from])
+      from = i;
+  out[0] = '\0';
+  append_node (s, way[from], out);
+  for (size_t i = from, left = n - first; left > 0; left--)
+    {
+      i = i > first ? i - 1 : n - 1;
+      one_before (s, way[i], &via);
+      if (names + (via ? 1 : 0) + (left > 1 ? 2 : 1) > MOST_NAMES)
+        {
+          g_strlcat (out, " -> ...", KETTE_WHERE_SIZE);
+          i    = from;
+          left = 1;
+        }
+      else if (via)
+        {
+          g_strlcat (out, " -> ", KETTE_WHERE_SIZE);
+          g_strlcat (out, KETTE_QUOTE (via->name), KETTE_WHERE_SIZE);
+          names++;
+        }
+      g_strlcat (out, " -> ", KETTE_WHERE_SIZE);
+      append_node (s, way[i], out);
+      names++;
+    }
+}
+
+/* Steps back from any node that could not be placed until one comes again. */
+static gboolean
+fail_cycle (Sort *s, GError **error)
+{
+  char where[KETTE_WHERE_SIZE], text[KETTE_WHERE_SIZE];
   uint32_t *way = s->heap, *step = s->start; /* nobody needs them any more */
   const KetteValue *via;
-  size_t n    = 0, first, from;
   uint32_t at = 0;
-  GString *text;
-  int names = 1;
+  size_t n    = 0;
 
   memset (step, 0, s->graph->n_nodes * sizeof *step);
   while (s->missing[at] == 0)
@@ -224,36 +257,9 @@ fail_cycle (Sort *s, GError **error)
       way[n++] = at;
       step[at] = (uint32_t) n;
     }
-  first = from = step[at] - 1; /* way[first] .. way[n - 1], backward */
-  for (size_t i = first; i < n; i++)
-    if (way[i] < way[from])
-      from = i;
-
-  text = g_string_new (NULL);
-  append_name (s, way[from], text);
-  for (size_t i = from, left = n - first; left > 0; left--)
-    {
-      i = i > first ? i - 1 : n - 1;
-      one_before (s, way[i], &via);
-      if (names + (via ? 1 : 0) + (left > 1 ? 2 : 1) > MOST_NAMES)
-        {
-          g_string_append (text, " -> ...");
-          i    = from;
-          left = 1;
-        }
-      else if (via)
-        {
-          g_string_append_printf (text, " -> %s", KETTE_QUOTE (via->name));
-          names++;
-        }
-      g_string_append (text, " -> ");
-      append_name (s, way[i], text);
-      names++;
-    }
+  describe_cycle (s, way, step[at] - 1, n, text);
   _kette_graph_where (s->graph, where);
-  _kette_fail (error, KETTE_ERROR_GRAPH, *where ? where : NULL, "cycle: %s", text->str);
-  g_string_free (text, TRUE);
-  return FALSE;
+  return _kette_fail (error, KETTE_ERROR_GRAPH, *where ? where : NULL, "cycle: %s", text);
 }
 
 gboolean
