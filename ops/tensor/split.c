@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Split: x cut along `axis` into parts of the lengths in `split`, or into num_outputs parts
+ * of one length, the last of which may be shorter.  Source: ONNX Split-18.
+ */
+#include "emit.h"
+#include "move.h"
+
+/* Lengths of the N parts of LENGTH (may be unknown) elements where no input gives them. */
+static kt_status
+equal_parts (const kt_host *host, const void *ctx, int64_t length, int32_t n,
+             int32_t version, int64_t *parts)
+{
+  const int64_t asked = kt_attr_int (host, ctx, "num_outputs", -1);
+
+  if (asked != -1 && asked != n)
+    return kt_fail (host, ctx, KT_E_ATTR, "num_outputs is %lld, the node has %d outputs",
+                    (long long) asked, (int) n);
+  if (asked == -1 && version >= 18)
+    return kt_fail (host, ctx, KT_E_ATTR, "neither split nor num_outputs is given");
+  if (!kt_dim_known (length))
+    {
+      for (int32_t i = 0; i < n; i++)
+        parts[i] = KT_DIM (0);
+      return KT_OK;
+    }
+
+  const int64_t part = length / n + (length % n != 0);
+  if (version < 18 && length % n != 0)
+    return kt_fail (host, ctx, KT_E_SHAPE, "%lld elements do not make %d equal parts",
+                    (long long) length, (int) n);
+  for (int32_t i = 0; i < n; i++)
+    {
+      const int64_t rest = length - (int64_t) i * part;
+      if (rest < 0)
+        return kt_fail (host, ctx, KT_E_SHAPE,
+                        "%lld elements do not make %d parts of %lld", (long long) length,
+                        (int) n, (long long) part);
+      parts[i] = rest < part ? rest : part;
+    }
+  return KT_OK;
+}
+
+/* Checks given lengths; those that are not known may have any sum. */
+static kt_status
+check_parts (const kt_host *host, const void *ctx, int64_t length, int32_t n,
+             const int64_t *parts)
+{
+  int64_t sum = 0;
+
+  for (int32_t i = 0; i < n; i++)
+    {
+      if (KT_IS_DIM (parts[i]))
+        return KT_OK;
+      if (parts[i] < 0 || __builtin_add_overflow (sum, parts[i], &sum))
+        return kt_fail (host, ctx, KT_E_VALUE, "part %d has length %lld", (int) i,
+                        (long long) parts[i]);
+    }
+  return !kt_dim_known (length) || sum == length
+             ? KT_OK
+             : kt_fail (host, ctx, KT_E_SHAPE,
+                        "the parts have %lld elements, axis has %lld", (long long) sum,
+                        (long long) length);
+}
+
+static kt_status
+split_infer (const kt_host *host, kt_infer *infer, void *user)
+{
+  enum
+  {
+    MOST = 1024
+  }; /* parts whose lengths are followed before the run */
+  const kt_type x = kt_in_type (host, infer, 0);
+  int64_t dims[KT_MAX_RANK], parts[MOST], n_lengths;
+  int32_t n_in, n_out, version, axis = 0;
+  const int64_t *given;
+  size_t n;
+
+  (void) user;
+  KT_TRY (host->arity (infer, &n_in, &n_out, &version));
+  KT_TRY (kt_length_of (host, infer, 1, &n_lengths));
+  KT_TRY (host->ints (infer, 1, &given, &n));
+  if (x.kind == 0)
+    return KT_OK;
+  if (x.ndim >= 0)
+    KT_TRY (kt_axis (host, infer, KT_E_ATTR, kt_attr_int (host, infer, "axis", 0), x.ndim,
+                     &axis));
+
+  const bool by_input = n_in > 1 && kt_in_type (host, infer, 1).kind != 0;
+  if (by_input && n_lengths >= 0 && n_lengths != n_out)
+    return kt_fail (host, infer, KT_E_SHAPE,
+                    "split has %lld lengths, the node %d outputs", (long long) n_lengths,
+                    (int) n_out);
+  if (by_input && kt_attr_int (host, infer, "num_outputs", -1) != -1)
+    return kt_fail (host, infer, KT_E_ATTR, "both split and num_outputs are given");
+  if (n_out > MOST)
+    return kt_fail (host, infer, KT_E_UNSUPPORTED, "%d parts, at most %d are served",
+                    (int) n_out, (int) MOST);
+  if (x.ndim < 0)
+    {
+      for (int32_t i = 0; i < n_out; i++)
+        KT_TRY (kt_set_unknown (host, infer, i, x.dtype, -1));
+      return KT_OK;
+    }
+  for (int32_t i = 0; by_input && i < n_out; i++)
+    parts[i] = given ? given[i] : KT_DIM (0);
+  KT_TRY (by_input ? check_parts (host, infer, x.dims[axis], n_out, parts)
+                   : equal_parts (host, infer, x.dims[axis], n_out, version, parts));
+  memcpy (dims, x.dims, (size_t) x.ndim * sizeof *dims);
+  for (int32_t i = 0; i < n_out; i++)
+    {
+      dims[axis] = parts[i];
+      KT_TRY (kt_set_out (host, infer, i, x.dtype, dims, x.ndim));
+    }
+  return KT_OK;
+}
+
+/* One move per output, and where in the input it begins. */
+typedef struct
+{
+  int64_t first;
+  kt_move move;
+} Part;
+
+static kt_status
+split_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type x = kt_in_type (host, prep, 0);
+  int64_t in[KT_MAX_RANK], out[KT_MAX_RANK], at = 0;
+  int32_t n_in, n_out, axis                     = 0;
+
+  (void) user;
+  KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
+  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), x.ndim,
+                   &axis));
+  KT_TRY (host->keep (prep, (size_t) n_out * sizeof (Part), state));
+  kt_strides (x.dims, x.ndim, in);
+  for (int32_t i = 0; i < n_out; i++)
+    {
+      const kt_type y = kt_out_type (host, prep, i);
+      Part *part      = (Part *) *state + i;
+      if (y.kind == 0)
+        return kt_fail (host, prep, KT_E_UNSUPPORTED, "output %d is absent", (int) i);
+      kt_strides (y.dims, y.ndim, out);
+      kt_move_plan (&part->move, x.dtype, y.ndim, y.dims, in, out);
+      part->first = at * in[axis];
+      at += y.dims[axis];
+    }
+  return at == x.dims[axis] ? KT_OK
+                            : kt_fail (host, prep, KT_E_SHAPE,
+                                       "the parts have %lld elements, axis has %lld",
+                                       (long long) at, (long long) x.dims[axis]);
+}
+
+static kt_status
+split_run (const kt_host *host, kt_run *run, void *state)
+{
+  const Part *parts = state;
+
+  for (int32_t i = 0; i < run->n_out; i++)
+    KT_TRY (kt_move_run (host, run, &parts[i].move, run->in[0].data, parts[i].first,
+                         run->out[i].data, 0));
+  return KT_OK;
+}
+
+static const kt_kernel split_kernel[] = {
+  { KT_KERNEL, .flags = KT_CPU_FLAGS, .prepare = split_prepare, .run = split_run },
+  { 0 },
+};
+
+/* dE/dx = the gradients of the parts, joined; zeros for parts on which E does not depend. */
+static kt_status
+split_gradient (const kt_host *host, kt_graph *g, void *user)
+{
+  const kt_attr axis
+      = { .name = "axis", .kind = KT_A_INT, .i = kt_attr_int (host, g, "axis", 0) };
+  const kt_value x = host->g_in (g, 0);
+  kt_value parts[64];
+  int32_t n_in, n_out;
+
+  (void) user;
+  KT_TRY (host->arity (g, &n_in, &n_out, NULL));
+  if (n_out > 64)
+    return kt_fail (host, g, KT_E_UNSUPPORTED,
+                    "a gradient of %d parts, at most 64 are served", (int) n_out);
+  for (int32_t i = 0; i < n_out; i++)
+    {
+      parts[i] = host->g_seed (g, i);
+      if (!parts[i])
+        parts[i] = kt_expand (host, g, kt_scalar_like (host, g, x, 0),
+                              kt_shape_of (host, g, host->g_out (g, i)));
+    }
+  return host->g_set (g, 0, kt_node (host, g, "Concat", parts, n_out, &axis, 1));
+}
+
+/* Split-1, Split-2: lengths in the attribute split, or (1) as floats in input 1, or equal. */
+static kt_status
+split_old_body (const kt_host *host, kt_graph *g, void *user)
+{
+  kt_attr attrs[2] = { { .name = "axis", .kind = KT_A_INT },
+                       { .name = "num_outputs", .kind = KT_A_INT } };
+  const kt_attr to = { .name = "to", .kind = KT_A_INT, .i = KT_I64 };
+  kt_value in[2]   = { host->g_in (g, 0), host->g_in (g, 1) }, out[64];
+  int32_t n_in, n_out;
+  size_t n;
+  const int64_t *lengths = kt_attr_ints (host, g, "split", &n);
+
+  (void) user;
+  KT_TRY (host->arity (g, &n_in, &n_out, NULL));
+  if (n_out > 64)
+    return kt_fail (host, g, KT_E_UNSUPPORTED, "%d parts, at most 64 are served",
+                    (int) n_out);
+  attrs[0].i = kt_attr_int (host, g, "axis", 0);
+  attrs[1].i = n_out;
+  if (in[1])
+    in[1] = kt_node (host, g, "Cast", &in[1], 1, &to, 1);
+  else if (lengths)
+    in[1] = kt_ints (host, g, lengths, (int64_t) n);
+  KT_TRY (host->g_node (g, "", "Split", KT_EMIT_OPSET, in, in[1] ? 2 : 1, out, n_out,
+                        attrs, in[1] ? 1 : 2));
+  for (int32_t i = 0; i < n_out; i++)
+    if (host->g_wanted (g, i))
+      KT_TRY (host->g_set (g, i, out[i]));
+  return KT_OK;
+}
+
+const kt_operator kette_op_split = {
+  .op     = { KT_OP ("Split", 13), .flags = KT_OP_PURE, .infer = split_infer,
+              .gradient = split_gradient },
+  .kernel = split_kernel,
+  .old    = (const kt_op[]){ { KT_OLD ("Split", 1, 12), .flags = KT_OP_PURE,
+                               .body = split_old_body },
+                             { 0 } },
+};
