@@ -317,10 +317,14 @@ write_training (Writer *w)
                             i ? "" : "training", i,
                             m->training[i]->algorithm ? m->training[i]->algorithm->n_nodes : 0,
                             m->training[i]->n_update);
+  const char *title = "metadata";
   for (size_t i = 0; i < m->n_meta; i++)
     if (!g_str_has_prefix (m->meta[i].key, "kette.crc.") && strcmp (m->meta[i].key, "kette.sha256"))
-      g_string_append_printf (w->out, "%-11s %s = %s\n", i ? "" : "metadata",
-                              KETTE_QUOTE (m->meta[i].key), KETTE_QUOTE (m->meta[i].value));
+      {
+        g_string_append_printf (w->out, "%-11s %s = %s\n", title, KETTE_QUOTE (m->meta[i].key),
+                                KETTE_QUOTE (m->meta[i].value));
+        title = "";
+      }
 }
 
 char *

@@ -114,6 +114,33 @@ mark_constants (KetteGraph *graph)
       graph->values[i]->flags |= KETTE_VALUE_INITIALIZER;
 }
 
+/* ONNX lets node names repeat, some runtimes do not: nodes that passes made get names of
+ * their own; what the file named stays. */
+static gboolean
+name_nodes (KetteGraph *graph, GError **error)
+{
+  KetteNames *names = _kette_names_new (error);
+  gboolean ok       = names != NULL;
+  char text[1100];
+
+  for (size_t i = 0; ok && i < graph->n_nodes; i++)
+    if (graph->nodes[i]->proto && *graph->nodes[i]->name)
+      ok = _kette_names_set (names, graph->nodes[i]->name, graph, error);
+  for (size_t i = 0; ok && i < graph->n_nodes; i++)
+    {
+      KetteNode *node = graph->nodes[i];
+      if (node->proto)
+        continue;
+      g_snprintf (text, sizeof text, "%.1000s", *node->name ? node->name : node->op);
+      for (size_t k = 2; _kette_names_get (names, text); k++)
+        g_snprintf (text, sizeof text, "%.1000s_%zu", *node->name ? node->name : node->op, k);
+      node->name = _kette_region_strdup (graph->region, text, error);
+      ok         = node->name && _kette_names_set (names, node->name, graph, error);
+    }
+  _kette_names_free (names);
+  return ok;
+}
+
 /* Every node keeps its meaning under the opset that the file will import. */
 static gboolean
 raise_opset (KetteGraph *graph, int32_t opset, GError **error)
@@ -162,7 +189,7 @@ kette_graph_add_gradients (KetteGraph *self, const char *of, const char *const *
                       EMIT_OPSET, own);
   ok = ok && _kette_pass_check (self, error) && _kette_pass_canonical (self, error)
        && _kette_pass_infer (self, error) && differentiate (self, of, wrt, standard, error)
-       && raise_opset (self, MAX (own, EMIT_OPSET), error);
+       && raise_opset (self, MAX (own, EMIT_OPSET), error) && name_nodes (self, error);
   if (ok)
     mark_constants (self);
   else

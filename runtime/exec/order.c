@@ -101,7 +101,8 @@ partition (KetteGraph *graph, const uint8_t *forward, size_t *n_forward, GError 
       if (want)
         *n_forward = n;
     }
-  memcpy (graph->nodes, sorted, n * sizeof *sorted);
+  if (n)
+    memcpy (graph->nodes, sorted, n * sizeof *sorted);
   for (size_t i = 0; i < n; i++)
     graph->nodes[i]->index = (uint32_t) i;
   _kette_free (sorted);

@@ -338,7 +338,8 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
   if (_kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
       && allocate (plan, error))
     {
-      memcpy (plan->updates, updates, n_updates * sizeof *updates);
+      if (n_updates)
+        memcpy (plan->updates, updates, n_updates * sizeof *updates);
       if (place_sources (plan, error) && mark_planned (plan, error)
           && plan_nodes (plan, n_forward_nodes, error))
         {

@@ -96,11 +96,14 @@ emitted_name (const kt_graph *g, const char *op, char *out, size_t size)
 {
   const KetteNode *node = g->context->node;
   const char *base      = node->origin ? node->origin : node->name;
+  /* What the body of a gradient's node emits belongs to the backward pass, too. */
+  const gboolean backward
+      = g->emit == KETTE_EMIT_GRADIENT || g_str_has_prefix (node->name, "grad/");
 
   if (!*base && node->n_out && node->out[0])
     base = node->out[0]->name;
   return g_snprintf (out, (gulong) size, "%s%.400s/%s",
-                     g->emit == KETTE_EMIT_GRADIENT ? "grad/" : "", base, op)
+                     backward ? "grad/" : "", base, op)
          > 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Resolving a node: which definition is meant, and do arity and attributes agree with it.
  */
-#include "op/context.h"
+#include "op/loader.h"
 #include <string.h>
 
 static const char *const attribute_kinds[]
@@ -33,6 +33,15 @@ not_found (const KetteNode *node, int32_t opset, GError **error)
   if (family && family->n_ops)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
                         "no plugin has the form that %s has in opset %d", op.text, opset);
+  /* A refused plugin may be the one that is missed. */
+  const KettePluginFile *refused = NULL;
+  for (guint i = 0; !refused && _kette_plugins_nth (i); i++)
+    if (_kette_plugins_nth (i)->reason)
+      refused = _kette_plugins_nth (i);
+  if (refused)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "no plugin has the operator %s (domain %s, opset %d); refused was %s: %s",
+                        op.text, domain.text, opset, refused->path, refused->reason);
   if (_kette_registry_newest (node->domain) == 0)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
                         "no plugin serves the domain %s (operator %s)", domain.text, op.text);

@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What attributes point to lives as long as the process. */
+static gpointer
+keep (gpointer memory)
+{
+  static GPtrArray *kept;
+
+  if (!kept)
+    kept = g_ptr_array_new ();
+  g_ptr_array_add (kept, memory);
+  return memory;
+}
+
 static void
 case_free (gpointer data)
 {
@@ -97,7 +109,7 @@ static gboolean
 parse_list (const char *text, kt_attr *attr)
 {
   const gboolean floats = strpbrk (text, ".en") != NULL;
-  int64_t *ints         = g_new0 (int64_t, strlen (text) + 1);
+  int64_t *ints         = keep (g_new0 (int64_t, strlen (text) + 1));
   float *numbers        = (float *) ints;
   size_t n              = 0;
 
@@ -122,7 +134,7 @@ parse_list (const char *text, kt_attr *attr)
 static gboolean
 parse_strings (const char *text, kt_attr *attr)
 {
-  kt_str *strings = g_new0 (kt_str, strlen (text) + 1);
+  kt_str *strings = keep (g_new0 (kt_str, strlen (text) + 1));
   size_t n        = 0;
 
   for (text++; *text == '"'; n++)
@@ -130,7 +142,7 @@ parse_strings (const char *text, kt_attr *attr)
       const char *end = strchr (text + 1, '"');
       if (!end)
         return FALSE;
-      strings[n] = (kt_str){ g_strndup (text + 1, (gsize) (end - text - 1)), (size_t) (end - text - 1) };
+      strings[n] = (kt_str){ keep (g_strndup (text + 1, (gsize) (end - text - 1))), (size_t) (end - text - 1) };
       text       = end + 1 + (end[1] == ',');
     }
   attr->kind = KT_A_STRINGS;
@@ -147,12 +159,12 @@ parse_attr (const char *word, kt_attr *attr)
   const char *v      = equals + 1;
   char *end;
 
-  *attr = (kt_attr){ .name = g_strndup (word, (gsize) (equals - word)) };
+  *attr = (kt_attr){ .name = keep (g_strndup (word, (gsize) (equals - word))) };
   if (*v == '"')
     {
       const size_t n = strlen (v);
       attr->kind     = KT_A_STRING;
-      attr->v        = g_strndup (v + 1, n - 2);
+      attr->v        = keep (g_strndup (v + 1, n - 2));
       attr->n        = n - 2;
       return n >= 2 && v[n - 1] == '"';
     }
@@ -164,7 +176,8 @@ parse_attr (const char *word, kt_attr *attr)
       gboolean any;
       if (!parse_tensor (v, '}', &t, &any))
         return FALSE;
-      kt_tensor *view = g_new0 (kt_tensor, 1);
+      kt_tensor *view = keep (g_new0 (kt_tensor, 1));
+      keep (t);
       _kette_tensor_view (t, view);
       attr->kind = KT_A_TENSOR;
       attr->v    = view;
