@@ -60,16 +60,17 @@ bce (KetteEmitter *e, KetteValue *y, KetteValue *t)
   return _kette_emit (e, "", "Neg", e->opset, &a, 1, NULL, 0, "loss");
 }
 
-/* E = mean (max (z, 0) - z t + ln (1 + e^-|z|)) */
+/* E = mean (max (z, 0) - z t + ln (1 + e^-|z|)); the logarithm is -ln sigmoid (|z|), which
+ * overflows nowhere. */
 static KetteValue *
 bce_logits (KetteEmitter *e, KetteValue *z, KetteValue *t)
 {
   KetteValue *linear = _kette_emit2 (e, "Sub", _kette_emit1 (e, "Relu", z),
                                      _kette_emit2 (e, "Mul", z, t));
-  KetteValue *rest
-      = _kette_emit1 (e, "Softplus", _kette_emit1 (e, "Neg", _kette_emit1 (e, "Abs", z)));
+  KetteValue *log
+      = _kette_emit1 (e, "Log", _kette_emit1 (e, "Sigmoid", _kette_emit1 (e, "Abs", z)));
 
-  return _kette_emit_mean (e, _kette_emit2 (e, "Add", linear, rest), "loss");
+  return _kette_emit_mean (e, _kette_emit2 (e, "Sub", linear, log), "loss");
 }
 
 static KetteValue *

@@ -36,7 +36,7 @@ def write_data(folder):
 
 def command(x, t, out, *more):
     return [KETTE, "train", MODEL, "--data", x, "--target", t, "--loss", "half-sse", "--optimizer", "adam",
-            "--batch", "10", "--epochs", "4", "--seed", "3", "--every-seconds", "0.01", "-q", "-o", out, *more]
+            "--batch", "10", "--epochs", "60", "--seed", "3", "--every-seconds", "0.01", "-q", "-o", out, *more]
 
 
 def digest(path):
@@ -59,9 +59,9 @@ def main():
             for attempt in range(4):
                 threads = str(1 + attempt % 3)
                 process = subprocess.Popen(command(x, t, out, "--resume", "--threads", threads))
-                time.sleep(generator.uniform(0, seconds / 2))
+                time.sleep(generator.uniform(0, seconds))
                 process.kill()
-                kills += process.wait() < 0
+                kills += process.wait() == -9
             result = subprocess.run(command(x, t, out, "--resume"), capture_output=True, text=True)
             same = result.returncode == 0 and digest(out) == digest(whole)
             left = [n for n in os.listdir(folder) if n.startswith(".")]
