@@ -155,7 +155,7 @@ paint_cells (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, 
     return;
 
   const double symbol = _kette_markup_width (box->derivative, KETTE_FORMULA_SIZE);
-  const gboolean both = box->kind != KETTE_BOX_LOSS && !layout->brief
+  const gboolean both = box->kind != KETTE_BOX_LOSS && !layout->brief && box->shape[0]
                         && gradient_width (box, FALSE) <= inner;
 
   _kette_prim_cell (scene, x, cell + KETTE_CELL_ROW, layout->box_width, KETTE_CELL_ROW, 0,

@@ -176,3 +176,138 @@ make_scope (KetteScope *scope, KetteGraph *graph, const char *loss)
       scope->active[graph->nodes[k]->out[0]->index]
           |= scope->active[graph->nodes[k]->in[i]->index];
 }
+
+/* Five layers: wider than a slide. */
+static KetteGraph *
+deep_graph (void)
+{
+  KetteGraph *g = new_graph ();
+  KetteValue *a = add_input (g, "x", "Nx784");
+
+  for (int i = 1; i <= 5; i++)
+    {
+      g_autofree char *wn = g_strdup_printf ("fc%d.weight", i);
+      g_autofree char *bn = g_strdup_printf ("fc%d.bias", i);
+      g_autofree char *zn = g_strdup_printf ("/fc%d/Gemm_output_0", i);
+      g_autofree char *an = g_strdup_printf ("/Relu_%d_output_0", i);
+      KetteValue *z = add_op (g, "Gemm", zn, "Nx128", a, add_parameter (g, wn, "128x128"),
+                              add_parameter (g, bn, "128"), NULL);
+
+      a = add_op (g, "Relu", an, "Nx128", z, NULL);
+    }
+  add_op (g, "HalfSSE", "loss", "", a, add_input (g, "target", "Nx128"), NULL);
+  return g;
+}
+
+static KetteValue *
+add_normalization (KetteGraph *g, const char *prefix, KetteValue *x, const char *shape)
+{
+  static const char *const parts[] = { "scale", "bias", "mean", "var" };
+  KetteValue *p[4];
+  g_autofree char *out = g_strconcat (prefix, "normalized", NULL);
+
+  for (int i = 0; i < 4; i++)
+    {
+      g_autofree char *name = g_strconcat (prefix, parts[i], NULL);
+
+      p[i] = add_parameter (g, name, "16");
+    }
+  return add_op (g, "BatchNormalization", out, shape, x, p[0], p[1], p[2], p[3], NULL);
+}
+
+/* A chain with a layer wider than a slide, four parameters at one operator, a shape as text. */
+static KetteGraph *
+cnn_graph (void)
+{
+  KetteGraph *g = new_graph ();
+  KetteValue *a = add_input (g, "image", "Nx1x28x28");
+
+  a = add_op (g, "Conv", "c1", "Nx16x28x28", a,
+              add_parameter (g, "conv1.weight", "16x1x5x5"),
+              add_parameter (g, "conv1.bias", "16"), NULL);
+  a = add_normalization (g, "bn.", a, "Nx16x28x28");
+  a = add_op (g, "Relu", "r1", "Nx16x28x28", a, NULL);
+  a = add_op (g, "MaxPool", "p1", "Nx16x14x14", a, NULL);
+  a = add_op (g, "Reshape", "flat", "Nx3136", a, add_shape (g, "shape", -1, 3136), NULL);
+  a = add_op (g, "MatMul", "h", "Nx10", a, add_parameter (g, "fc.weight", "3136x10"),
+              NULL);
+  a = add_op (g, "Add", "logits", "Nx10", a, add_parameter (g, "fc.bias", "10"), NULL);
+  add_op (g, "HalfSSE", "loss", "", a, add_input (g, "target", "Nx10"), NULL);
+  return g;
+}
+
+/* Blocks with a way round them, and an operator that nobody provides. */
+static KetteGraph *
+residual_graph (int n_blocks)
+{
+  KetteGraph *g = new_graph ();
+  KetteValue *a = add_input (g, "image", "Nx3x32x32");
+
+  for (int i = 0; i < n_blocks; i++)
+    {
+      KetteValue *skip    = a;
+      g_autofree char *bn = g_strdup_printf ("layer%d.bn.", i);
+      g_autofree char *wn = g_strdup_printf ("layer%d.conv.weight", i);
+      g_autofree char *cn = g_strdup_printf ("/layer%d/conv/Conv_output_0", i);
+      g_autofree char *rn = g_strdup_printf ("/layer%d/Relu_output_0", i);
+      g_autofree char *sn = g_strdup_printf ("/layer%d/Add_output_0", i);
+      g_autofree char *un = g_strdup_printf ("/layer%d/Unheard_output_0", i);
+
+      a = add_op (g, "Conv", cn, "Nx16x32x32", a, add_parameter (g, wn, "16x3x3x3"),
+                  NULL);
+      a = add_normalization (g, bn, a, "Nx16x32x32");
+      a = add_op (g, "Relu", rn, "Nx16x32x32", a, NULL);
+      a = add_op (g, "Add", sn, "Nx16x32x32", a, skip, NULL);
+      a = add_op (g, "Unheard", un, NULL, a, NULL);
+    }
+  add_op (g, "HalfSSE", "loss", "", a, add_input (g, "target", "Nx10"), NULL);
+  return g;
+}
+
+/* One value read by N nodes whose results are joined again, 15 at a time. */
+static KetteGraph *
+fan_graph (int n)
+{
+  KetteGraph *g = new_graph ();
+  KetteValue *x = add_input (g, "x", "Nx4"), *in[4];
+
+  for (int i = 0; i < n; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("r%d", i);
+      g_autofree char *sum  = g_strdup_printf ("c%d", i / 4);
+
+      in[i % 4] = add_op (g, "Relu", name, "Nx4", x, NULL);
+      if (i % 4 == 3)
+        add_op (g, "Concat", sum, "Nx16", in[0], in[1], in[2], in[3], NULL);
+    }
+  return g;
+}
+
+/* What a node test looks like. */
+static KetteGraph *
+node_graph (void)
+{
+  KetteGraph *g = new_graph ();
+  GError *error = NULL;
+  KetteValue *y = add_op (g, "Add", "sum", "3x4x5", add_input (g, "x", "3x4x5"),
+                          add_input (g, "y", "5"), NULL);
+
+  g_assert_true (_kette_graph_add_output (g, y, &error));
+  return g;
+}
+
+/* NAME in every place; with a linear operator, symbols and formulas come in. */
+static KetteGraph *
+hostile_graph (const char *name, gboolean linear)
+{
+  KetteGraph *g      = new_graph ();
+  g_autofree char *x = g_strconcat (name, "1", NULL);
+  g_autofree char *w = g_strconcat (name, "2", NULL);
+  g_autofree char *p = g_strconcat (name, "3", NULL);
+  KetteValue *v      = add_input (g, x, "Nx4");
+
+  if (linear)
+    v = add_op (g, "MatMul", w, "Nx4", v, add_parameter (g, p, "4x4"), NULL);
+  add_op (g, name, name, "Nx4", v, NULL);
+  return g;
+}
