@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LENGTH = 1000 };
+enum
+{
+  LENGTH = 1000
+};
 
 static void
 execute (void *user)
@@ -25,8 +28,8 @@ make_chain (GError **error)
   static const char *const ops[] = { "Add", "Sub", "Mul", "Abs" };
   static const int64_t dims[]    = { 1, 16 };
   KetteModel *model              = _kette_model_new ("chain", error);
-  KetteGraph *graph              = model ? _kette_graph_new (model, "chain", error) : NULL;
-  g_autoptr (KetteTensor) half   = kette_tensor_new (KT_F32, NULL, 0, error);
+  KetteGraph *graph            = model ? _kette_graph_new (model, "chain", error) : NULL;
+  g_autoptr (KetteTensor) half = kette_tensor_new (KT_F32, NULL, 0, error);
 
   if (!graph || !half || !_kette_model_set_opset (model, "", 18, error))
     return NULL;
@@ -39,8 +42,9 @@ make_chain (GError **error)
   for (int i = 0; i < LENGTH; i++)
     {
       KetteValue *out = _kette_graph_add_value (graph, NULL, error);
-      if (!_kette_graph_add_node (graph, "", "", ops[i % 4], 18, (KetteValue *[]){ value, constant },
-                                  i % 4 == 3 ? 1 : 2, &out, 1, NULL, 0, error))
+      if (!_kette_graph_add_node (graph, "", "", ops[i % 4], 18,
+                                  (KetteValue *[]){ value, constant }, i % 4 == 3 ? 1 : 2,
+                                  &out, 1, NULL, 0, error))
         return NULL;
       value = out;
     }
@@ -62,9 +66,10 @@ main (int argc, char **argv)
   KetteRun *run = session ? _kette_session_take (session, &type, NULL, &error) : NULL;
   if (!run)
     return fprintf (stderr, "%s\n", error ? error->message : "no memory"), 1;
-  bench_measure (&(const bench_subject){ "chain", execute, run }, 1, seconds < 0.05 ? 3 : 11,
-                 seconds, &result);
-  printf ("{\"bench\": \"chain\", \"what\": \"per node of a chain of %d\", \"ns\": %.1f, \"goal\": 40}\n",
+  bench_measure (&(const bench_subject){ "chain", execute, run }, 1,
+                 seconds < 0.05 ? 3 : 11, seconds, &result);
+  printf ("{\"bench\": \"chain\", \"what\": \"per node of a chain of %d\", \"ns\": %.1f, "
+          "\"goal\": 40}\n",
           LENGTH, result.median[0] * 1000 / LENGTH);
   _kette_session_give (session, run);
   return 0;

@@ -47,7 +47,10 @@ void
 bench_measure (const bench_subject *subjects, int n, int rounds, double seconds,
                bench_result *result)
 {
-  enum { MOST_ROUNDS = 64 };
+  enum
+  {
+    MOST_ROUNDS = 64
+  };
   static double times[BENCH_MOST][MOST_ROUNDS], ratios[BENCH_MOST][MOST_ROUNDS];
   long steps[BENCH_MOST];
 

@@ -13,7 +13,10 @@ typedef struct
   void *user;
 } bench_subject;
 
-enum { BENCH_MOST = 8 };
+enum
+{
+  BENCH_MOST = 8
+};
 
 typedef struct
 {

@@ -27,7 +27,10 @@ compare (const void *a, const void *b)
 int
 main (int argc, char **argv)
 {
-  enum { MOST = 200 };
+  enum
+  {
+    MOST = 200
+  };
   double times[MOST];
   long peak   = 0;
   const int n = argc > 4 ? atoi (argv[4]) : 40;
@@ -55,8 +58,9 @@ main (int argc, char **argv)
         peak = usage.ru_maxrss;
     }
   qsort (times, (size_t) n, sizeof *times, compare);
-  printf ("{\"bench\": \"start\", \"what\": \"process start to first result\", \"ms\": %.2f, "
-          "\"least_ms\": %.2f, \"peak_mb\": %.1f, \"goal_ms\": 10, \"goal_mb\": 15}\n",
-          times[n / 2], times[0], (double) peak / 1024);
+  printf (
+      "{\"bench\": \"start\", \"what\": \"process start to first result\", \"ms\": %.2f, "
+      "\"least_ms\": %.2f, \"peak_mb\": %.1f, \"goal_ms\": 10, \"goal_mb\": 15}\n",
+      times[n / 2], times[0], (double) peak / 1024);
   return 0;
 }

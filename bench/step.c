@@ -14,7 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IN = 784, HIDDEN = 30, OUT = 10, BATCH = 10, SAMPLES = 1000 };
+enum
+{
+  IN      = 784,
+  HIDDEN  = 30,
+  OUT     = 10,
+  BATCH   = 10,
+  SAMPLES = 1000
+};
 
 static float samples[SAMPLES * IN], targets[SAMPLES * OUT];
 
@@ -55,24 +62,24 @@ hand_step (void *user)
   const float rate = 1.0f;
 
   net->at = (net->at + 1) % (SAMPLES / BATCH);
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, BATCH, HIDDEN, IN, 1, x, IN, net->w1,
-               HIDDEN, 0, net->h, HIDDEN);
+  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, BATCH, HIDDEN, IN, 1, x, IN,
+               net->w1, HIDDEN, 0, net->h, HIDDEN);
   activate (net->h, net->b1, HIDDEN);
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, BATCH, OUT, HIDDEN, 1, net->h, HIDDEN,
-               net->w2, OUT, 0, net->y, OUT);
+  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, BATCH, OUT, HIDDEN, 1, net->h,
+               HIDDEN, net->w2, OUT, 0, net->y, OUT);
   activate (net->y, net->b2, OUT);
   for (int i = 0; i < BATCH * OUT; i++)
     net->dz2[i] = (net->y[i] - t[i]) / BATCH * net->y[i] * (1 - net->y[i]);
-  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, BATCH, HIDDEN, OUT, 1, net->dz2, OUT,
-               net->w2, OUT, 0, net->dz1, HIDDEN);
+  cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, BATCH, HIDDEN, OUT, 1, net->dz2,
+               OUT, net->w2, OUT, 0, net->dz1, HIDDEN);
   for (int i = 0; i < BATCH * HIDDEN; i++)
     net->dz1[i] *= net->h[i] * (1 - net->h[i]);
   /* The update is folded into the products: W -= rate * X^T dZ. */
-  cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, HIDDEN, OUT, BATCH, -rate, net->h, HIDDEN,
-               net->dz2, OUT, 1, net->w2, OUT);
+  cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, HIDDEN, OUT, BATCH, -rate, net->h,
+               HIDDEN, net->dz2, OUT, 1, net->w2, OUT);
   subtract_columns (net->b2, net->dz2, OUT, rate);
-  cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, IN, HIDDEN, BATCH, -rate, x, IN, net->dz1,
-               HIDDEN, 1, net->w1, HIDDEN);
+  cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, IN, HIDDEN, BATCH, -rate, x, IN,
+               net->dz1, HIDDEN, 1, net->w1, HIDDEN);
   subtract_columns (net->b1, net->dz1, HIDDEN, rate);
 }
 
@@ -152,11 +159,11 @@ main (int argc, char **argv)
   copy_parameter (graph, "layer2.b", net.b2);
 
   kette_train_options_init (&options);
-  options.loss       = "half-sse";
-  options.optimizer  = "sgd";
-  options.rate       = 1;
-  options.batch      = BATCH;
-  options.no_shuffle = TRUE;
+  options.loss                     = "half-sse";
+  options.optimizer                = "sgd";
+  options.rate                     = 1;
+  options.batch                    = BATCH;
+  options.no_shuffle               = TRUE;
   g_autoptr (KetteTrainer) trainer = kette_trainer_new (graph, &options, &error);
   g_autoptr (KetteTensor) x        = tensor_of (samples, SAMPLES, IN);
   g_autoptr (KetteTensor) t        = tensor_of (targets, SAMPLES, OUT);
@@ -176,10 +183,12 @@ main (int argc, char **argv)
   const bench_subject subjects[]
       = { { "hand", hand_step, &net }, { "kette", kette_step, trainer } };
   bench_measure (subjects, 2, seconds < 0.05 ? 3 : 11, seconds, &result);
-  printf ("{\"bench\": \"W1\", \"what\": \"training step 784-30-10, batch 10, 1 thread\", "
-          "\"hand_us\": %.2f, \"kette_us\": %.2f, \"ratio\": %.3f, \"least\": %.3f, \"most\": %.3f, "
-          "\"weights_apart\": %.2g, \"goal\": 1.4}\n",
-          result.median[0], result.median[1], result.ratio[1], result.least[1], result.most[1],
-          apart);
+  printf (
+      "{\"bench\": \"W1\", \"what\": \"training step 784-30-10, batch 10, 1 thread\", "
+      "\"hand_us\": %.2f, \"kette_us\": %.2f, \"ratio\": %.3f, \"least\": %.3f, "
+      "\"most\": %.3f, "
+      "\"weights_apart\": %.2g, \"goal\": 1.4}\n",
+      result.median[0], result.median[1], result.ratio[1], result.least[1],
+      result.most[1], apart);
   return 0;
 }

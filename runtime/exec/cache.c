@@ -2,8 +2,8 @@
  * A session's plans: found by the types of the inputs, and by the contents of those inputs
  * that decided shapes; made when missing.
  */
-#include "base/pool.h"
 #include "exec/cache.h"
+#include "base/pool.h"
 #include "exec/inspect.h"
 #include "pass/pass.h"
 #include <string.h>
@@ -33,19 +33,22 @@ plan_fits (const KettePlan *plan, const kt_type *types, KetteTensor *const *tens
       return FALSE;
   for (size_t i = 0; plan->by_content && i < n; i++)
     if (plan->input_contents[i]
-        && (!tensors || !tensors[i] || !_kette_tensor_equal (plan->input_contents[i], tensors[i])))
+        && (!tensors || !tensors[i]
+            || !_kette_tensor_equal (plan->input_contents[i], tensors[i])))
       return FALSE;
   return TRUE;
 }
 
 static gboolean
-remember_key (KettePlan *plan, const kt_type *types, KetteTensor *const *tensors, GError **error)
+remember_key (KettePlan *plan, const kt_type *types, KetteTensor *const *tensors,
+              GError **error)
 {
   KetteAccount *account = _kette_account_process ();
   const size_t n        = plan->graph->n_inputs;
 
-  plan->input_types    = _kette_alloc (account, n + 1, sizeof *plan->input_types, error);
-  plan->input_contents = _kette_alloc (account, n + 1, sizeof *plan->input_contents, error);
+  plan->input_types = _kette_alloc (account, n + 1, sizeof *plan->input_types, error);
+  plan->input_contents
+      = _kette_alloc (account, n + 1, sizeof *plan->input_contents, error);
   if (!plan->input_types || !plan->input_contents)
     return FALSE;
   for (size_t i = 0; i < n; i++)
@@ -91,14 +94,16 @@ check_input (const KetteValue *input, const kt_type *type, GError **error)
 }
 
 static gboolean
-set_inputs (KetteGraph *g, const kt_type *types, KetteTensor *const *tensors, GError **error)
+set_inputs (KetteGraph *g, const kt_type *types, KetteTensor *const *tensors,
+            GError **error)
 {
   for (size_t i = 0; i < g->n_inputs; i++)
     {
       KetteValue *input = g->inputs[i];
       if (input->data && types[i].kind == 0)
         continue; /* its default serves */
-      if (!check_input (input, &types[i], error) || !_kette_value_set_type (input, &types[i], error))
+      if (!check_input (input, &types[i], error)
+          || !_kette_value_set_type (input, &types[i], error))
         return FALSE;
       _kette_value_set_data (input, NULL);
       if (tensors && tensors[i] && tensors[i]->count <= MAX_CONTENT)
@@ -120,7 +125,8 @@ was_asked (const KetteGraph *g)
 }
 
 static KettePlan *
-make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors, GError **error)
+make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors,
+           GError **error)
 {
   KetteAccount *account = _kette_account_process ();
   KetteValue **map      = NULL;
@@ -178,7 +184,8 @@ evict (KetteSession *self)
 }
 
 static KettePlan *
-plan_for (KetteSession *self, const kt_type *types, KetteTensor *const *tensors, GError **error)
+plan_for (KetteSession *self, const kt_type *types, KetteTensor *const *tensors,
+          GError **error)
 {
   KettePlan *plan;
 
@@ -206,8 +213,8 @@ plan_for (KetteSession *self, const kt_type *types, KetteTensor *const *tensors,
 }
 
 KetteRun *
-_kette_session_take (KetteSession *self, const kt_type *types, KetteTensor *const *tensors,
-                     GError **error)
+_kette_session_take (KetteSession *self, const kt_type *types,
+                     KetteTensor *const *tensors, GError **error)
 {
   KetteRun *run = NULL;
 
@@ -274,4 +281,3 @@ _kette_session_plan_text (KetteSession *self, const kt_type *types, GError **err
   g_mutex_unlock (&self->lock);
   return text;
 }
-

@@ -10,7 +10,8 @@ struct _KetteSession
   KetteGraph *graph;
   KetteSessionOptions options;
   KetteBinding *updates; /* in graph */
-  size_t n_updates, n_outputs; /* outputs that are results, before those that are updates */
+  size_t n_updates,
+      n_outputs; /* outputs that are results, before those that are updates */
   GMutex lock;
   KettePlan *plans; /* latest first */
   size_t n_plans;

@@ -58,8 +58,9 @@ typedef struct
 static const char *
 type_text (const Writer *w, const KetteValue *value, char *text, size_t size)
 {
-  const KetteValue *known = w->prepared ? _kette_graph_find (w->prepared, value->name) : NULL;
-  const kt_type *type     = known && known->type.kind ? &known->type : &value->type;
+  const KetteValue *known
+      = w->prepared ? _kette_graph_find (w->prepared, value->name) : NULL;
+  const kt_type *type = known && known->type.kind ? &known->type : &value->type;
 
   return type->kind ? _kette_type_text (text, size, type, w->graph->model->symbols)
                     : "unknown type";
@@ -128,12 +129,14 @@ write_parameters (Writer *w)
       n++;
     }
   if (w->json)
-    g_string_append_printf (w->out, "],\n  \"parameter_count\": %zu,\n  \"parameter_bytes\": %zu,\n",
-                            count, bytes);
+    g_string_append_printf (
+        w->out, "],\n  \"parameter_count\": %zu,\n  \"parameter_bytes\": %zu,\n", count,
+        bytes);
   else if (n > 24)
     g_string_append_printf (w->out, "%-11s ... and %zu more\n", "", n - 24);
   if (!w->json && n)
-    g_string_append_printf (w->out, "%-11s in all %zu numbers, %zu bytes\n", "", count, bytes);
+    g_string_append_printf (w->out, "%-11s in all %zu numbers, %zu bytes\n", "", count,
+                            bytes);
 }
 
 typedef struct
@@ -157,8 +160,9 @@ static gboolean
 write_operators (Writer *w, GError **error)
 {
   const KetteGraph *g = w->graph;
-  Tally *rows = _kette_alloc (_kette_account_process (), g->n_nodes + 1, sizeof *rows, error);
-  size_t n    = 0;
+  Tally *rows
+      = _kette_alloc (_kette_account_process (), g->n_nodes + 1, sizeof *rows, error);
+  size_t n = 0;
 
   if (!rows)
     return FALSE;
@@ -166,12 +170,14 @@ write_operators (Writer *w, GError **error)
     {
       const KetteNode *node = g->nodes[i];
       size_t k              = 0;
-      while (k < n && (strcmp (rows[k].op, node->op) || strcmp (rows[k].domain, node->domain)))
+      while (k < n
+             && (strcmp (rows[k].op, node->op) || strcmp (rows[k].domain, node->domain)))
         k++;
       if (k == n)
         rows[n++] = (Tally){ node->domain, node->op, 0,
                              _kette_registry_family (node->domain, node->op) != NULL
-                                 || _kette_model_find_function (g->model, node->domain, node->op, "") };
+                                 || _kette_model_find_function (g->model, node->domain,
+                                                                node->op, "") };
       rows[k].n++;
     }
   qsort (rows, n, sizeof *rows, compare_tally);
@@ -190,8 +196,8 @@ write_operators (Writer *w, GError **error)
                                 rows[k].known ? "true" : "false");
       }
     else
-      g_string_append_printf (w->out, "%-11s %6zu  %s%s%.200s%s\n", "", rows[k].n, rows[k].domain,
-                              *rows[k].domain ? ":" : "", rows[k].op,
+      g_string_append_printf (w->out, "%-11s %6zu  %s%s%.200s%s\n", "", rows[k].n,
+                              rows[k].domain, *rows[k].domain ? ":" : "", rows[k].op,
                               rows[k].known ? "" : "   (no plugin provides it)");
   if (w->json)
     g_string_append (w->out, "],\n");
@@ -212,8 +218,9 @@ write_header (Writer *w)
       json_string (w->out, m->producer ? m->producer : "");
       g_string_append (w->out, ",\n  \"producer_version\": ");
       json_string (w->out, m->producer_version ? m->producer_version : "");
-      g_string_append_printf (w->out, ",\n  \"ir_version\": %" G_GINT64_FORMAT ",\n  \"opsets\": {",
-                              m->ir_version);
+      g_string_append_printf (
+          w->out, ",\n  \"ir_version\": %" G_GINT64_FORMAT ",\n  \"opsets\": {",
+          m->ir_version);
       for (size_t i = 0; i < m->n_opsets; i++)
         {
           g_string_append (w->out, i ? ", " : "");
@@ -225,10 +232,10 @@ write_header (Writer *w)
     }
   g_string_append_printf (w->out, "%-11s %s\n", "file", m->file);
   if (m->producer && *m->producer)
-    g_string_append_printf (w->out, "%-11s %s %s\n", "producer", KETTE_QUOTE (m->producer),
-                            m->producer_version && *m->producer_version
-                                ? KETTE_QUOTE (m->producer_version)
-                                : "");
+    g_string_append_printf (
+        w->out, "%-11s %s %s\n", "producer", KETTE_QUOTE (m->producer),
+        m->producer_version && *m->producer_version ? KETTE_QUOTE (m->producer_version)
+                                                    : "");
   g_string_append_printf (w->out, "%-11s IR %" G_GINT64_FORMAT, "version", m->ir_version);
   for (size_t i = 0; i < m->n_opsets; i++)
     g_string_append_printf (w->out, ", %.200s opset %d",
@@ -260,29 +267,32 @@ sample_types (const KetteGraph *graph, kt_type *types, int64_t (*dims)[KETTE_MAX
 static void
 write_plan (Writer *w)
 {
-  KetteAccount *account = _kette_account_process ();
-  const size_t n        = w->graph->n_inputs;
-  kt_type *types        = _kette_alloc (account, n + 1, sizeof *types, NULL);
+  KetteAccount *account           = _kette_account_process ();
+  const size_t n                  = w->graph->n_inputs;
+  kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, NULL);
   int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, NULL);
-  KetteSession *session = w->prepared ? _kette_session_new_full (w->graph, NULL, NULL) : NULL;
+  KetteSession *session
+      = w->prepared ? _kette_session_new_full (w->graph, NULL, NULL) : NULL;
   KettePlanInfo info;
 
   if (types && dims && session && sample_types (w->graph, types, dims)
       && _kette_session_plan_info (session, types, &info, NULL))
     {
       if (w->json)
-        g_string_append_printf (w->out,
-                                "  \"plan\": {\"steps\": %zu, \"views\": %zu, \"in_place\": %zu, "
-                                "\"arena_bytes\": %zu, \"live_peak_bytes\": %zu, "
-                                "\"constant_bytes\": %zu},\n",
-                                info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
-                                info.live_peak_bytes, info.constant_bytes);
+        g_string_append_printf (
+            w->out,
+            "  \"plan\": {\"steps\": %zu, \"views\": %zu, \"in_place\": %zu, "
+            "\"arena_bytes\": %zu, \"live_peak_bytes\": %zu, "
+            "\"constant_bytes\": %zu},\n",
+            info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
+            info.live_peak_bytes, info.constant_bytes);
       else
-        g_string_append_printf (w->out,
-                                "%-11s %zu steps, %zu views, %zu in place; arena %zu bytes, "
-                                "constants %zu bytes (open dims as 1)\n",
-                                "plan", info.n_steps, info.n_views, info.n_in_place,
-                                info.arena_bytes, info.constant_bytes);
+        g_string_append_printf (
+            w->out,
+            "%-11s %zu steps, %zu views, %zu in place; arena %zu bytes, "
+            "constants %zu bytes (open dims as 1)\n",
+            "plan", info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
+            info.constant_bytes);
     }
   kette_session_unref (session);
   _kette_free (types);
@@ -298,9 +308,10 @@ write_training (Writer *w)
     {
       g_string_append (w->out, "  \"training\": [");
       for (size_t i = 0; i < m->n_training; i++)
-        g_string_append_printf (w->out, "%s{\"nodes\": %zu, \"updates\": %zu}", i ? ", " : "",
-                                m->training[i]->algorithm ? m->training[i]->algorithm->n_nodes : 0,
-                                m->training[i]->n_update);
+        g_string_append_printf (
+            w->out, "%s{\"nodes\": %zu, \"updates\": %zu}", i ? ", " : "",
+            m->training[i]->algorithm ? m->training[i]->algorithm->n_nodes : 0,
+            m->training[i]->n_update);
       g_string_append (w->out, "],\n  \"metadata\": {");
       for (size_t i = 0; i < m->n_meta; i++)
         {
@@ -313,15 +324,17 @@ write_training (Writer *w)
       return;
     }
   for (size_t i = 0; i < m->n_training; i++)
-    g_string_append_printf (w->out, "%-11s step %zu: %zu nodes, %zu updated tensors\n",
-                            i ? "" : "training", i,
-                            m->training[i]->algorithm ? m->training[i]->algorithm->n_nodes : 0,
-                            m->training[i]->n_update);
+    g_string_append_printf (
+        w->out, "%-11s step %zu: %zu nodes, %zu updated tensors\n", i ? "" : "training",
+        i, m->training[i]->algorithm ? m->training[i]->algorithm->n_nodes : 0,
+        m->training[i]->n_update);
   const char *title = "metadata";
   for (size_t i = 0; i < m->n_meta; i++)
-    if (!g_str_has_prefix (m->meta[i].key, "kette.crc.") && strcmp (m->meta[i].key, "kette.sha256"))
+    if (!g_str_has_prefix (m->meta[i].key, "kette.crc.")
+        && strcmp (m->meta[i].key, "kette.sha256"))
       {
-        g_string_append_printf (w->out, "%-11s %s = %s\n", title, KETTE_QUOTE (m->meta[i].key),
+        g_string_append_printf (w->out, "%-11s %s = %s\n", title,
+                                KETTE_QUOTE (m->meta[i].key),
                                 KETTE_QUOTE (m->meta[i].value));
         title = "";
       }

@@ -11,7 +11,8 @@
 
 /* Content of VALUE after RUN, as a tensor of its own; NULL without error: not computed. */
 static gboolean
-take_content (const KetteRun *run, const KetteValue *value, KetteTensor **out, GError **error)
+take_content (const KetteRun *run, const KetteValue *value, KetteTensor **out,
+              GError **error)
 {
   kt_tensor view;
 
@@ -43,9 +44,9 @@ next_stage (const KetteRun *run, GError **error)
   const KettePlan *plan = run->plan;
   KetteGraph *g         = plan->graph;
   KetteValue **map      = NULL;
-  uint8_t *needed = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
-  KetteGraph *next      = needed ? _kette_graph_clone (g, &map, error) : NULL;
-  gboolean ok           = next != NULL;
+  uint8_t *needed  = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
+  KetteGraph *next = needed ? _kette_graph_clone (g, &map, error) : NULL;
+  gboolean ok      = next != NULL;
 
   if (ok)
     mark_needed (plan, needed);
@@ -88,7 +89,8 @@ typedef struct
 
 /* output_sized: the result's memory, now that its shape is known. */
 static kt_status
-give_sized (KetteStepRun *self, int32_t i, const int64_t *dims, int32_t ndim, kt_tensor *out)
+give_sized (KetteStepRun *self, int32_t i, const int64_t *dims, int32_t ndim,
+            kt_tensor *out)
 {
   Sized *sized          = self->owner;
   const KetteNode *node = self->context.node;
@@ -135,8 +137,8 @@ adopt_sized (KetteNode *node, Sized *sized, GError **error)
                               "the kernel did not size output %d", k);
         _kette_value_set_data (node->out[k], sized->outputs[k]);
         if (!_kette_value_set_tensor_type (node->out[k], sized->outputs[k]->dtype,
-                                           sized->outputs[k]->dims, sized->outputs[k]->rank,
-                                           error))
+                                           sized->outputs[k]->dims,
+                                           sized->outputs[k]->rank, error))
           return FALSE;
         node->out[k]->producer = NULL;
       }
@@ -146,19 +148,23 @@ adopt_sized (KetteNode *node, Sized *sized, GError **error)
 
 /* Runs one node whose output shapes only its kernel knows. */
 static gboolean
-run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared, GError **error)
+run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
+           GError **error)
 {
   KettePlan plan       = { .graph = graph };
   KetteStep step       = { .node = node };
   KetteFailure failure = { 0 };
   Sized sized          = { .error = NULL };
   kt_tensor operands[128];
-  KetteStepRun r = { .context = { node, &failure }, .shared = shared, .sized = give_sized, .owner = &sized };
+  KetteStepRun r = {
+    .context = { node, &failure }, .shared = shared, .sized = give_sized, .owner = &sized
+  };
   gboolean ok;
 
   if (node->n_in + node->n_out > (int32_t) G_N_ELEMENTS (operands)
       || node->n_out > (int32_t) G_N_ELEMENTS (sized.outputs))
-    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "a node of unknown shape has over 64 operands");
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL,
+                        "a node of unknown shape has over 64 operands");
   memset (operands, 0, sizeof operands);
   for (int32_t k = 0; k < node->n_in; k++)
     if (node->in[k])
@@ -166,12 +172,15 @@ run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared, GEr
   if (!_kette_step_prepare (&plan, &step, error))
     return FALSE;
   r.workspace_bytes = step.workspace;
-  r.workspace       = _kette_alloc_raw (_kette_account_process (), MAX (step.workspace, 1), 1, error);
-  r.head = (kt_run){ &r.context, operands, operands + node->n_in, node->n_in, node->n_out };
-  ok     = r.workspace != NULL;
+  r.workspace
+      = _kette_alloc_raw (_kette_account_process (), MAX (step.workspace, 1), 1, error);
+  r.head
+      = (kt_run){ &r.context, operands, operands + node->n_in, node->n_in, node->n_out };
+  ok = r.workspace != NULL;
   if (ok)
     {
-      const kt_status status = step.kernel->kernel.run (_kette_host (), &r.head, step.state);
+      const kt_status status
+          = step.kernel->kernel.run (_kette_host (), &r.head, step.state);
       ok = (status == KT_OK && failure.status == KT_OK && !sized.error)
            || _kette_failure_to_error (&failure, status, node, error);
     }
@@ -211,7 +220,8 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
         }
       if (!_kette_type_is_concrete (&node->out[0]->type)
           && (!run_sized (next, node, &(*run)->shared, error)
-              || !_kette_graph_sweep (next, NULL, 0, error) || !_kette_pass_infer (next, error)))
+              || !_kette_graph_sweep (next, NULL, 0, error)
+              || !_kette_pass_infer (next, error)))
         {
           kette_graph_unref (next);
           return FALSE;
@@ -227,11 +237,13 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
     }
   follow->shared = (*run)->shared;
   *run           = follow;
-  return _kette_run_execute (follow, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, cancellable, error);
+  return _kette_run_execute (follow, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,
+                             cancellable, error);
 }
 
 gboolean
-_kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable, GError **error)
+_kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable,
+                 GError **error)
 {
   const size_t n    = run->plan->graph->n_outputs;
   KetteRun *current = run;
@@ -252,7 +264,9 @@ _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable
   for (size_t i = 0; ok && i < n; i++)
     {
       ok = take_content (current, current->plan->graph->outputs[i], &outputs[i], error)
-           && (outputs[i] || _kette_fail (error, KETTE_ERROR_INTERNAL, NULL, "output %zu was lost", i));
+           && (outputs[i]
+               || _kette_fail (error, KETTE_ERROR_INTERNAL, NULL, "output %zu was lost",
+                               i));
       for (size_t k = 0; !ok && k < i; k++)
         kette_tensor_unref (outputs[k]);
     }

@@ -19,8 +19,8 @@ copy_value (KetteGraph *sub, KetteValue **map, const KetteValue *value, GError *
 }
 
 static gboolean
-copy_node (KetteGraph *sub, KetteValue **map, const KetteNode *node, KetteValue **operands,
-           GError **error)
+copy_node (KetteGraph *sub, KetteValue **map, const KetteNode *node,
+           KetteValue **operands, GError **error)
 {
   for (int32_t k = 0; k < node->n_in + node->n_out; k++)
     {
@@ -29,9 +29,9 @@ copy_node (KetteGraph *sub, KetteValue **map, const KetteNode *node, KetteValue 
       if (value && !(operands[k] = copy_value (sub, map, value, error)))
         return FALSE;
     }
-  KetteNode *copy = _kette_graph_add_node (sub, node->name, node->domain, node->op, node->version,
-                                           operands, node->n_in, operands + node->n_in,
-                                           node->n_out, node->attrs, node->n_attrs, error);
+  KetteNode *copy = _kette_graph_add_node (
+      sub, node->name, node->domain, node->op, node->version, operands, node->n_in,
+      operands + node->n_in, node->n_out, node->attrs, node->n_attrs, error);
   if (!copy)
     return FALSE;
   copy->def    = node->def;
@@ -43,7 +43,8 @@ copy_node (KetteGraph *sub, KetteValue **map, const KetteNode *node, KetteValue 
 }
 
 static KetteGraph *
-extract (KetteGraph *graph, KetteNode *const *nodes, size_t n, KetteValue **map, GError **error)
+extract (KetteGraph *graph, KetteNode *const *nodes, size_t n, KetteValue **map,
+         GError **error)
 {
   KetteGraph *sub = _kette_graph_new (graph->model, "constants", error);
   size_t most     = 1;
@@ -51,8 +52,9 @@ extract (KetteGraph *graph, KetteNode *const *nodes, size_t n, KetteValue **map,
 
   for (size_t i = 0; i < n; i++)
     most = MAX (most, (size_t) nodes[i]->n_in + (size_t) nodes[i]->n_out);
-  KetteValue **operands = _kette_alloc (_kette_account_process (), most, sizeof *operands, error);
-  ok                    = ok && operands;
+  KetteValue **operands
+      = _kette_alloc (_kette_account_process (), most, sizeof *operands, error);
+  ok = ok && operands;
   for (size_t i = 0; ok && i < n; i++)
     ok = copy_node (sub, map, nodes[i], operands, error);
   /* Constants stored at any address are moved to where kernels may read them. */
@@ -101,9 +103,10 @@ _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **
   KetteGraph *sub = map ? extract (graph, nodes, n, map, error) : NULL;
   KettePlan *plan = sub ? _kette_plan_new (sub, NULL, 0, error) : NULL;
   KetteRun *run   = plan ? _kette_run_new (plan, error) : NULL;
-  gboolean ok     = run
-                && _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error)
-                && store (run, nodes, n, map, error);
+  gboolean ok
+      = run
+        && _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error)
+        && store (run, nodes, n, map, error);
 
   _kette_run_free (run);
   _kette_plan_free (plan);

@@ -19,7 +19,8 @@ find_target (KetteGraph *graph, const char *of, GError **error)
     {
       KetteValue *value = _kette_graph_find (graph, of);
       if (!value)
-        _kette_fail (error, KETTE_ERROR_GRAPH, "graph", "has no value %s", KETTE_QUOTE (of));
+        _kette_fail (error, KETTE_ERROR_GRAPH, "graph", "has no value %s",
+                     KETTE_QUOTE (of));
       return value;
     }
   for (size_t i = 0; i < graph->n_outputs; i++)
@@ -32,9 +33,10 @@ find_target (KetteGraph *graph, const char *of, GError **error)
     return scalar;
   if (graph->n_outputs == 1)
     return graph->outputs[0];
-  _kette_fail (error, KETTE_ERROR_GRAPH, "graph",
-               "has %zu outputs, %zu of them scalars: which value is to be differentiated?",
-               graph->n_outputs, n_scalars);
+  _kette_fail (
+      error, KETTE_ERROR_GRAPH, "graph",
+      "has %zu outputs, %zu of them scalars: which value is to be differentiated?",
+      graph->n_outputs, n_scalars);
   return NULL;
 }
 
@@ -59,8 +61,8 @@ find_sources (KetteGraph *graph, const char *const *wrt, KetteValue ***sources, 
   else
     {
       *n       = 0;
-      *sources = _kette_alloc (_kette_account_process (), graph->n_values + 1, sizeof **sources,
-                               error);
+      *sources = _kette_alloc (_kette_account_process (), graph->n_values + 1,
+                               sizeof **sources, error);
       for (size_t i = 0; *sources && i < graph->n_values; i++)
         {
           KetteValue *value     = graph->values[i];
@@ -92,17 +94,21 @@ publish (KetteGraph *graph, KetteValue *const *sources, KetteValue **grads, size
         { /* one value serves two gradients, or is an input: an output of its own */
           KetteValue *out = _kette_graph_add_value (
               graph, _kette_graph_find (graph, name) ? NULL : name, error);
-          KetteNode *node = out ? _kette_graph_add_node (graph, "", "", "Identity", EMIT_OPSET,
-                                                         &grad, 1, &out, 1, NULL, 0, error)
-                                : NULL;
-          if (!node || !_kette_node_resolve (node, error) || !_kette_node_infer (node, error))
+          KetteNode *node
+              = out ? _kette_graph_add_node (graph, "", "", "Identity", EMIT_OPSET, &grad,
+                                             1, &out, 1, NULL, 0, error)
+                    : NULL;
+          if (!node || !_kette_node_resolve (node, error)
+              || !_kette_node_infer (node, error))
             return FALSE;
           grad = out;
         }
-      if (!(grad->flags & KETTE_VALUE_OUTPUT) && !_kette_graph_add_output (graph, grad, error))
+      if (!(grad->flags & KETTE_VALUE_OUTPUT)
+          && !_kette_graph_add_output (graph, grad, error))
         return FALSE;
     }
-  return _kette_graph_sweep (graph, NULL, 0, error) && _kette_graph_sort (graph, NULL, 0, error);
+  return _kette_graph_sweep (graph, NULL, 0, error)
+         && _kette_graph_sort (graph, NULL, 0, error);
 }
 
 /* Constants that passes made are written as initializers. */
@@ -133,7 +139,8 @@ name_nodes (KetteGraph *graph, GError **error)
         continue;
       g_snprintf (text, sizeof text, "%.1000s", *node->name ? node->name : node->op);
       for (size_t k = 2; _kette_names_get (names, text); k++)
-        g_snprintf (text, sizeof text, "%.1000s_%zu", *node->name ? node->name : node->op, k);
+        g_snprintf (text, sizeof text, "%.1000s_%zu", *node->name ? node->name : node->op,
+                    k);
       node->name = _kette_region_strdup (graph->region, text, error);
       ok         = node->name && _kette_names_set (names, node->name, graph, error);
     }
@@ -155,16 +162,17 @@ raise_opset (KetteGraph *graph, int32_t opset, GError **error)
 }
 
 static gboolean
-differentiate (KetteGraph *graph, const char *of, const char *const *wrt, gboolean standard,
-               GError **error)
+differentiate (KetteGraph *graph, const char *of, const char *const *wrt,
+               gboolean standard, GError **error)
 {
   KetteValue *target   = find_target (graph, of, error);
   KetteValue **sources = NULL, **grads = NULL;
-  size_t n             = 0;
-  gboolean ok          = target && find_sources (graph, wrt, &sources, &n, error);
+  size_t n    = 0;
+  gboolean ok = target && find_sources (graph, wrt, &sources, &n, error);
 
-  grads = ok ? _kette_alloc (_kette_account_process (), n + 1, sizeof *grads, error) : NULL;
-  ok    = grads && _kette_pass_gradient (graph, target, NULL, sources, n, grads, error)
+  grads
+      = ok ? _kette_alloc (_kette_account_process (), n + 1, sizeof *grads, error) : NULL;
+  ok = grads && _kette_pass_gradient (graph, target, NULL, sources, n, grads, error)
        && publish (graph, sources, grads, n, error)
        && (!standard || _kette_pass_inline (graph, KETTE_INLINE_STANDARD, error))
        && _kette_pass_infer (graph, error)
@@ -183,12 +191,14 @@ kette_graph_add_gradients (KetteGraph *self, const char *of, const char *const *
   gboolean ok             = TRUE;
 
   if (own < EMIT_OPSET && standard && !(flags & KETTE_GRADIENT_RAISE_OPSET))
-    ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
-                      "standard gradients need opset %d, the model has %d; --raise-opset rewrites "
-                      "it",
-                      EMIT_OPSET, own);
+    ok = _kette_fail (
+        error, KETTE_ERROR_UNSUPPORTED, NULL,
+        "standard gradients need opset %d, the model has %d; --raise-opset rewrites "
+        "it",
+        EMIT_OPSET, own);
   ok = ok && _kette_pass_check (self, error) && _kette_pass_canonical (self, error)
-       && _kette_pass_infer (self, error) && differentiate (self, of, wrt, standard, error)
+       && _kette_pass_infer (self, error)
+       && differentiate (self, of, wrt, standard, error)
        && raise_opset (self, MAX (own, EMIT_OPSET), error) && name_nodes (self, error);
   if (ok)
     mark_constants (self);

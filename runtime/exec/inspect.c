@@ -15,10 +15,10 @@ base_name (const char *path)
 void
 _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
 {
-  *info = (KettePlanInfo){ .n_steps = plan->n_steps,
-                           .n_views = plan->n_views,
-                           .n_in_place = plan->n_in_place,
-                           .arena_bytes = plan->arena_bytes,
+  *info = (KettePlanInfo){ .n_steps         = plan->n_steps,
+                           .n_views         = plan->n_views,
+                           .n_in_place      = plan->n_in_place,
+                           .arena_bytes     = plan->arena_bytes,
                            .live_peak_bytes = plan->live_peak };
   for (size_t i = 0; i < plan->graph->n_values; i++)
     {
@@ -48,10 +48,11 @@ _kette_plan_text (const KettePlan *plan)
           continue;
         }
       const KetteValue *first = step->node->n_out ? step->node->out[0] : NULL;
-      g_string_append_printf (out, "%5zu  %-20s %-16s %s%s\n", i, step->node->op,
-                              base_name (step->kernel->plugin),
-                              first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
-                              i == plan->n_forward ? "  (backward and update begin)" : "");
+      g_string_append_printf (
+          out, "%5zu  %-20s %-16s %s%s\n", i, step->node->op,
+          base_name (step->kernel->plugin),
+          first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
+          i == plan->n_forward ? "  (backward and update begin)" : "");
     }
   return g_string_free (out, FALSE);
 }

@@ -46,7 +46,8 @@ no_kernel (const KetteNode *node, const KetteFailure *last, GError **error)
     return _kette_failure_to_error (last, last->status, node, error);
   for (int32_t i = 0; i < node->n_in && !row; i++)
     row = node->in[i] ? _kette_dtype (node->in[i]->type.dtype) : NULL;
-  return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where, "no plugin has a kernel for %s on cpu",
+  return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                      "no plugin has a kernel for %s on cpu",
                       row ? row->name : "these types");
 }
 
@@ -72,7 +73,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       if (kernel->prepare)
         {
           step->state = NULL;
-          status      = kernel->prepare (_kette_host (), &prep, kernel->user, &step->state);
+          status = kernel->prepare (_kette_host (), &prep, kernel->user, &step->state);
         }
       if (status == KT_OK && failure.status != KT_OK)
         status = failure.status;
@@ -82,8 +83,8 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
           drop (&prep);
           continue;
         }
-      ok = status == KT_OK ? adopt (plan, &prep, error)
-                           : _kette_failure_to_error (&failure, status, node, error);
+      ok               = status == KT_OK ? adopt (plan, &prep, error)
+                                         : _kette_failure_to_error (&failure, status, node, error);
       step->kernel     = family->kernels[i];
       step->workspace  = prep.workspace;
       step->per_worker = prep.per_worker != 0;

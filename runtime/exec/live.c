@@ -52,8 +52,8 @@ move (KetteGraph *graph, Block *block, size_t *offset, GError **error)
         continue;
       const KetteTensor *old = value->data;
       uint8_t *data          = block->memory + *offset;
-      KetteTensor *tensor    = _kette_tensor_new_view (old->dtype, old->dims, old->rank, data,
-                                                       release_block, block, error);
+      KetteTensor *tensor    = _kette_tensor_new_view (old->dtype, old->dims, old->rank,
+                                                       data, release_block, block, error);
       if (!tensor)
         return FALSE;
       g_atomic_int_inc (&block->ref);

@@ -134,7 +134,8 @@ compare_last (const void *a, const void *b)
 }
 
 static gboolean
-place_by_time (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **ending, GError **error)
+place_by_time (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **ending,
+               GError **error)
 {
   Gap *gaps     = _kette_alloc (_kette_account_process (), n + 2, sizeof *gaps, error);
   size_t n_gaps = 0, next_end = 0;
@@ -148,8 +149,10 @@ place_by_time (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **end
   for (size_t i = 0; i < n; i++)
     {
       for (; next_end < n && ending[next_end]->last < all[i]->first; next_end++)
-        give_gap (gaps, &n_gaps, ending[next_end]->offset, ALIGN (ending[next_end]->bytes));
-      all[i]->offset = take_gap (gaps, &n_gaps, ALIGN (all[i]->bytes), &plan->arena_bytes);
+        give_gap (gaps, &n_gaps, ending[next_end]->offset,
+                  ALIGN (ending[next_end]->bytes));
+      all[i]->offset
+          = take_gap (gaps, &n_gaps, ALIGN (all[i]->bytes), &plan->arena_bytes);
     }
   _kette_free (gaps);
   return TRUE;
@@ -185,8 +188,7 @@ gboolean
 _kette_plan_memory (KettePlan *plan, GError **error)
 {
   KetteAccount *account = _kette_account_process ();
-  KetteStorage **all
-      = _kette_alloc (account, plan->n_storages + 1, sizeof *all, error);
+  KetteStorage **all = _kette_alloc (account, plan->n_storages + 1, sizeof *all, error);
   KetteStorage **placed
       = all ? _kette_alloc (account, plan->n_storages + 1, sizeof *placed, error) : NULL;
   size_t n    = 0;

@@ -27,7 +27,8 @@ wants_order (const KetteBinding *update)
 }
 
 static gboolean
-add_edges (const KetteGraph *graph, const KetteBinding *update, Edges *edges, GError **error)
+add_edges (const KetteGraph *graph, const KetteBinding *update, Edges *edges,
+           GError **error)
 {
   const uint32_t writer = update->value->producer->index;
 
@@ -35,8 +36,8 @@ add_edges (const KetteGraph *graph, const KetteBinding *update, Edges *edges, GE
     for (int32_t k = 0; k < graph->nodes[i]->n_in; k++)
       if (graph->nodes[i]->in[k] == update->key && i != writer)
         {
-          if (!_kette_grow (&edges->pairs, &edges->capacity, edges->n + 1, sizeof *edges->pairs,
-                            error))
+          if (!_kette_grow (&edges->pairs, &edges->capacity, edges->n + 1,
+                            sizeof *edges->pairs, error))
             return FALSE;
           edges->pairs[edges->n][0]   = (uint32_t) i;
           edges->pairs[edges->n++][1] = writer;
@@ -50,9 +51,9 @@ static gboolean
 mark_forward (const KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
               uint8_t *forward, GError **error)
 {
-  KetteNode **stack
-      = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, sizeof *stack, error);
-  size_t n = 0;
+  KetteNode **stack = _kette_alloc (_kette_account_process (), graph->n_nodes + 1,
+                                    sizeof *stack, error);
+  size_t n          = 0;
 
   if (!stack)
     return FALSE;
@@ -87,9 +88,9 @@ mark_forward (const KetteGraph *graph, const KetteBinding *updates, size_t n_upd
 static gboolean
 partition (KetteGraph *graph, const uint8_t *forward, size_t *n_forward, GError **error)
 {
-  KetteNode **sorted
-      = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, sizeof *sorted, error);
-  size_t n = 0;
+  KetteNode **sorted = _kette_alloc (_kette_account_process (), graph->n_nodes + 1,
+                                     sizeof *sorted, error);
+  size_t n           = 0;
 
   if (!sorted)
     return FALSE;
@@ -129,7 +130,8 @@ _kette_plan_order (KetteGraph *graph, const KetteBinding *updates, size_t n_upda
   _kette_free (edges.pairs);
 
   uint8_t *forward
-      = ok ? _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error) : NULL;
+      = ok ? _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error)
+           : NULL;
   ok = forward && mark_forward (graph, updates, n_updates, forward, error)
        && partition (graph, forward, n_forward, error);
   _kette_free (forward);

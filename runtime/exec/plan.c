@@ -28,10 +28,12 @@ new_storage (KettePlan *plan, const KetteValue *value, KettePlace place, uint32_
 {
   KetteStorage *s = &plan->storages[plan->n_storages];
 
-  *s = (KetteStorage){ .place = place, .first = step, .last = step, .tensor = value->data };
+  *s = (KetteStorage){
+    .place = place, .first = step, .last = step, .tensor = value->data
+  };
   if (!bytes_of (&value->type, &s->bytes) || s->bytes > PTRDIFF_MAX)
-    return _kette_fail (error, KETTE_ERROR_MEMORY, NULL, "the value %s is too large to count",
-                        KETTE_QUOTE (value->name));
+    return _kette_fail (error, KETTE_ERROR_MEMORY, NULL,
+                        "the value %s is too large to count", KETTE_QUOTE (value->name));
   plan->storage_of[value->index] = (uint32_t) ++plan->n_storages;
   return TRUE;
 }
@@ -127,7 +129,8 @@ try_in_place (KettePlan *plan, const KetteStep *step, uint32_t i, const kt_alias
       if (update->key != in || last_of_storage[plan->storage_of[in->index] - 1] > i)
         return FALSE;
     }
-  else if (s->place != KETTE_AT_ARENA || last_of_storage[plan->storage_of[in->index] - 1] > i)
+  else if (s->place != KETTE_AT_ARENA
+           || last_of_storage[plan->storage_of[in->index] - 1] > i)
     return FALSE;
   /* The same storage at another input, under another shape, is no elementwise reading. */
   for (int32_t k = 0; k < node->n_in; k++)
@@ -148,7 +151,8 @@ place_output (KettePlan *plan, const KetteStep *step, uint32_t i, int32_t k,
   for (int32_t a = 0; a < kernel->n_alias; a++)
     {
       const kt_alias *alias = &kernel->alias[a];
-      if (alias->out != k || alias->in < 0 || alias->in >= node->n_in || !node->in[alias->in])
+      if (alias->out != k || alias->in < 0 || alias->in >= node->n_in
+          || !node->in[alias->in])
         continue;
       if (alias->must && try_view (plan, step, alias))
         {
@@ -167,12 +171,12 @@ place_output (KettePlan *plan, const KetteStep *step, uint32_t i, int32_t k,
 
 /* Appends NODE's step unless all its outputs are views. */
 static gboolean
-add_step (KettePlan *plan, KetteNode *node, const uint32_t *last, uint32_t *last_of_storage,
-          GError **error)
+add_step (KettePlan *plan, KetteNode *node, const uint32_t *last,
+          uint32_t *last_of_storage, GError **error)
 {
   const uint32_t i = node->index;
   KetteStep *step  = &plan->steps[plan->n_steps];
-  gboolean view    = FALSE, real = FALSE;
+  gboolean view = FALSE, real = FALSE;
 
   *step = (KetteStep){ .node = node };
   if (!_kette_step_prepare (plan, step, error))
@@ -213,7 +217,8 @@ extend_lifetimes (KettePlan *plan)
         KetteStorage *s
             = storage_at (plan, k < node->n_in ? node->in[k] : node->out[k - node->n_in]);
         if (s)
-          s->last = MAX (s->last, plan->planned[i] ? (uint32_t) i : (uint32_t) g->n_nodes);
+          s->last
+              = MAX (s->last, plan->planned[i] ? (uint32_t) i : (uint32_t) g->n_nodes);
       }
   for (size_t i = 0; i < g->n_outputs; i++)
     {
@@ -238,7 +243,7 @@ static gboolean
 mark_planned (KettePlan *plan, GError **error)
 {
   const KetteGraph *g = plan->graph;
-  uint8_t *there      = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
+  uint8_t *there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
 
   if (!there)
     return FALSE;
@@ -323,7 +328,8 @@ count_operands (KettePlan *plan)
 }
 
 KettePlan *
-_kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates, GError **error)
+_kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
+                 GError **error)
 {
   KettePlan *plan = _kette_alloc (_kette_account_process (), 1, sizeof *plan, error);
   size_t n_forward_nodes;

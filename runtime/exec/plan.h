@@ -11,9 +11,9 @@
 
 typedef enum
 {
-  KETTE_AT_NONE,   /* no value of this plan                                  */
-  KETTE_AT_ARENA,  /* offset in the run's arena                              */
-  KETTE_AT_INPUT,  /* the run's memory for an input, or the caller's tensor  */
+  KETTE_AT_NONE,    /* no value of this plan                                  */
+  KETTE_AT_ARENA,   /* offset in the run's arena                              */
+  KETTE_AT_INPUT,   /* the run's memory for an input, or the caller's tensor  */
   KETTE_AT_CONSTANT /* the tensor of a constant, a parameter or a state      */
 } KettePlace;
 
@@ -33,7 +33,7 @@ typedef struct
   void *state;
   size_t workspace; /* bytes of a piece */
   gboolean per_worker;
-  uint32_t first_tensor; /* operands in run->tensors: inputs, then outputs */
+  uint32_t first_tensor;      /* operands in run->tensors: inputs, then outputs */
   const KetteBinding *update; /* a copy into state, instead of a kernel */
 } KetteStep;
 
@@ -49,8 +49,8 @@ struct _KettePlan
   uint32_t *storage_of; /* by value index: index + 1, 0: none */
   size_t n_storages, arena_bytes, workspace_bytes, live_peak;
   size_t n_views, n_in_place, n_folded;
-  gboolean partial; /* nodes remain whose shapes depend on computed contents */
-  gboolean by_content; /* the contents of integer inputs decided shapes */
+  gboolean partial;     /* nodes remain whose shapes depend on computed contents */
+  gboolean by_content;  /* the contents of integer inputs decided shapes */
   kt_type *input_types; /* the key */
   KetteTensor **input_contents; /* of integer inputs, where by_content */
   KetteBinding *updates;
@@ -75,16 +75,16 @@ struct _KetteRun
 };
 
 /* Makes a plan for GRAPH, which is taken over (also on failure). */
-KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
-                            GError **error);
+KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates,
+                            size_t n_updates, GError **error);
 void _kette_plan_free (KettePlan *plan);
 
 /* memory.c: fills storages' offsets; arena_bytes, live_peak. */
 gboolean _kette_plan_memory (KettePlan *plan, GError **error);
 /* order.c: sorts graph->nodes for execution: what the outputs need first, readers of a state
  * before the node that overwrites it; *n_forward nodes come first. */
-gboolean _kette_plan_order (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
-                            size_t *n_forward, GError **error);
+gboolean _kette_plan_order (KetteGraph *graph, const KetteBinding *updates,
+                            size_t n_updates, size_t *n_forward, GError **error);
 
 KetteRun *_kette_run_new (KettePlan *plan, GError **error);
 void _kette_run_free (KetteRun *run);
@@ -100,7 +100,8 @@ void _kette_run_bind_input (KetteRun *run, size_t i, void *data);
 gboolean _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable,
                           GError **error);
 /* evaluate.c: for the pass fold. */
-gboolean _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **error);
+gboolean _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n,
+                          GError **error);
 /* kernel.c: picks and prepares the kernel of a node. */
 gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error);
 gboolean _kette_type_is_concrete (const kt_type *type);

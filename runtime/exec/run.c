@@ -71,11 +71,11 @@ resolve (KetteRun *run)
         _kette_run_view (run, node->in[k], &operands[k]);
       for (int32_t k = 0; k < node->n_out; k++)
         _kette_run_view (run, node->out[k], &operands[node->n_in + k]);
-      r->context         = (KetteContext){ step->node, &run->failure };
-      r->head            = (kt_run){ &r->context, operands, operands + node->n_in, node->n_in,
-                                     node->n_out };
-      r->shared          = &run->shared;
-      r->workspace       = step->per_worker ? piece : run->workspace;
+      r->context   = (KetteContext){ step->node, &run->failure };
+      r->head      = (kt_run){ &r->context, operands, operands + node->n_in, node->n_in,
+                               node->n_out };
+      r->shared    = &run->shared;
+      r->workspace = step->per_worker ? piece : run->workspace;
       r->workspace_bytes = step->workspace;
       r->per_worker      = step->per_worker;
     }
@@ -100,8 +100,8 @@ allocate_inputs (KetteRun *run, GError **error)
   const KettePlan *plan = run->plan;
   const KetteGraph *g   = plan->graph;
 
-  run->inputs
-      = _kette_alloc (_kette_account_process (), 2 * g->n_inputs + 1, sizeof *run->inputs, error);
+  run->inputs = _kette_alloc (_kette_account_process (), 2 * g->n_inputs + 1,
+                              sizeof *run->inputs, error);
   for (size_t i = 0; run->inputs && i < g->n_inputs; i++)
     {
       const KetteStorage *s = storage_at (plan, g->inputs[i]);
@@ -129,8 +129,10 @@ _kette_run_new (KettePlan *plan, GError **error)
   if (!(run->arena = _kette_alloc_raw (account, MAX (plan->arena_bytes, 1), 1, error))
       || !(run->workspace = _kette_alloc_raw (
                account, MAX (workspace_bytes (plan, run->threads), 1), 1, error))
-      || !(run->steps = _kette_alloc (account, plan->n_steps + 1, sizeof *run->steps, error))
-      || !(run->tensors = _kette_alloc (account, plan->n_tensors + 1, sizeof *run->tensors, error))
+      || !(run->steps
+           = _kette_alloc (account, plan->n_steps + 1, sizeof *run->steps, error))
+      || !(run->tensors
+           = _kette_alloc (account, plan->n_tensors + 1, sizeof *run->tensors, error))
       || !allocate_inputs (run, error))
     {
       _kette_run_free (run);
@@ -186,7 +188,8 @@ _kette_run_bind_input (KetteRun *run, size_t i, void *data)
       const KetteNode *node = plan->steps[k].node;
       kt_tensor *operands   = run->tensors + plan->steps[k].first_tensor;
       for (int32_t o = 0; node && o < node->n_in + node->n_out; o++)
-        if (storage_at (plan, o < node->n_in ? node->in[o] : node->out[o - node->n_in]) == s)
+        if (storage_at (plan, o < node->n_in ? node->in[o] : node->out[o - node->n_in])
+            == s)
           operands[o].data = wanted;
     }
 }
@@ -207,7 +210,8 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
       const KetteValue *key = step->update->key;
       const size_t bytes    = storage_at (run->plan, key)->bytes;
       if (bytes)
-        memmove (_kette_run_data (run, key), _kette_run_data (run, step->update->value), bytes);
+        memmove (_kette_run_data (run, key), _kette_run_data (run, step->update->value),
+                 bytes);
       return TRUE;
     }
   status = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
@@ -217,7 +221,8 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
 }
 
 gboolean
-_kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error)
+_kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
+                    GError **error)
 {
   const KettePlan *plan = run->plan;
   const size_t begin    = phases & KETTE_PHASE_FORWARD ? 0 : plan->n_forward;
@@ -229,8 +234,8 @@ _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable, G
   for (size_t i = begin; i < end; i++)
     {
       if (cancellable && g_cancellable_is_cancelled (cancellable))
-        return _kette_fail (error, KETTE_ERROR_CANCEL, NULL, "cancelled before step %zu of %zu",
-                            i, plan->n_steps);
+        return _kette_fail (error, KETTE_ERROR_CANCEL, NULL,
+                            "cancelled before step %zu of %zu", i, plan->n_steps);
       if (!run_step (run, &plan->steps[i], &run->steps[i], error))
         return FALSE;
     }

@@ -28,7 +28,8 @@ typedef struct
 gboolean _kette_graph_make_live (KetteGraph *graph, GError **error);
 
 /* GRAPH: prepared or not; it is copied, its tensors are shared. */
-KetteSession *_kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
+KetteSession *_kette_session_new_full (KetteGraph *graph,
+                                       const KetteSessionOptions *options,
                                        GError **error);
 
 typedef struct _KetteRun KetteRun;
@@ -46,24 +47,27 @@ void _kette_run_set_step (KetteRun *run, uint64_t step);
 typedef enum
 {
   KETTE_PHASE_FORWARD = 1, /* everything the outputs need  */
-  KETTE_PHASE_UPDATE = 2   /* the rest: backward, updates  */
+  KETTE_PHASE_UPDATE  = 2  /* the rest: backward, updates  */
 } KettePhase;
-gboolean _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error);
+gboolean _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
+                             GError **error);
 /* Output I after FORWARD: valid until the next execute. */
 gboolean _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype);
 
 typedef struct
 {
   size_t n_steps, n_folded, n_views, n_in_place, n_plans;
-  size_t arena_bytes, constant_bytes, state_bytes, live_peak_bytes; /* peak: lower bound of the arena */
+  size_t arena_bytes, constant_bytes, state_bytes,
+      live_peak_bytes; /* peak: lower bound of the arena */
 } KettePlanInfo;
 /* Of the plan for these input types. */
-gboolean _kette_session_plan_info (KetteSession *self, const kt_type *types, KettePlanInfo *info,
-                                   GError **error);
+gboolean _kette_session_plan_info (KetteSession *self, const kt_type *types,
+                                   KettePlanInfo *info, GError **error);
 /* Lines "index operator kernel plugin bytes" of that plan, for info and bench; g_free. */
 char *_kette_session_plan_text (KetteSession *self, const kt_type *types, GError **error);
 
 /* trace.c: runs GRAPH (types inferred) once and returns the content of every value that is
  * computed, by index (NULL: none); free each and the array with _kette_trace_free. */
-KetteTensor **_kette_trace (KetteGraph *graph, KetteTensor *const *inputs, GError **error);
+KetteTensor **_kette_trace (KetteGraph *graph, KetteTensor *const *inputs,
+                            GError **error);
 void _kette_trace_free (KetteTensor **values, size_t n);

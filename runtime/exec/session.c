@@ -19,8 +19,8 @@ align_constants (KetteGraph *graph, gboolean live, GError **error)
       if (!value->data || ((uintptr_t) value->data->data & 63) == 0)
         continue;
       if (live && (value->flags & (KETTE_VALUE_STATE | KETTE_VALUE_INITIALIZER)))
-        return _kette_fail (error, KETTE_ERROR_INTERNAL, NULL, "the parameter %s is not live",
-                            KETTE_QUOTE (value->name));
+        return _kette_fail (error, KETTE_ERROR_INTERNAL, NULL,
+                            "the parameter %s is not live", KETTE_QUOTE (value->name));
       KetteTensor *copy = _kette_tensor_copy (value->data, error);
       if (!copy)
         return FALSE;
@@ -38,10 +38,11 @@ give_producer (KetteGraph *graph, KetteBinding *update, GError **error)
 
   if (update->value->producer)
     return TRUE;
-  out             = _kette_graph_add_value (graph, NULL, error);
-  KetteNode *node = out ? _kette_graph_add_node (graph, "", "", "Identity", 18, &update->value, 1,
-                                                 &out, 1, NULL, 0, error)
-                        : NULL;
+  out = _kette_graph_add_value (graph, NULL, error);
+  KetteNode *node
+      = out ? _kette_graph_add_node (graph, "", "", "Identity", 18, &update->value, 1,
+                                     &out, 1, NULL, 0, error)
+            : NULL;
   if (!node || !_kette_node_resolve (node, error) || !_kette_node_infer (node, error))
     return FALSE;
   update->value = out;
@@ -84,8 +85,9 @@ copy_updates (KetteSession *self, KetteGraph *given, KetteValue **map, GError **
 static gboolean
 prepare (KetteSession *self, GError **error)
 {
-  KetteGraph *g          = self->graph;
-  const KetteInline mode = self->options.no_native ? KETTE_INLINE_BODIES : KETTE_INLINE_NEEDED;
+  KetteGraph *g = self->graph;
+  const KetteInline mode
+      = self->options.no_native ? KETTE_INLINE_BODIES : KETTE_INLINE_NEEDED;
 
   return _kette_pass_check (g, error) && _kette_pass_canonical (g, error)
          && _kette_pass_infer (g, error) && _kette_pass_inline (g, mode, error)
@@ -94,7 +96,8 @@ prepare (KetteSession *self, GError **error)
 }
 
 KetteSession *
-_kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options, GError **error)
+_kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
+                         GError **error)
 {
   KetteSession *self = _kette_alloc (_kette_account_process (), 1, sizeof *self, error);
   KetteValue **map   = NULL;
@@ -108,7 +111,7 @@ _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options, 
   if (options)
     memcpy (&self->options, options, MIN (options->struct_size, sizeof *options));
   self->graph = _kette_graph_clone (graph, &map, error);
-  ok          = self->graph && copy_updates (self, graph, map, error) && prepare (self, error);
+  ok = self->graph && copy_updates (self, graph, map, error) && prepare (self, error);
   _kette_free (map);
   if (ok)
     return self;
@@ -127,7 +130,8 @@ KetteSession *
 kette_session_new_with_flags (KetteGraph *graph, KetteSessionFlags flags, GError **error)
 {
   const KetteSessionOptions options
-      = { .struct_size = sizeof options, .no_native = (flags & KETTE_SESSION_NO_NATIVE) != 0 };
+      = { .struct_size = sizeof options,
+          .no_native   = (flags & KETTE_SESSION_NO_NATIVE) != 0 };
 
   return _kette_session_new_full (graph, &options, error);
 }
@@ -204,12 +208,15 @@ run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
 
   for (size_t i = 0; types && i < n; i++)
     if (inputs[i])
-      types[i] = (kt_type){ .kind = KT_TENSOR, .dtype = inputs[i]->dtype,
-                            .ndim = inputs[i]->rank, .dims = inputs[i]->dims };
+      types[i] = (kt_type){ .kind  = KT_TENSOR,
+                            .dtype = inputs[i]->dtype,
+                            .ndim  = inputs[i]->rank,
+                            .dims  = inputs[i]->dims };
   if (types && (run = _kette_session_take (self, types, inputs, error)))
     {
       feed (run, inputs);
-      ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, cancellable, error)
+      ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, cancellable,
+                               error)
            && (run->plan->partial ? _kette_run_rest (run, outputs, cancellable, error)
                                   : fetch (run, self->n_outputs, outputs, error));
       for (size_t i = 0; i < n; i++)

@@ -72,11 +72,11 @@ collect (KetteRun *run, KetteTensor *const *inputs, KetteValue *const *map, size
 KetteTensor **
 _kette_trace (KetteGraph *graph, KetteTensor *const *inputs, GError **error)
 {
-  KetteValue **map    = NULL;
-  KetteGraph *copy    = _kette_graph_clone (graph, &map, error);
-  KetteTensor **values
-      = copy ? _kette_alloc (_kette_account_process (), graph->n_values + 1, sizeof *values, error)
-             : NULL;
+  KetteValue **map     = NULL;
+  KetteGraph *copy     = _kette_graph_clone (graph, &map, error);
+  KetteTensor **values = copy ? _kette_alloc (_kette_account_process (),
+                                              graph->n_values + 1, sizeof *values, error)
+                              : NULL;
   gboolean ok = values && _kette_pass_check (copy, error) && keep_all (copy, error)
                 && set_inputs (copy, inputs, error) && _kette_pass_infer (copy, error);
   KettePlan *plan = NULL;

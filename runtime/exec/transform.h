@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  *
  * Returns: %FALSE with the first fault
  */
-KETTE_EXPORT gboolean kette_graph_check (KetteGraph *self, gboolean structure, GError **error);
+KETTE_EXPORT gboolean kette_graph_check (KetteGraph *self, gboolean structure,
+                                         GError **error);
 /**
  * kette_graph_describe:
  * @self: a graph
@@ -60,7 +61,8 @@ typedef enum
  * Returns: %FALSE with `unsupported` where an operator has no gradient
  */
 KETTE_EXPORT gboolean kette_graph_add_gradients (KetteGraph *self, const char *of,
-                                                 const char *const *wrt, KetteGradientFlags flags,
+                                                 const char *const *wrt,
+                                                 KetteGradientFlags flags,
                                                  GError **error);
 
 G_END_DECLS

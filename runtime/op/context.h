@@ -50,10 +50,10 @@ struct kt_graph
   KetteContext *context; /* node: the one whose gradient or body is emitted */
   KetteGraph *graph;     /* nodes are added here: where the node stands, or elsewhere */
   KetteEmit emit;
-  KetteValue **seeds;     /* gradient: dE / d output, NULL entries: none */
-  KetteValue *const *in;  /* the node's inputs as values of `graph` */
-  const uint8_t *wanted;  /* gradient: per input; body: per output */
-  KetteValue **set;       /* what g_set gave: gradient per input, body per output */
+  KetteValue **seeds;    /* gradient: dE / d output, NULL entries: none */
+  KetteValue *const *in; /* the node's inputs as values of `graph` */
+  const uint8_t *wanted; /* gradient: per input; body: per output */
+  KetteValue **set;      /* what g_set gave: gradient per input, body per output */
 };
 
 /* What runs of one plan share. */
@@ -107,4 +107,8 @@ kt_status _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *kernel);
 
 /* An extra flag of values: data is the content of a fed input, known for this run only:
  * shape rules may look at it (then ASKED is set), folding may not. */
-enum { KETTE_VALUE_SOFT = 64, KETTE_VALUE_ASKED = 128 };
+enum
+{
+  KETTE_VALUE_SOFT  = 64,
+  KETTE_VALUE_ASKED = 128
+};

@@ -17,7 +17,9 @@ handle_of (const KetteValue *value)
 static KetteValue *
 value_of (const kt_graph *g, kt_value handle)
 {
-  return handle > 0 && (size_t) handle <= g->graph->n_values ? g->graph->values[handle - 1] : NULL;
+  return handle > 0 && (size_t) handle <= g->graph->n_values
+             ? g->graph->values[handle - 1]
+             : NULL;
 }
 
 static gboolean
@@ -30,13 +32,12 @@ failed (const kt_graph *g)
 static kt_status
 fail_with (kt_graph *g, GError *error)
 {
-  static const kt_status statuses[] = { [KETTE_ERROR_ATTR]        = KT_E_ATTR,
-                                        [KETTE_ERROR_VALUE]       = KT_E_VALUE,
-                                        [KETTE_ERROR_TYPE]        = KT_E_TYPE,
-                                        [KETTE_ERROR_SHAPE]       = KT_E_SHAPE,
-                                        [KETTE_ERROR_MEMORY]      = KT_E_NOMEM,
-                                        [KETTE_ERROR_UNSUPPORTED] = KT_E_UNSUPPORTED };
-  kt_status status                  = KT_E_INTERNAL;
+  static const kt_status statuses[] = {
+    [KETTE_ERROR_ATTR] = KT_E_ATTR,    [KETTE_ERROR_VALUE] = KT_E_VALUE,
+    [KETTE_ERROR_TYPE] = KT_E_TYPE,    [KETTE_ERROR_SHAPE] = KT_E_SHAPE,
+    [KETTE_ERROR_MEMORY] = KT_E_NOMEM, [KETTE_ERROR_UNSUPPORTED] = KT_E_UNSUPPORTED
+  };
+  kt_status status = KT_E_INTERNAL;
 
   if (error->domain == KETTE_ERROR && error->code >= 0
       && (size_t) error->code < G_N_ELEMENTS (statuses) && statuses[error->code] != KT_OK)
@@ -59,8 +60,9 @@ _kette_host_g_out (kt_graph *g, int32_t i)
   GError *error   = NULL;
 
   if (failed (g) || g->emit != KETTE_EMIT_GRADIENT || i < 0 || i >= node->def->op.n_out)
-    return i >= 0 && i < node->n_out && g->emit == KETTE_EMIT_GRADIENT ? handle_of (node->out[i])
-                                                                       : 0;
+    return i >= 0 && i < node->n_out && g->emit == KETTE_EMIT_GRADIENT
+               ? handle_of (node->out[i])
+               : 0;
   if (i >= node->n_out && !_kette_node_grow_outputs (node, i, &error))
     return fail_with (g, error), 0;
   if (!node->out[i])
@@ -87,7 +89,8 @@ _kette_host_g_wanted (const kt_graph *g, int32_t i)
 {
   const KetteNode *node = g->context->node;
 
-  return i >= 0 && i < (g->emit == KETTE_EMIT_GRADIENT ? node->n_in : node->n_out) && g->wanted[i];
+  return i >= 0 && i < (g->emit == KETTE_EMIT_GRADIENT ? node->n_in : node->n_out)
+         && g->wanted[i];
 }
 
 /* "grad/fc1/MatMul" or "fc1/MatMul". */
@@ -102,8 +105,7 @@ emitted_name (const kt_graph *g, const char *op, char *out, size_t size)
 
   if (!*base && node->n_out && node->out[0])
     base = node->out[0]->name;
-  return g_snprintf (out, (gulong) size, "%s%.400s/%s",
-                     backward ? "grad/" : "", base, op)
+  return g_snprintf (out, (gulong) size, "%s%.400s/%s", backward ? "grad/" : "", base, op)
          > 0;
 }
 
@@ -112,7 +114,10 @@ _kette_host_g_node (kt_graph *g, const char *domain, const char *op, int32_t ver
                     const kt_value *in, int32_t n_in, kt_value *out, int32_t n_out,
                     const kt_attr *attrs, int32_t n_attrs)
 {
-  enum { MOST = 64 };
+  enum
+  {
+    MOST = 64
+  };
   KetteValue *inputs[MOST], *outputs[MOST];
   const KetteNode *from = g->context->node;
   char name[512];
@@ -123,7 +128,8 @@ _kette_host_g_node (kt_graph *g, const char *domain, const char *op, int32_t ver
   if (failed (g))
     return g->context->failure->status;
   if (n_in < 0 || n_in > MOST || n_out < 1 || n_out > MOST)
-    return _kette_host ()->fail (g, KT_E_INTERNAL, "an emitted node has over 64 operands", 36);
+    return _kette_host ()->fail (g, KT_E_INTERNAL, "an emitted node has over 64 operands",
+                                 36);
   for (int32_t i = 0; i < n_in; i++)
     inputs[i] = value_of (g, in[i]);
   for (int32_t i = 0; i < n_out; i++)
@@ -131,12 +137,15 @@ _kette_host_g_node (kt_graph *g, const char *domain, const char *op, int32_t ver
       return fail_with (g, error);
 
   emitted_name (g, op, name, sizeof name);
-  KetteNode *node = _kette_graph_add_node (g->graph, name, domain, op, version, inputs, n_in,
-                                           outputs, n_out, attrs, n_attrs, &error);
+  KetteNode *node = _kette_graph_add_node (g->graph, name, domain, op, version, inputs,
+                                           n_in, outputs, n_out, attrs, n_attrs, &error);
   if (!node)
     return fail_with (g, error);
-  node->origin = from->origin ? from->origin
-                              : (*from->name ? from->name : (from->n_out && from->out[0] ? from->out[0]->name : ""));
+  node->origin
+      = from->origin
+            ? from->origin
+            : (*from->name ? from->name
+                           : (from->n_out && from->out[0] ? from->out[0]->name : ""));
   if (!_kette_node_resolve (node, &error) || !_kette_node_infer (node, &error))
     return fail_with (g, error);
   for (int32_t i = 0; i < n_out; i++)
@@ -212,14 +221,16 @@ _kette_host_g_constant (kt_graph *g, const kt_tensor *tensor, kt_value *out)
   kette_tensor_unref (data);
   if (!value)
     return fail_with (g, error);
-  value->flags &= ~(uint32_t) KETTE_VALUE_INITIALIZER; /* a constant of ours, no parameter */
+  value->flags
+      &= ~(uint32_t) KETTE_VALUE_INITIALIZER; /* a constant of ours, no parameter */
   *out = handle_of (value);
   return KT_OK;
 }
 
 /* Calls a gradient or body and turns its outcome into *error. */
 static gboolean
-call (kt_graph *g, kt_status (*callback) (const kt_host *, kt_graph *, void *), GError **error)
+call (kt_graph *g, kt_status (*callback) (const kt_host *, kt_graph *, void *),
+      GError **error)
 {
   const KetteNode *node  = g->context->node;
   const kt_status status = callback (_kette_host (), g, node->def->op.user);
@@ -230,26 +241,31 @@ call (kt_graph *g, kt_status (*callback) (const kt_host *, kt_graph *, void *), 
 }
 
 gboolean
-_kette_emit_gradient (KetteNode *node, KetteValue **seeds, const uint8_t *wanted, KetteValue **set,
-                      GError **error)
+_kette_emit_gradient (KetteNode *node, KetteValue **seeds, const uint8_t *wanted,
+                      KetteValue **set, GError **error)
 {
   KetteFailure failure = { 0 };
   KetteContext context = { node, &failure };
-  kt_graph g           = { .context = &context, .graph = node->graph,
-                           .emit = KETTE_EMIT_GRADIENT, .seeds = seeds, .in = node->in,
-                           .wanted = wanted, .set = set };
+  kt_graph g           = { .context = &context,
+                           .graph   = node->graph,
+                           .emit    = KETTE_EMIT_GRADIENT,
+                           .seeds   = seeds,
+                           .in      = node->in,
+                           .wanted  = wanted,
+                           .set     = set };
 
   return call (&g, node->def->op.gradient, error);
 }
 
 gboolean
-_kette_emit_body (KetteNode *node, KetteGraph *graph, KetteValue *const *in, KetteValue **out,
-                  GError **error)
+_kette_emit_body (KetteNode *node, KetteGraph *graph, KetteValue *const *in,
+                  KetteValue **out, GError **error)
 {
   KetteFailure failure = { 0 };
   KetteContext context = { node, &failure };
-  kt_graph g           = { .context = &context, .graph = graph, .emit = KETTE_EMIT_BODY, .in = in,
-                           .set = out };
+  kt_graph g           = {
+              .context = &context, .graph = graph, .emit = KETTE_EMIT_BODY, .in = in, .set = out
+  };
   uint8_t *wanted
       = _kette_alloc (_kette_account_process (), (size_t) MAX (node->n_out, 1), 1, error);
   gboolean ok;
@@ -265,7 +281,8 @@ _kette_emit_body (KetteNode *node, KetteGraph *graph, KetteValue *const *in, Ket
       {
         char where[KETTE_WHERE_SIZE];
         ok = _kette_fail (error, KETTE_ERROR_PLUGIN, _kette_node_where (node, where),
-                          "the body in \"%s\" does not make output %d", node->def->plugin, i);
+                          "the body in \"%s\" does not make output %d", node->def->plugin,
+                          i);
       }
   _kette_free (wanted);
   return ok;
@@ -274,8 +291,8 @@ _kette_emit_body (KetteNode *node, KetteGraph *graph, KetteValue *const *in, Ket
 gboolean
 _kette_node_expand (KetteNode *node, GError **error)
 {
-  KetteValue **out = _kette_alloc (_kette_account_process (), (size_t) MAX (node->n_out, 1),
-                                   sizeof *out, error);
+  KetteValue **out = _kette_alloc (_kette_account_process (),
+                                   (size_t) MAX (node->n_out, 1), sizeof *out, error);
   gboolean ok      = out && _kette_emit_body (node, node->graph, node->in, out, error);
 
   for (int32_t i = 0; ok && i < node->n_out; i++)

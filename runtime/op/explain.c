@@ -93,7 +93,8 @@ kette_plugins_to_json (KettePlugins *self)
 char *
 kette_plugins_to_text (KettePlugins *self)
 {
-  GString *out = g_string_new ("operator                     versions              gradient  kernels\n");
+  GString *out = g_string_new (
+      "operator                     versions              gradient  kernels\n");
 
   (void) self;
   for (size_t i = 0; _kette_registry_nth (i); i++)
@@ -132,7 +133,8 @@ explain_params (GString *out, const char *what, const kt_param *params, int32_t 
 {
   for (int32_t i = 0; i < n; i++)
     {
-      g_string_append_printf (out, "  %-9s %s: %s", i ? "" : what, params[i].name, params[i].type);
+      g_string_append_printf (out, "  %-9s %s: %s", i ? "" : what, params[i].name,
+                              params[i].type);
       if (params[i].def)
         g_string_append_printf (out, " = %s", params[i].def);
       if (params[i].flags & KT_P_OPTIONAL)
@@ -148,28 +150,31 @@ explain_family (GString *out, const KetteFamily *family)
 {
   const kt_op *op = &family->ops[0]->op;
 
-  g_string_append_printf (out, "%s%s%s-%d, from %s\n", family->domain, *family->domain ? ":" : "",
-                          family->name, op->since, base_name (family->ops[0]->plugin));
+  g_string_append_printf (out, "%s%s%s-%d, from %s\n", family->domain,
+                          *family->domain ? ":" : "", family->name, op->since,
+                          base_name (family->ops[0]->plugin));
   explain_params (out, "inputs", op->in, op->n_in);
   explain_params (out, "outputs", op->out, op->n_out);
   explain_params (out, "attr", op->attr, op->n_attr);
   explain_params (out, "types", op->var, op->n_var);
   g_string_append (out, "  versions ");
   for (size_t i = 0; i < family->n_ops; i++)
-    g_string_append_printf (out, " %d%s", family->ops[i]->op.since,
-                            family->ops[i]->op.body != op->body ? " (rewritten to the newest)" : "");
+    g_string_append_printf (
+        out, " %d%s", family->ops[i]->op.since,
+        family->ops[i]->op.body != op->body ? " (rewritten to the newest)" : "");
   g_string_append_printf (out, "\n  gradient  %s\n",
-                          op->gradient                         ? "yes"
-                          : op->flags & KT_OP_ZERO_GRADIENT    ? "none by nature: it stops here"
-                          : op->flags & KT_OP_NO_GRADIENT      ? "not differentiable"
-                          : op->body                           ? "through its body"
-                                                               : "none");
+                          op->gradient ? "yes"
+                          : op->flags & KT_OP_ZERO_GRADIENT
+                              ? "none by nature: it stops here"
+                          : op->flags & KT_OP_NO_GRADIENT ? "not differentiable"
+                          : op->body                      ? "through its body"
+                                                          : "none");
   for (size_t i = 0; i < family->n_kernels; i++)
     {
       const kt_kernel *k = &family->kernels[i]->kernel;
       g_string_append_printf (out, "  kernel    %s on %s, priority %d, types %s%s\n",
-                              base_name (family->kernels[i]->plugin), k->device, k->priority,
-                              k->types ? k->types : "all",
+                              base_name (family->kernels[i]->plugin), k->device,
+                              k->priority, k->types ? k->types : "all",
                               i == 0 ? ": wins where its types fit" : "");
     }
   if (!family->n_kernels)
@@ -180,17 +185,18 @@ explain_family (GString *out, const KetteFamily *family)
 char *
 kette_plugins_explain (KettePlugins *self, const char *op)
 {
-  const char *colon           = strrchr (op, ':');
-  g_autofree char *domain     = colon ? g_strndup (op, (gsize) (colon - op)) : g_strdup ("");
-  const char *name            = colon ? colon + 1 : op;
-  const KetteFamily *family   = NULL;
-  GString *out                = g_string_new (NULL);
+  const char *colon       = strrchr (op, ':');
+  g_autofree char *domain = colon ? g_strndup (op, (gsize) (colon - op)) : g_strdup ("");
+  const char *name        = colon ? colon + 1 : op;
+  const KetteFamily *family = NULL;
+  GString *out              = g_string_new (NULL);
 
   (void) self;
   for (size_t i = 0; !family && _kette_registry_nth (i); i++)
     {
       const KetteFamily *f = _kette_registry_nth (i);
-      if (f->n_ops && strcmp (f->name, name) == 0 && (!colon || strcmp (f->domain, domain) == 0))
+      if (f->n_ops && strcmp (f->name, name) == 0
+          && (!colon || strcmp (f->domain, domain) == 0))
         family = f;
     }
   if (family)

@@ -2,9 +2,9 @@
  * The host function table that every plugin is handed; the part for infer, prepare and run.
  * (The part that emits nodes is emit.c.)
  */
-#include "op/host-private.h"
 #include "base/pool.h"
 #include "base/random.h"
+#include "op/host-private.h"
 #include <string.h>
 
 /* Contents of shape inputs larger than this are not looked at before the run. */
@@ -105,10 +105,11 @@ widen_ints (KetteValue *value, GError **error)
   const KetteTensor *data = value->data;
   int64_t *ints;
 
-  if (!data || (data->dtype != KT_I64 && data->dtype != KT_I32) || data->count > MAX_KNOWN_INTS
-      || (value->flags & KETTE_VALUE_STATE))
+  if (!data || (data->dtype != KT_I64 && data->dtype != KT_I32)
+      || data->count > MAX_KNOWN_INTS || (value->flags & KETTE_VALUE_STATE))
     return TRUE;
-  ints = _kette_region_alloc (value->graph->region, MAX (data->count, 1), sizeof *ints, error);
+  ints = _kette_region_alloc (value->graph->region, MAX (data->count, 1), sizeof *ints,
+                              error);
   if (!ints)
     return FALSE;
   for (size_t i = 0; i < data->count; i++)
@@ -154,8 +155,9 @@ host_out_type (kt_infer *infer, int32_t i, const kt_type *type)
   for (int32_t d = 0; d < type->ndim; d++)
     if (type->dims[d] < 0 && !KT_IS_DIM (type->dims[d]))
       {
-        const int n = g_snprintf (text, sizeof text, "dim %d of output %d is %" G_GINT64_FORMAT,
-                                  d, i, (gint64) type->dims[d]);
+        const int n
+            = g_snprintf (text, sizeof text, "dim %d of output %d is %" G_GINT64_FORMAT,
+                          d, i, (gint64) type->dims[d]);
         return host_fail (infer, KT_E_SHAPE, text, (size_t) n);
       }
   if (!_kette_value_set_type (value, type, &error))
@@ -194,8 +196,8 @@ host_keep (kt_prep *prep, size_t bytes, void **p)
   g_autoptr (GError) error = NULL;
 
   *p = NULL;
-  if (!_kette_grow (&prep->kept, &prep->kept_capacity, prep->n_kept + 1, sizeof *prep->kept,
-                    &error)
+  if (!_kette_grow (&prep->kept, &prep->kept_capacity, prep->n_kept + 1,
+                    sizeof *prep->kept, &error)
       || !(*p = _kette_alloc (_kette_account_process (), MAX (bytes, 1), 1, &error)))
     return host_fail (prep, KT_E_NOMEM, error->message, strlen (error->message));
   prep->kept[prep->n_kept++] = *p;
@@ -203,12 +205,14 @@ host_keep (kt_prep *prep, size_t bytes, void **p)
 }
 
 static kt_status
-host_output_sized (kt_run *run, int32_t i, const int64_t *dims, int32_t ndim, kt_tensor *out)
+host_output_sized (kt_run *run, int32_t i, const int64_t *dims, int32_t ndim,
+                   kt_tensor *out)
 {
   KetteStepRun *self = (KetteStepRun *) run;
 
-  return self->sized ? self->sized (self, i, dims, ndim, out)
-                     : host_fail (run, KT_E_INTERNAL, "this output's shape is planned", 30);
+  return self->sized
+             ? self->sized (self, i, dims, ndim, out)
+             : host_fail (run, KT_E_INTERNAL, "this output's shape is planned", 30);
 }
 
 static void *
@@ -218,8 +222,9 @@ host_workspace (kt_run *run, int32_t worker, size_t *bytes)
 
   if (bytes)
     *bytes = self->workspace_bytes;
-  return self->per_worker && worker >= 0 ? self->workspace + (size_t) worker * self->workspace_bytes
-                                         : self->workspace;
+  return self->per_worker && worker >= 0
+             ? self->workspace + (size_t) worker * self->workspace_bytes
+             : self->workspace;
 }
 
 static kt_status
@@ -261,7 +266,8 @@ host_cancelled (const kt_run *run)
 {
   const KetteStepRun *self = (const KetteStepRun *) run;
 
-  return self->shared->cancellable && g_cancellable_is_cancelled (self->shared->cancellable);
+  return self->shared->cancellable
+         && g_cancellable_is_cancelled (self->shared->cancellable);
 }
 
 static void *
@@ -311,8 +317,8 @@ _kette_host (void)
 }
 
 gboolean
-_kette_failure_to_error (const KetteFailure *failure, kt_status status, const KetteNode *node,
-                         GError **error)
+_kette_failure_to_error (const KetteFailure *failure, kt_status status,
+                         const KetteNode *node, GError **error)
 {
   static const struct
   {
@@ -335,8 +341,10 @@ _kette_failure_to_error (const KetteFailure *failure, kt_status status, const Ke
 
   for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
     if (rows[i].status == s)
-      return _kette_fail (error, rows[i].code, node ? _kette_node_where (node, where) : NULL, "%s",
+      return _kette_fail (error, rows[i].code,
+                          node ? _kette_node_where (node, where) : NULL, "%s",
                           *failure->text ? failure->text : rows[i].text);
-  return _kette_fail (error, KETTE_ERROR_PLUGIN, node ? _kette_node_where (node, where) : NULL,
+  return _kette_fail (error, KETTE_ERROR_PLUGIN,
+                      node ? _kette_node_where (node, where) : NULL,
                       "the operator's plugin returned the unknown status %d", (int) s);
 }

@@ -25,8 +25,8 @@ check_operand (const KetteNode *node, const char *what, int32_t i, const kt_para
     return TRUE; /* not known yet, or no tensor: the operator's own rule decides */
   if (!_kette_op_allows (op, param->type, dtype))
     return _kette_fail (error, KETTE_ERROR_TYPE, _kette_node_where (node, where),
-                        "%s %d (%s) is %s, which %s-%d does not take", what, i, param->name,
-                        row->name, op->name, op->since);
+                        "%s %d (%s) is %s, which %s-%d does not take", what, i,
+                        param->name, row->name, op->name, op->since);
   if (param->flags & KT_P_MIXED)
     return TRUE;
   for (size_t b = 0; b < *n_bound; b++)
@@ -34,9 +34,9 @@ check_operand (const KetteNode *node, const char *what, int32_t i, const kt_para
       return bound[b].dtype == dtype
                  ? TRUE
                  : _kette_fail (error, KETTE_ERROR_TYPE, _kette_node_where (node, where),
-                                "%s %d (%s) is %s, must be %s as the others of type %s", what, i,
-                                param->name, row->name, _kette_dtype (bound[b].dtype)->name,
-                                param->type);
+                                "%s %d (%s) is %s, must be %s as the others of type %s",
+                                what, i, param->name, row->name,
+                                _kette_dtype (bound[b].dtype)->name, param->type);
   for (int32_t v = 0; v < op->n_var && *n_bound < 16; v++)
     if (strcmp (op->var[v].name, param->type) == 0)
       bound[(*n_bound)++] = (Bound){ param->type, dtype };
@@ -55,8 +55,9 @@ check_types (const KetteNode *node, gboolean outputs, Bound *bound, size_t *n_bo
 
   for (int32_t i = 0; i < n && n_params; i++)
     if (values[i]
-        && !check_operand (node, outputs ? "output" : "input", i, &params[MIN (i, n_params - 1)],
-                           values[i], bound, n_bound, error))
+        && !check_operand (node, outputs ? "output" : "input", i,
+                           &params[MIN (i, n_params - 1)], values[i], bound, n_bound,
+                           error))
       return FALSE;
   return TRUE;
 }
@@ -78,8 +79,9 @@ join_declared (KetteValue *value, const kt_type *declared, GError **error)
   if (joined.kind != KT_TENSOR || declared->kind != KT_TENSOR)
     return TRUE;
 
-  conflict = joined.dtype != declared->dtype
-             || (joined.ndim >= 0 && declared->ndim >= 0 && joined.ndim != declared->ndim);
+  conflict
+      = joined.dtype != declared->dtype
+        || (joined.ndim >= 0 && declared->ndim >= 0 && joined.ndim != declared->ndim);
   if (!conflict && joined.ndim < 0)
     return _kette_value_set_type (value, declared, error);
   for (int32_t d = 0; !conflict && d < joined.ndim && declared->ndim >= 0; d++)
@@ -92,11 +94,11 @@ join_declared (KetteValue *value, const kt_type *declared, GError **error)
     {
       char a[256], b[256], where[KETTE_WHERE_SIZE];
       g_snprintf (where, sizeof where, "graph output %s", KETTE_QUOTE (value->name));
-      return _kette_fail (error,
-                          joined.dtype != declared->dtype ? KETTE_ERROR_TYPE : KETTE_ERROR_SHAPE,
-                          where, "is declared as %s, its node makes %s",
-                          _kette_type_text (b, sizeof b, declared, symbols),
-                          _kette_type_text (a, sizeof a, &joined, symbols));
+      return _kette_fail (
+          error, joined.dtype != declared->dtype ? KETTE_ERROR_TYPE : KETTE_ERROR_SHAPE,
+          where, "is declared as %s, its node makes %s",
+          _kette_type_text (b, sizeof b, declared, symbols),
+          _kette_type_text (a, sizeof a, &joined, symbols));
     }
   if (conflict || declared->ndim < 0)
     return TRUE;
@@ -109,22 +111,25 @@ static gboolean
 settle_ints (KetteValue *value, GError **error)
 {
   if (!value->ints || value->data || value->type.kind != KT_TENSOR
-      || (value->type.dtype != KT_I64 && value->type.dtype != KT_I32) || value->type.ndim < 0)
+      || (value->type.dtype != KT_I64 && value->type.dtype != KT_I32)
+      || value->type.ndim < 0)
     return TRUE;
   for (size_t i = 0; i < value->n_ints; i++)
     if (KT_IS_DIM (value->ints[i])
-        || (value->type.dtype == KT_I32 && (value->ints[i] < INT32_MIN || value->ints[i] > INT32_MAX)))
+        || (value->type.dtype == KT_I32
+            && (value->ints[i] < INT32_MIN || value->ints[i] > INT32_MAX)))
       return TRUE;
 
   size_t count;
   for (int32_t d = 0; d < value->type.ndim; d++)
     if (KT_IS_DIM (value->type.dims[d]))
       return TRUE;
-  if (!_kette_count (value->type.dims, value->type.ndim, &count) || count != value->n_ints)
+  if (!_kette_count (value->type.dims, value->type.ndim, &count)
+      || count != value->n_ints)
     return TRUE;
 
-  KetteTensor *data
-      = _kette_tensor_new_raw (value->type.dtype, value->type.dims, value->type.ndim, error);
+  KetteTensor *data = _kette_tensor_new_raw (value->type.dtype, value->type.dims,
+                                             value->type.ndim, error);
   if (!data)
     return FALSE;
   for (size_t i = 0; i < count; i++)
@@ -166,8 +171,9 @@ _kette_node_infer (KetteNode *node, GError **error)
       }
 
   const kt_status status
-      = node->def->op.infer ? node->def->op.infer (_kette_host (), &infer, node->def->op.user)
-                            : KT_OK;
+      = node->def->op.infer
+            ? node->def->op.infer (_kette_host (), &infer, node->def->op.user)
+            : KT_OK;
   if (status != KT_OK || failure.status != KT_OK)
     return _kette_failure_to_error (&failure, status, node, error);
   for (int32_t i = 0; i < node->n_out; i++)

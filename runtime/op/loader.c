@@ -57,17 +57,19 @@ check_writers (const char *path, gboolean is_file, GError **error)
   if (!is_file && (st.st_mode & S_ISVTX) && st.st_uid == 0)
     return TRUE; /* like the system's temporary directory: entries belong to their owners */
   if (st.st_uid != 0 && st.st_uid != geteuid ())
-    return _kette_fail (error, KETTE_ERROR_PLUGIN, NULL,
-                        "\"%s\" belongs to neither root nor you; --trust-plugin overrides", path);
+    return _kette_fail (
+        error, KETTE_ERROR_PLUGIN, NULL,
+        "\"%s\" belongs to neither root nor you; --trust-plugin overrides", path);
   if (st.st_mode & S_IWOTH)
     fault = "everybody";
   else if ((st.st_mode & S_IWGRP) && st.st_gid != 0 && !group_is_private (st.st_gid))
     fault = "its group";
   if (fault)
-    return _kette_fail (error, KETTE_ERROR_PLUGIN, NULL,
-                        "\"%s\" can be written by %s; \"chmod go-w %s\" cures it, --trust-plugin "
-                        "overrides",
-                        path, fault, path);
+    return _kette_fail (
+        error, KETTE_ERROR_PLUGIN, NULL,
+        "\"%s\" can be written by %s; \"chmod go-w %s\" cures it, --trust-plugin "
+        "overrides",
+        path, fault, path);
   return TRUE;
 }
 
@@ -102,7 +104,7 @@ register_plugin (KettePluginFile *file, GError **error)
   *(void **) &entry = dlsym (file->handle, ENTRY);
   if (!entry)
     return _kette_fail (error, KETTE_ERROR_PLUGIN, NULL, "has no symbol " ENTRY);
-  status = entry (_kette_host (), &reg);
+  status          = entry (_kette_host (), &reg);
   file->n_ops     = reg.n_ops;
   file->n_kernels = reg.n_kernels;
   if (status == KT_OK && failure.status == KT_OK)
@@ -159,7 +161,7 @@ compare_names (gconstpointer a, gconstpointer b)
 static void
 load_directory (const char *path)
 {
-  GDir *dir                    = g_dir_open (path, 0, NULL);
+  GDir *dir                   = g_dir_open (path, 0, NULL);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   if (!dir)
@@ -193,7 +195,8 @@ search (void)
       load_directory (*dir);
   if (!setuid_)
     {
-      g_autofree char *own = g_build_filename (g_get_user_data_dir (), "kette", "plugins", "0", NULL);
+      g_autofree char *own
+          = g_build_filename (g_get_user_data_dir (), "kette", "plugins", "0", NULL);
       load_directory (own);
     }
   load_directory (KETTE_PLUGIN_DIR);
@@ -230,5 +233,6 @@ kette_plugins_add_file (const char *file, gboolean trust, GError **error)
 const KettePluginFile *
 _kette_plugins_nth (guint i)
 {
-  return plugins.files && i < plugins.files->len ? g_ptr_array_index (plugins.files, i) : NULL;
+  return plugins.files && i < plugins.files->len ? g_ptr_array_index (plugins.files, i)
+                                                 : NULL;
 }

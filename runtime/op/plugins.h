@@ -35,7 +35,8 @@ KETTE_EXPORT KettePlugins *kette_plugins_get (GError **error);
  *
  * Returns: %FALSE with `plugin` if it is refused
  */
-KETTE_EXPORT gboolean kette_plugins_add_file (const char *file, gboolean trust, GError **error);
+KETTE_EXPORT gboolean kette_plugins_add_file (const char *file, gboolean trust,
+                                              GError **error);
 /**
  * kette_plugins_to_json: (skip)
  * @self: plugins

@@ -54,8 +54,9 @@ _kette_registry_op (const char *domain, const char *name, int32_t opset)
 
   for (size_t i = 0; family && i < family->n_ops; i++)
     if (family->ops[i]->op.since <= opset)
-      return family->ops[i]->op.until == 0 || opset <= family->ops[i]->op.until ? family->ops[i]
-                                                                               : NULL;
+      return family->ops[i]->op.until == 0 || opset <= family->ops[i]->op.until
+                 ? family->ops[i]
+                 : NULL;
   return NULL;
 }
 
@@ -134,8 +135,9 @@ family_for (kt_reg *reg, const char *domain, const char *name)
   if (family)
     return family;
 
-  family           = _kette_region_alloc (registry.region, 1, sizeof *family, &error);
-  const char *text = family ? _kette_region_strdup (registry.region, key.text, &error) : NULL;
+  family = _kette_region_alloc (registry.region, 1, sizeof *family, &error);
+  const char *text
+      = family ? _kette_region_strdup (registry.region, key.text, &error) : NULL;
   if (!text
       || !_kette_grow (&registry.families, &registry.capacity, registry.n_families + 1,
                        sizeof *registry.families, &error)
@@ -159,8 +161,11 @@ parse_default (const kt_param *param, kt_attr *out, GError **error)
   {
     const char *word;
     int32_t kind;
-  } kinds[] = { { "FLOAT", KT_A_FLOAT },   { "INT", KT_A_INT },         { "STRING", KT_A_STRING },
-                { "FLOATS", KT_A_FLOATS }, { "INTS", KT_A_INTS } };
+  } kinds[] = { { "FLOAT", KT_A_FLOAT },
+                { "INT", KT_A_INT },
+                { "STRING", KT_A_STRING },
+                { "FLOATS", KT_A_FLOATS },
+                { "INTS", KT_A_INTS } };
 
   *out = (kt_attr){ .name = param->name };
   if (!param->def)
@@ -221,7 +226,8 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
   kt_op op                 = { 0 };
 
   memcpy (&op, given, MIN (given->struct_size, sizeof op));
-  if (!op.domain || !op.name || op.since < 1 || op.n_in < 0 || op.n_out < 0 || op.n_attr < 0)
+  if (!op.domain || !op.name || op.since < 1 || op.n_in < 0 || op.n_out < 0
+      || op.n_attr < 0)
     return refuse (reg, "an operator has no domain, name or version");
 
   KetteFamily *family = family_for (reg, op.domain, op.name);
@@ -229,8 +235,8 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
     return KT_E_NOMEM;
   for (size_t i = 0; i < family->n_ops; i++)
     if (family->ops[i]->op.since == op.since)
-      return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"", op.domain,
-                     op.name, op.since, family->ops[i]->plugin);
+      return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"",
+                     op.domain, op.name, op.since, family->ops[i]->plugin);
 
   KetteOp *row       = _kette_region_alloc (registry.region, 1, sizeof *row, &error);
   kt_attr *const def = row ? _kette_region_alloc (registry.region, (size_t) op.n_attr + 1,
@@ -271,8 +277,8 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
       const kt_kernel *other = &family->kernels[i]->kernel;
       if (other->priority == k.priority && strcmp (other->device, k.device) == 0
           && g_strcmp0 (other->types, k.types) == 0 && other->since == k.since)
-        return refuse (reg, "a kernel of %s:%s has the priority of the one of \"%s\"", k.domain,
-                       k.name, family->kernels[i]->plugin);
+        return refuse (reg, "a kernel of %s:%s has the priority of the one of \"%s\"",
+                       k.domain, k.name, family->kernels[i]->plugin);
     }
 
   KetteKernel *row = _kette_region_alloc (registry.region, 1, sizeof *row, &error);

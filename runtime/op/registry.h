@@ -35,7 +35,8 @@ struct _KetteFamily
   size_t n_ops, n_kernels, ops_capacity, kernels_capacity;
 };
 
-const KetteFamily *_kette_registry_family (const char *domain, const char *name); /* or NULL */
+const KetteFamily *_kette_registry_family (const char *domain,
+                                           const char *name); /* or NULL */
 /* The definition for an imported opset: the newest with since <= OPSET; NULL: none. */
 const KetteOp *_kette_registry_op (const char *domain, const char *name, int32_t opset);
 /* Families in order of registration. */
@@ -47,4 +48,5 @@ int32_t _kette_registry_newest (const char *domain);
 /* Does TYPES, "f32|f64|..." or a variable of OP, hold DTYPE? */
 gboolean _kette_op_allows (const kt_op *op, const char *type, int dtype);
 /* Can KERNEL serve NODE (resolved, types known) on DEVICE? */
-gboolean _kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node, const char *device);
+gboolean _kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node,
+                               const char *device);

@@ -5,14 +5,17 @@
 #include <string.h>
 
 static const char *const attribute_kinds[]
-    = { "UNDEFINED", "FLOAT",   "INT",    "STRING",        "TENSOR",         "GRAPH", "FLOATS", "INTS",
-        "STRINGS",   "TENSORS", "GRAPHS", "SPARSE_TENSOR", "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS" };
+    = { "UNDEFINED",      "FLOAT",      "INT",        "STRING",
+        "TENSOR",         "GRAPH",      "FLOATS",     "INTS",
+        "STRINGS",        "TENSORS",    "GRAPHS",     "SPARSE_TENSOR",
+        "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS" };
 
 static const char *
 kind_name (int32_t kind)
 {
-  return kind >= 0 && (size_t) kind < G_N_ELEMENTS (attribute_kinds) ? attribute_kinds[kind]
-                                                                     : "unknown";
+  return kind >= 0 && (size_t) kind < G_N_ELEMENTS (attribute_kinds)
+             ? attribute_kinds[kind]
+             : "unknown";
 }
 
 /* The error of a node that no definition serves. */
@@ -26,7 +29,8 @@ not_found (const KetteNode *node, int32_t opset, GError **error)
   _kette_node_where (node, where);
   _kette_quote (&op, node->op);
   _kette_quote (&domain, node->domain);
-  if (family && family->n_ops && opset > 0 && family->ops[family->n_ops - 1]->op.since > opset)
+  if (family && family->n_ops && opset > 0
+      && family->ops[family->n_ops - 1]->op.since > opset)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
                         "%s exists since opset %d, the model imports %d", op.text,
                         family->ops[family->n_ops - 1]->op.since, opset);
@@ -39,21 +43,24 @@ not_found (const KetteNode *node, int32_t opset, GError **error)
     if (_kette_plugins_nth (i)->reason)
       refused = _kette_plugins_nth (i);
   if (refused)
-    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "no plugin has the operator %s (domain %s, opset %d); refused was %s: %s",
-                        op.text, domain.text, opset, refused->path, refused->reason);
+    return _kette_fail (
+        error, KETTE_ERROR_UNSUPPORTED, where,
+        "no plugin has the operator %s (domain %s, opset %d); refused was %s: %s",
+        op.text, domain.text, opset, refused->path, refused->reason);
   if (_kette_registry_newest (node->domain) == 0)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "no plugin serves the domain %s (operator %s)", domain.text, op.text);
+                        "no plugin serves the domain %s (operator %s)", domain.text,
+                        op.text);
 
   const char *near = _kette_registry_nearest (node->domain, node->op);
   if (near)
-    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "no plugin has the operator %s (domain %s, opset %d); did you mean %s?",
-                        op.text, domain.text, opset, _kette_quote (&other, near));
+    return _kette_fail (
+        error, KETTE_ERROR_UNSUPPORTED, where,
+        "no plugin has the operator %s (domain %s, opset %d); did you mean %s?", op.text,
+        domain.text, opset, _kette_quote (&other, near));
   return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                      "no plugin has the operator %s (domain %s, opset %d)", op.text, domain.text,
-                      opset);
+                      "no plugin has the operator %s (domain %s, opset %d)", op.text,
+                      domain.text, opset);
 }
 
 /* One side of the arity: WHAT is "inputs" or "outputs". */
@@ -119,7 +126,8 @@ check_attributes (const KetteNode *node, GError **error)
       for (int32_t j = 0; j < i; j++)
         if (strcmp (node->attrs[i].name, node->attrs[j].name) == 0)
           return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
-                              "attribute %s stands twice", KETTE_QUOTE (node->attrs[i].name));
+                              "attribute %s stands twice",
+                              KETTE_QUOTE (node->attrs[i].name));
     }
   for (int32_t i = 0; i < op->n_attr; i++)
     if (!op->attr[i].def && !(op->attr[i].flags & KT_P_OPTIONAL)
@@ -132,14 +140,16 @@ check_attributes (const KetteNode *node, GError **error)
 gboolean
 _kette_node_resolve (KetteNode *node, GError **error)
 {
-  const int32_t opset
-      = node->version > 0 ? node->version : _kette_model_opset (node->graph->model, node->domain);
+  const int32_t opset = node->version > 0
+                            ? node->version
+                            : _kette_model_opset (node->graph->model, node->domain);
   /* In domain kette the overload only tells bodies of different rank apart. */
   const gboolean own = strcmp (node->domain, "kette") == 0;
 
   node->def = NULL;
   if (own || !node->overload || !*node->overload)
-    node->def = _kette_registry_op (node->domain, node->op, own && opset == 0 ? 1 : opset);
+    node->def
+        = _kette_registry_op (node->domain, node->op, own && opset == 0 ? 1 : opset);
   if (!node->def)
     return _kette_model_find_function (node->graph->model, node->domain, node->op,
                                        node->overload ? node->overload : "")
@@ -148,6 +158,7 @@ _kette_node_resolve (KetteNode *node, GError **error)
 
   const kt_op *op = &node->def->op;
   return check_side (node, "inputs", node->in, node->n_in, op->in, op->n_in, TRUE, error)
-         && check_side (node, "outputs", node->out, node->n_out, op->out, op->n_out, FALSE, error)
+         && check_side (node, "outputs", node->out, node->n_out, op->out, op->n_out,
+                        FALSE, error)
          && check_attributes (node, error);
 }

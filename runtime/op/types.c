@@ -37,8 +37,9 @@ _kette_op_allows (const kt_op *op, const char *type, int dtype)
   const char *types     = variable_types (op, type);
 
   types = types ? types : type;
-  return row && (strcmp (types, "*") == 0
-                 || list_holds (types, strlen (types), row->brief, strlen (row->brief)));
+  return row
+         && (strcmp (types, "*") == 0
+             || list_holds (types, strlen (types), row->brief, strlen (row->brief)));
 }
 
 /* The parameter of input I: a variadic one stands for all that follow. */
@@ -47,13 +48,15 @@ nth_param (const kt_param *params, int32_t n_params, int32_t i)
 {
   if (i < n_params)
     return &params[i];
-  return n_params && (params[n_params - 1].flags & KT_P_VARIADIC) ? &params[n_params - 1] : NULL;
+  return n_params && (params[n_params - 1].flags & KT_P_VARIADIC) ? &params[n_params - 1]
+                                                                  : NULL;
 }
 
 /* Do all operands in VALUES whose type is the variable NAME (n bytes) have a type in TYPES? */
 static gboolean
-operands_fit (KetteValue *const *values, int32_t n_values, const kt_param *params, int32_t n_params,
-              const char *name, size_t n, const char *types, size_t n_types)
+operands_fit (KetteValue *const *values, int32_t n_values, const kt_param *params,
+              int32_t n_params, const char *name, size_t n, const char *types,
+              size_t n_types)
 {
   for (int32_t i = 0; i < n_values; i++)
     {
@@ -77,9 +80,10 @@ types_fit (const char *types, const KetteNode *node, const kt_op *op)
       if (!equals)
         return FALSE;
       const size_t n_name = (size_t) (equals - p), n_types = (size_t) (end - equals - 1);
-      if (!operands_fit (node->in, node->n_in, op->in, op->n_in, p, n_name, equals + 1, n_types)
-          || !operands_fit (node->out, node->n_out, op->out, op->n_out, p, n_name, equals + 1,
-                            n_types))
+      if (!operands_fit (node->in, node->n_in, op->in, op->n_in, p, n_name, equals + 1,
+                         n_types)
+          || !operands_fit (node->out, node->n_out, op->out, op->n_out, p, n_name,
+                            equals + 1, n_types))
         return FALSE;
       p = *end ? end + 1 : end;
     }
@@ -87,7 +91,8 @@ types_fit (const char *types, const KetteNode *node, const kt_op *op)
 }
 
 gboolean
-_kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node, const char *device)
+_kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node,
+                      const char *device)
 {
   const kt_kernel *k = &kernel->kernel;
   const kt_op *op    = &node->def->op;

@@ -66,7 +66,8 @@ _kette_pass_canonical (KetteGraph *graph, GError **error)
   if (!changed)
     return TRUE;
   _kette_graph_apply_replacements (graph);
-  return _kette_graph_sweep (graph, NULL, 0, error) && _kette_graph_sort (graph, NULL, 0, error);
+  return _kette_graph_sweep (graph, NULL, 0, error)
+         && _kette_graph_sort (graph, NULL, 0, error);
 }
 
 gboolean
@@ -85,7 +86,8 @@ _kette_pass_prepare (KetteGraph *graph, GError **error)
   KetteGraph *copy = _kette_graph_clone (graph, NULL, error);
 
   if (copy && _kette_pass_check (copy, error) && _kette_pass_canonical (copy, error)
-      && _kette_pass_infer (copy, error) && _kette_pass_inline (copy, KETTE_INLINE_NEEDED, error)
+      && _kette_pass_infer (copy, error)
+      && _kette_pass_inline (copy, KETTE_INLINE_NEEDED, error)
       && _kette_pass_infer (copy, error))
     return copy;
   kette_graph_unref (copy);

@@ -22,8 +22,8 @@ is_gradient (const KetteNode *node)
 static KetteValue *
 named_value (const KetteNode *node, const kt_attr *attr, size_t i, GError **error)
 {
-  const kt_str *s = attr->kind == KT_A_STRING ? &(kt_str){ attr->v, attr->n }
-                                              : &((const kt_str *) attr->v)[i];
+  const kt_str *s       = attr->kind == KT_A_STRING ? &(kt_str){ attr->v, attr->n }
+                                                    : &((const kt_str *) attr->v)[i];
   g_autofree char *name = g_strndup (s->s, s->n);
   KetteValue *value     = _kette_graph_find (node->graph, name);
   char where[KETTE_WHERE_SIZE];
@@ -32,8 +32,8 @@ named_value (const KetteNode *node, const kt_attr *attr, size_t i, GError **erro
     value = value->replacement;
   if (!value)
     _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
-                 "attribute %s names %s, which the graph does not have", KETTE_QUOTE (attr->name),
-                 KETTE_QUOTE (name));
+                 "attribute %s names %s, which the graph does not have",
+                 KETTE_QUOTE (attr->name), KETTE_QUOTE (name));
   return value;
 }
 
@@ -41,7 +41,8 @@ gboolean
 _kette_mark_ancestors (const KetteGraph *graph, const KetteValue *from, uint8_t *marks,
                        GError **error)
 {
-  KetteNode **stack = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, sizeof *stack, error);
+  KetteNode **stack = _kette_alloc (_kette_account_process (), graph->n_nodes + 1,
+                                    sizeof *stack, error);
   size_t n          = 0;
 
   if (!stack)
@@ -82,26 +83,30 @@ copy_between (KetteGraph *graph, const uint8_t *marks, KetteValue **map, size_t 
       if (!marks[i])
         continue;
       for (int32_t k = 0; k < node->n_in; k++)
-        touched = touched || (node->in[k] && node->in[k]->index < n_values && map[node->in[k]->index]);
+        touched = touched
+                  || (node->in[k] && node->in[k]->index < n_values
+                      && map[node->in[k]->index]);
       if (!touched)
         continue;
 
-      KetteValue **operands
-          = _kette_alloc (_kette_account_process (),
-                          (size_t) node->n_in + (size_t) node->n_out + 1, sizeof *operands, error);
+      KetteValue **operands = _kette_alloc (
+          _kette_account_process (), (size_t) node->n_in + (size_t) node->n_out + 1,
+          sizeof *operands, error);
       gboolean ok = operands != NULL;
       for (int32_t k = 0; ok && k < node->n_in; k++)
-        operands[k] = node->in[k] && node->in[k]->index < n_values && map[node->in[k]->index]
-                          ? map[node->in[k]->index]
-                          : node->in[k];
+        operands[k]
+            = node->in[k] && node->in[k]->index < n_values && map[node->in[k]->index]
+                  ? map[node->in[k]->index]
+                  : node->in[k];
       for (int32_t k = 0; ok && k < node->n_out; k++)
         if (node->out[k])
-          ok = (operands[node->n_in + k] = _kette_graph_add_value (graph, NULL, error)) != NULL;
-      KetteNode *copy
-          = ok ? _kette_graph_add_node (graph, node->name, node->domain, node->op, node->version,
-                                        operands, node->n_in, operands + node->n_in, node->n_out,
-                                        node->attrs, node->n_attrs, error)
-               : NULL;
+          ok = (operands[node->n_in + k] = _kette_graph_add_value (graph, NULL, error))
+               != NULL;
+      KetteNode *copy = ok ? _kette_graph_add_node (
+                            graph, node->name, node->domain, node->op, node->version,
+                            operands, node->n_in, operands + node->n_in, node->n_out,
+                            node->attrs, node->n_attrs, error)
+                           : NULL;
       ok = copy && _kette_node_resolve (copy, error) && _kette_node_infer (copy, error);
       /* A value given for an inner node's output stays what was given. */
       for (int32_t k = 0; ok && k < node->n_out; k++)
@@ -137,8 +142,9 @@ expand (KetteNode *node, const uint8_t *marks, GError **error)
   ok    = grads != NULL;
   for (size_t i = 0; ok && i < n_xs + n_zs; i++)
     {
-      KetteValue *named = named_value (node, i < n_xs ? xs : zs, i < n_xs ? i : i - n_xs, error);
-      ok                = named != NULL;
+      KetteValue *named
+          = named_value (node, i < n_xs ? xs : zs, i < n_xs ? i : i - n_xs, error);
+      ok = named != NULL;
       if (named)
         {
           map[named->index] = node->in[i];
@@ -199,7 +205,8 @@ _kette_pass_expand_gradients (KetteGraph *graph, GError **error)
 
   for (;;)
     {
-      uint8_t *marks  = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error);
+      uint8_t *marks
+          = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error);
       KetteNode *node = marks ? next_gradient (graph, marks, &local) : NULL;
       gboolean ok     = marks && !local && (!node || expand (node, marks, &local));
       _kette_free (marks);
@@ -215,5 +222,6 @@ _kette_pass_expand_gradients (KetteGraph *graph, GError **error)
       if (!_kette_graph_sort (graph, NULL, 0, error))
         return FALSE;
     }
-  return _kette_graph_sweep (graph, NULL, 0, error) && _kette_graph_sort (graph, NULL, 0, error);
+  return _kette_graph_sweep (graph, NULL, 0, error)
+         && _kette_graph_sort (graph, NULL, 0, error);
 }

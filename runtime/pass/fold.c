@@ -38,15 +38,17 @@ is_small (const KetteNode *node)
 
 /* Marks in FOLDED (by value index) and collects in NODES what can be folded. */
 static size_t
-collect (const KetteGraph *graph, gboolean keep_initializers, uint8_t *folded, KetteNode **nodes)
+collect (const KetteGraph *graph, gboolean keep_initializers, uint8_t *folded,
+         KetteNode **nodes)
 {
   size_t n = 0;
 
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
       KetteNode *node = graph->nodes[i];
-      gboolean known  = node->def && (node->def->op.flags & KT_OP_PURE) && !node->subgraphs;
-      gboolean done   = TRUE;
+      gboolean known
+          = node->def && (node->def->op.flags & KT_OP_PURE) && !node->subgraphs;
+      gboolean done = TRUE;
       for (int32_t k = 0; known && k < node->n_in; k++)
         known = !node->in[k] || is_constant (node->in[k], keep_initializers)
                 || folded[node->in[k]->index];

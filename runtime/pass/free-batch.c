@@ -35,7 +35,8 @@ set_first_dim (KetteValue *value, int64_t dim, GError **error)
 
   memcpy (dims, value->type.dims, (size_t) value->type.ndim * sizeof *dims);
   dims[0] = dim;
-  return _kette_value_set_tensor_type (value, value->type.dtype, dims, value->type.ndim, error);
+  return _kette_value_set_tensor_type (value, value->type.dtype, dims, value->type.ndim,
+                                       error);
 }
 
 /* The shape input of a Reshape, as a constant of its own with a free first dim. */
@@ -82,7 +83,8 @@ free_all (KetteGraph *graph, int64_t batch, int64_t symbol, GError **error)
     }
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (strcmp (graph->nodes[i]->op, "Reshape") == 0 && !*graph->nodes[i]->domain
-        && graph->nodes[i]->n_in > 1 && !free_reshape (graph, graph->nodes[i], batch, error))
+        && graph->nodes[i]->n_in > 1
+        && !free_reshape (graph, graph->nodes[i], batch, error))
       return FALSE;
   return TRUE;
 }
@@ -96,7 +98,9 @@ find_fixing (const KetteGraph *graph, int64_t symbol)
       const KetteNode *node = graph->nodes[i];
       gboolean in           = FALSE;
       for (int32_t k = 0; k < node->n_in; k++)
-        in = in || (node->in[k] && node->in[k]->type.ndim > 0 && node->in[k]->type.dims[0] == symbol);
+        in = in
+             || (node->in[k] && node->in[k]->type.ndim > 0
+                 && node->in[k]->type.dims[0] == symbol);
       if (in && node->n_out && node->out[0] && node->out[0]->type.ndim > 0
           && node->out[0]->type.dims[0] != symbol)
         return node;
@@ -126,8 +130,9 @@ verify (KetteGraph *graph, int64_t symbol, GError **error)
       if (type->kind != KT_TENSOR || type->ndim < 1 || type->dims[0] == symbol)
         continue;
       const KetteNode *node = find_fixing (copy, symbol);
-      ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, node ? _kette_node_where (node, where) : NULL,
-                        "fixes the batch size, so that the model cannot be trained in batches");
+      ok                    = _kette_fail (
+                             error, KETTE_ERROR_UNSUPPORTED, node ? _kette_node_where (node, where) : NULL,
+                             "fixes the batch size, so that the model cannot be trained in batches");
     }
   kette_graph_unref (copy);
   return ok;
@@ -143,7 +148,8 @@ _kette_pass_free_batch (KetteGraph *graph, gboolean *freed, GError **error)
   if (batch == 0)
     return TRUE;
   symbol = _kette_model_symbol (graph->model, "N", error);
-  if (!symbol || !free_all (graph, batch, symbol, error) || !verify (graph, symbol, error))
+  if (!symbol || !free_all (graph, batch, symbol, error)
+      || !verify (graph, symbol, error))
     return FALSE;
   *freed = TRUE;
   return TRUE;

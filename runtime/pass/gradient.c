@@ -20,13 +20,13 @@ typedef struct
 typedef struct
 {
   KetteGraph *graph;
-  uint8_t *active;             /* by value index: bit 0 reached from wrt, bit 1 leads to target */
-  uint32_t *first, *last;      /* by value index: its terms, index + 1 */
-  KetteValue **total;          /* by value index: the sum, once made */
-  size_t n_values;             /* when the arrays were made: new values are never active */
+  uint8_t *active; /* by value index: bit 0 reached from wrt, bit 1 leads to target */
+  uint32_t *first, *last; /* by value index: its terms, index + 1 */
+  KetteValue **total;     /* by value index: the sum, once made */
+  size_t n_values;        /* when the arrays were made: new values are never active */
   Term *terms;
   size_t n_terms, capacity;
-  KetteValue **set, **seeds;   /* one node's operands */
+  KetteValue **set, **seeds; /* one node's operands */
   uint8_t *wanted;
 } State;
 
@@ -46,7 +46,8 @@ passes (const KetteNode *node, int32_t i)
   const int32_t param = MIN (i, op->n_in - 1);
 
   return node->in[i] && is_float (node->in[i]) && param >= 0
-         && !(op->in[param].flags & KT_P_NO_GRADIENT) && !(op->flags & KT_OP_ZERO_GRADIENT);
+         && !(op->in[param].flags & KT_P_NO_GRADIENT)
+         && !(op->flags & KT_OP_ZERO_GRADIENT);
 }
 
 static gboolean
@@ -101,12 +102,12 @@ add_term (State *s, const KetteValue *value, KetteValue *term, GError **error)
 
 /* Adds a resolved node with one output. */
 static KetteValue *
-emit (KetteGraph *graph, const char *name, const char *op, KetteValue *const *in, int32_t n_in,
-      const kt_attr *attr, GError **error)
+emit (KetteGraph *graph, const char *name, const char *op, KetteValue *const *in,
+      int32_t n_in, const kt_attr *attr, GError **error)
 {
   KetteValue *out = _kette_graph_add_value (graph, NULL, error);
-  KetteNode *node = out ? _kette_graph_add_node (graph, name, "", op, 18, in, n_in, &out, 1, attr,
-                                                 attr ? 1 : 0, error)
+  KetteNode *node = out ? _kette_graph_add_node (graph, name, "", op, 18, in, n_in, &out,
+                                                 1, attr, attr ? 1 : 0, error)
                         : NULL;
 
   if (!node || !_kette_node_resolve (node, error) || !_kette_node_infer (node, error))
@@ -211,8 +212,8 @@ filled_like (KetteGraph *graph, KetteValue *value, double v, GError **error)
     return constant;
 
   KetteValue *shape = emit (graph, "grad/Shape", "Shape", &value, 1, NULL, error);
-  return shape ? emit (graph, "grad/Expand", "Expand", (KetteValue *[]){ constant, shape }, 2,
-                       NULL, error)
+  return shape ? emit (graph, "grad/Expand", "Expand",
+                       (KetteValue *[]){ constant, shape }, 2, NULL, error)
                : NULL;
 }
 
@@ -221,15 +222,16 @@ name_gradient (KetteValue *value, KetteValue *grad, GError **error)
 {
   char name[1024];
 
-  if (!grad->producer || g_snprintf (name, sizeof name, "grad/%s", value->name) >= (int) sizeof name
+  if (!grad->producer
+      || g_snprintf (name, sizeof name, "grad/%s", value->name) >= (int) sizeof name
       || _kette_graph_find (grad->graph, name) || g_str_has_prefix (grad->name, "grad/"))
     return TRUE;
   return _kette_graph_rename (grad, name, error);
 }
 
 static gboolean
-run_backward (State *s, KetteValue *target, KetteValue *seed, KetteValue *const *wrt, size_t n_wrt,
-              KetteValue **grads, GError **error)
+run_backward (State *s, KetteValue *target, KetteValue *seed, KetteValue *const *wrt,
+              size_t n_wrt, KetteValue **grads, GError **error)
 {
   const size_t n_nodes = s->graph->n_nodes;
 
@@ -261,8 +263,9 @@ allocate (State *s, GError **error)
   for (size_t i = 0; i < s->graph->n_nodes; i++)
     {
       n_in  = MAX (n_in, s->graph->nodes[i]->n_in);
-      n_out = MAX (n_out, MAX (s->graph->nodes[i]->n_out,
-                               s->graph->nodes[i]->def ? s->graph->nodes[i]->def->op.n_out : 0));
+      n_out = MAX (n_out,
+                   MAX (s->graph->nodes[i]->n_out,
+                        s->graph->nodes[i]->def ? s->graph->nodes[i]->def->op.n_out : 0));
     }
   return (s->active = _kette_alloc (account, s->n_values + 1, 1, error))
          && (s->first = _kette_alloc (account, s->n_values + 1, sizeof *s->first, error))
@@ -284,11 +287,13 @@ followed (KetteValue *value)
 /* Functions, and operators whose gradient is that of their body, on the way to TARGET: what
  * else stands in the graph, such as an optimizer, keeps its kernel. */
 static gboolean
-expand_functions (KetteGraph *graph, const KetteValue *target, gboolean *changed, GError **error)
+expand_functions (KetteGraph *graph, const KetteValue *target, gboolean *changed,
+                  GError **error)
 {
   uint8_t *marks = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error);
-  gboolean ok    = marks && _kette_mark_ancestors (graph, target, marks, error)
-                && _kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, marks, changed, error);
+  gboolean ok
+      = marks && _kette_mark_ancestors (graph, target, marks, error)
+        && _kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, marks, changed, error);
 
   _kette_free (marks);
   return ok;
@@ -296,7 +301,8 @@ expand_functions (KetteGraph *graph, const KetteValue *target, gboolean *changed
 
 gboolean
 _kette_pass_gradient (KetteGraph *graph, KetteValue *target, KetteValue *seed,
-                      KetteValue *const *wrt, size_t n_wrt, KetteValue **grads, GError **error)
+                      KetteValue *const *wrt, size_t n_wrt, KetteValue **grads,
+                      GError **error)
 {
   State s = { .graph = graph };
   KetteValue **sources;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Pass inline: model functions, and operators by their bodies, become ordinary nodes.
  */
-#include "op/context.h"
 #include "pass/inline.h"
+#include "op/context.h"
 #include <string.h>
 
 #define MAX_NODES 1000000 /* after inlining; loading.md's limit "nodes" */
@@ -45,8 +45,8 @@ is_wanted (const KetteNode *node, KetteInline mode)
 /* The attributes of a body's node in a call: references become what the caller gave, or the
  * function's default, or nothing. */
 static kt_attr *
-bind_attributes (const KetteNode *node, const KetteNode *call, const KetteFunction *function,
-                 int32_t *n, GError **error)
+bind_attributes (const KetteNode *node, const KetteNode *call,
+                 const KetteFunction *function, int32_t *n, GError **error)
 {
   kt_attr *attrs = _kette_alloc (_kette_account_process (), (size_t) node->n_attrs + 1,
                                  sizeof *attrs, error);
@@ -117,9 +117,9 @@ copy_body_node (KetteNode *call, const KetteNode *node, const KetteFunction *fun
     return FALSE;
   g_snprintf (name, sizeof name, "%.200s/%.200s", *call->name ? call->name : call->op,
               *node->name ? node->name : node->op);
-  KetteNode *copy = _kette_graph_add_node (graph, name, node->domain, node->op, node->version,
-                                           operands, node->n_in, operands + node->n_in,
-                                           node->n_out, attrs, n_attrs, error);
+  KetteNode *copy = _kette_graph_add_node (
+      graph, name, node->domain, node->op, node->version, operands, node->n_in,
+      operands + node->n_in, node->n_out, attrs, n_attrs, error);
   _kette_free (attrs);
   if (!copy)
     return FALSE;
@@ -129,7 +129,8 @@ copy_body_node (KetteNode *call, const KetteNode *node, const KetteFunction *fun
 }
 
 static gboolean
-copy_body (KetteNode *call, const KetteFunction *function, KetteValue **map, GError **error)
+copy_body (KetteNode *call, const KetteFunction *function, KetteValue **map,
+           GError **error)
 {
   const KetteGraph *body = function->body;
   size_t most            = 1;
@@ -140,13 +141,16 @@ copy_body (KetteNode *call, const KetteFunction *function, KetteValue **map, GEr
   for (size_t i = 0; i < body->n_inputs && i < (size_t) call->n_in; i++)
     map[body->inputs[i]->index] = call->in[i];
 
-  KetteValue **operands = _kette_alloc (_kette_account_process (), most, sizeof *operands, error);
+  KetteValue **operands
+      = _kette_alloc (_kette_account_process (), most, sizeof *operands, error);
   for (size_t i = 0; operands && ok && i < body->n_nodes; i++)
     ok = copy_body_node (call, body->nodes[i], function, map, operands, error);
   _kette_free (operands);
-  for (size_t i = 0; operands && ok && i < body->n_outputs && i < (size_t) call->n_out; i++)
+  for (size_t i = 0; operands && ok && i < body->n_outputs && i < (size_t) call->n_out;
+       i++)
     if (call->out[i])
-      ok = map_value (call->graph, map, body->outputs[i], &call->out[i]->replacement, error);
+      ok = map_value (call->graph, map, body->outputs[i], &call->out[i]->replacement,
+                      error);
   return operands && ok;
 }
 
@@ -161,7 +165,8 @@ expand_function (KetteNode *node, GError **error)
 
   if (!function)
     return _kette_fail (error, KETTE_ERROR_INTERNAL, NULL, "a function vanished");
-  map = _kette_alloc (_kette_account_process (), function->body->n_values + 1, sizeof *map, error);
+  map = _kette_alloc (_kette_account_process (), function->body->n_values + 1,
+                      sizeof *map, error);
   ok  = map && copy_body (node, function, map, error);
   _kette_free (map);
   if (ok)
@@ -173,13 +178,14 @@ expand_function (KetteNode *node, GError **error)
 gboolean
 _kette_value_inherit (KetteValue *old, GError **error)
 {
-  KetteValue *new = old->replacement;
+  KetteValue *new  = old->replacement;
   const char *name = old->name, *spare;
 
-  if (!new || !new->producer || (new->flags & KETTE_VALUE_OUTPUT))
+  if (!new || !new->producer || (new->flags &KETTE_VALUE_OUTPUT))
     return TRUE;
   spare = _kette_graph_fresh_name (old->graph, name, error);
-  return spare && _kette_graph_rename (old, spare, error) && _kette_graph_rename (new, name, error);
+  return spare && _kette_graph_rename (old, spare, error)
+         && _kette_graph_rename (new, name, error);
 }
 
 gboolean
@@ -192,7 +198,8 @@ _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
       KetteNode *node = graph->nodes[i];
-      if ((node->flags & KETTE_NODE_DEAD) || (i < n_marks && !marks[i]) || !is_wanted (node, mode))
+      if ((node->flags & KETTE_NODE_DEAD) || (i < n_marks && !marks[i])
+          || !is_wanted (node, mode))
         continue;
       _kette_node_follow (node);
       if (!(node->def ? _kette_node_expand (node, error) : expand_function (node, error)))
@@ -218,5 +225,6 @@ _kette_pass_inline (KetteGraph *graph, KetteInline mode, GError **error)
   if (!changed)
     return TRUE;
   _kette_graph_apply_replacements (graph);
-  return _kette_graph_sweep (graph, NULL, 0, error) && _kette_graph_sort (graph, NULL, 0, error);
+  return _kette_graph_sweep (graph, NULL, 0, error)
+         && _kette_graph_sort (graph, NULL, 0, error);
 }

@@ -13,5 +13,5 @@ gboolean _kette_value_inherit (KetteValue *old, GError **error);
 gboolean _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
                               gboolean *changed, GError **error);
 /* expand-gradient.c: marks, by node index, what FROM depends on. */
-gboolean _kette_mark_ancestors (const KetteGraph *graph, const KetteValue *from, uint8_t *marks,
-                                GError **error);
+gboolean _kette_mark_ancestors (const KetteGraph *graph, const KetteValue *from,
+                                uint8_t *marks, GError **error);

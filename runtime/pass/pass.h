@@ -19,20 +19,21 @@ gboolean _kette_pass_canonical (KetteGraph *graph, GError **error);
 
 typedef enum
 {
-  KETTE_INLINE_NEEDED,   /* what no kernel serves: model functions, operators with a body only */
+  KETTE_INLINE_NEEDED, /* what no kernel serves: model functions, operators with a body only */
   KETTE_INLINE_FUNCTIONS, /* as NEEDED, and what has neither gradient nor kernel on a float path */
   KETTE_INLINE_STANDARD, /* everything outside domain ""                                    */
-  KETTE_INLINE_BODIES    /* every operator that has a body, kernels or not (--no-native)     */
+  KETTE_INLINE_BODIES /* every operator that has a body, kernels or not (--no-native)     */
 } KetteInline;
 gboolean _kette_pass_inline (KetteGraph *graph, KetteInline mode, GError **error);
 
 gboolean _kette_pass_infer (KetteGraph *graph, GError **error);
 
 /* Runs NODES (all inputs constant) and stores each output's content in its data. */
-typedef gboolean (*KetteEvaluate) (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **error);
+typedef gboolean (*KetteEvaluate) (KetteGraph *graph, KetteNode *const *nodes, size_t n,
+                                   GError **error);
 /* Values with flag STATE are never folded, nor initializers when KEEP_INITIALIZERS. */
-gboolean _kette_pass_fold (KetteGraph *graph, gboolean keep_initializers, KetteEvaluate evaluate,
-                           GError **error);
+gboolean _kette_pass_fold (KetteGraph *graph, gboolean keep_initializers,
+                           KetteEvaluate evaluate, GError **error);
 
 /* Adds the nodes that compute the derivative of the sum of TARGET's elements by each of
  * WRT, times SEED where it is not NULL. grads[i]: the gradient value (named grad/NAME where
@@ -48,13 +49,15 @@ gboolean _kette_pass_expand_gradients (KetteGraph *graph, GError **error);
  * of the algorithm (the loss first). updates[k] (n = info's n_update, freed by the caller
  * with _kette_free): key = the initializer in the new graph, flagged STATE; value = its new
  * content. Gradient nodes are expanded. */
-KetteGraph *_kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **updates, GError **error);
+KetteGraph *_kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **updates,
+                                  GError **error);
 
 /* check, canonical, inline NEEDED, infer on a copy: what sessions, info and draw start from. */
 KetteGraph *_kette_pass_prepare (KetteGraph *graph, GError **error);
 /* The float initializers that training changes by default: at parameter places of their
  * consumers (training.md section 7); *params freed with _kette_free. */
-gboolean _kette_pass_trainable (KetteGraph *graph, KetteValue ***params, size_t *n, GError **error);
+gboolean _kette_pass_trainable (KetteGraph *graph, KetteValue ***params, size_t *n,
+                                GError **error);
 /* Frees a batch dimension that an exporter fixed: dim 0 of every fed input becomes the
  * symbol "N" where all nodes allow it; *freed tells. The error names the node that fixes it. */
 gboolean _kette_pass_free_batch (KetteGraph *graph, gboolean *freed, GError **error);

@@ -17,9 +17,17 @@ static const struct
   unsigned places;
 } places[] = {
   { "BatchNormalization", 1u << 1 | 1u << 2 }, /* not the running mean and variance */
-  { "Clip", 0 },   { "Dropout", 0 },  { "Pad", 0 },      { "Resize", 0 },
-  { "Upsample", 0 }, { "OneHot", 0 }, { "Range", 0 },    { "QuantizeLinear", 0 },
-  { "DequantizeLinear", 0 }, { "NonMaxSuppression", 0 }, { "RoiAlign", 0 },
+  { "Clip", 0 },
+  { "Dropout", 0 },
+  { "Pad", 0 },
+  { "Resize", 0 },
+  { "Upsample", 0 },
+  { "OneHot", 0 },
+  { "Range", 0 },
+  { "QuantizeLinear", 0 },
+  { "DequantizeLinear", 0 },
+  { "NonMaxSuppression", 0 },
+  { "RoiAlign", 0 },
 };
 
 static gboolean
@@ -69,7 +77,7 @@ _kette_pass_trainable (KetteGraph *graph, KetteValue ***params, size_t *n, GErro
 {
   KetteAccount *account = _kette_account_process ();
   uint8_t *used         = _kette_alloc (account, graph->n_values + 1, 1, error);
-  uint8_t *placed       = used ? _kette_alloc (account, graph->n_values + 1, 1, error) : NULL;
+  uint8_t *placed = used ? _kette_alloc (account, graph->n_values + 1, 1, error) : NULL;
 
   *n      = 0;
   *params = placed && _kette_graph_sort (graph, NULL, 0, error)

@@ -51,7 +51,8 @@ copy_nodes (Merge *m, const KetteGraph *algorithm, GError **error)
   gboolean ok = TRUE;
 
   for (size_t i = 0; i < algorithm->n_nodes; i++)
-    most = MAX (most, (size_t) algorithm->nodes[i]->n_in + (size_t) algorithm->nodes[i]->n_out);
+    most = MAX (most,
+                (size_t) algorithm->nodes[i]->n_in + (size_t) algorithm->nodes[i]->n_out);
   KetteValue **operands = _kette_alloc (account, most, sizeof *operands, error);
   if (!operands)
     return FALSE;
@@ -60,7 +61,8 @@ copy_nodes (Merge *m, const KetteGraph *algorithm, GError **error)
       const KetteNode *node = algorithm->nodes[i];
       if (node->subgraphs)
         {
-          ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, _kette_node_where (node, where),
+          ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED,
+                            _kette_node_where (node, where),
                             "subgraphs inside a training step");
           break;
         }
@@ -68,10 +70,10 @@ copy_nodes (Merge *m, const KetteGraph *algorithm, GError **error)
         operands[k] = copy_of (m, algorithm, node->in[k]);
       for (int32_t k = 0; k < node->n_out; k++)
         operands[node->n_in + k] = copy_of (m, algorithm, node->out[k]);
-      KetteNode *copy = _kette_graph_add_node (m->step, node->name, node->domain, node->op,
-                                               node->version, operands, node->n_in,
-                                               operands + node->n_in, node->n_out, node->attrs,
-                                               node->n_attrs, error);
+      KetteNode *copy = _kette_graph_add_node (
+          m->step, node->name, node->domain, node->op, node->version, operands,
+          node->n_in, operands + node->n_in, node->n_out, node->attrs, node->n_attrs,
+          error);
       ok = copy != NULL;
       if (copy)
         copy->overload = node->overload;
@@ -88,13 +90,15 @@ set_border (Merge *m, const KetteTraining *info, KetteBinding *updates, GError *
   const KetteGraph *algorithm = info->algorithm;
 
   for (size_t i = 0; i < algorithm->n_inputs; i++)
-    if (!_kette_graph_add_input (m->step, copy_of (m, algorithm, algorithm->inputs[i]), error))
+    if (!_kette_graph_add_input (m->step, copy_of (m, algorithm, algorithm->inputs[i]),
+                                 error))
       return FALSE;
   for (size_t i = 0; i < m->step->n_outputs; i++)
     m->step->outputs[i]->flags &= ~(uint32_t) KETTE_VALUE_OUTPUT;
   m->step->n_outputs = 0;
   for (size_t i = 0; i < algorithm->n_outputs; i++)
-    if (!_kette_graph_add_output (m->step, copy_of (m, algorithm, algorithm->outputs[i]), error))
+    if (!_kette_graph_add_output (m->step, copy_of (m, algorithm, algorithm->outputs[i]),
+                                  error))
       return FALSE;
   for (size_t i = 0; i < info->n_update; i++)
     {
@@ -115,13 +119,14 @@ merge (Merge *m, const KetteTraining *info, KetteBinding *updates, GError **erro
 
   m->algorithm = _kette_alloc (_kette_account_process (), algorithm->n_values + 1,
                                sizeof *m->algorithm, error);
-  return m->algorithm && copy_values (m, algorithm, error) && copy_nodes (m, algorithm, error)
-         && set_border (m, info, updates, error);
+  return m->algorithm && copy_values (m, algorithm, error)
+         && copy_nodes (m, algorithm, error) && set_border (m, info, updates, error);
 }
 
 /* Replacements rename graph outputs; the bindings follow by the outputs' places. */
 static void
-follow_outputs (const KetteGraph *step, KetteBinding *updates, const size_t *places, size_t n)
+follow_outputs (const KetteGraph *step, KetteBinding *updates, const size_t *places,
+                size_t n)
 {
   for (size_t i = 0; i < n; i++)
     updates[i].value = step->outputs[places[i]];
@@ -138,7 +143,8 @@ expand_all (KetteGraph *step, KetteBinding *updates, size_t n, GError **error)
       places[i]++;
   ok = ok && _kette_pass_check (step, error) && _kette_pass_canonical (step, error)
        && _kette_pass_infer (step, error) && _kette_pass_expand_gradients (step, error)
-       && _kette_pass_infer (step, error) && _kette_pass_inline (step, KETTE_INLINE_NEEDED, error)
+       && _kette_pass_infer (step, error)
+       && _kette_pass_inline (step, KETTE_INLINE_NEEDED, error)
        && _kette_pass_infer (step, error);
   if (ok)
     follow_outputs (step, updates, places, n);
@@ -160,11 +166,11 @@ _kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **updates, GErro
       return NULL;
     }
   const KetteTraining *info = model->training[i];
-  m.step   = _kette_graph_clone (graph, &m.main, error);
+  m.step                    = _kette_graph_clone (graph, &m.main, error);
   *updates = m.step ? _kette_alloc (_kette_account_process (), info->n_update + 1,
                                     sizeof **updates, error)
                     : NULL;
-  ok = *updates && merge (&m, info, *updates, error)
+  ok       = *updates && merge (&m, info, *updates, error)
        && expand_all (m.step, *updates, info->n_update, error);
   _kette_free (m.main);
   _kette_free (m.algorithm);

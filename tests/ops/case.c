@@ -142,7 +142,8 @@ parse_strings (const char *text, kt_attr *attr)
       const char *end = strchr (text + 1, '"');
       if (!end)
         return FALSE;
-      strings[n] = (kt_str){ keep (g_strndup (text + 1, (gsize) (end - text - 1))), (size_t) (end - text - 1) };
+      strings[n] = (kt_str){ keep (g_strndup (text + 1, (gsize) (end - text - 1))),
+                             (size_t) (end - text - 1) };
       text       = end + 1 + (end[1] == ',');
     }
   attr->kind = KT_A_STRINGS;
@@ -253,7 +254,8 @@ parse_operand (const char *rest, KetteTensor **tensors, gboolean *any, int *n)
       return TRUE;
     }
   ++*n;
-  return parse_tensor (rest, '\0', &tensors[*n - 1], any ? &any[*n - 1] : &ignored) != NULL;
+  return parse_tensor (rest, '\0', &tensors[*n - 1], any ? &any[*n - 1] : &ignored)
+         != NULL;
 }
 
 static gboolean
@@ -276,9 +278,9 @@ parse_line (const char *line, Case *c)
 GPtrArray *
 case_parse (const char *text, char **problem)
 {
-  GPtrArray *cases      = g_ptr_array_new_with_free_func (case_free);
+  GPtrArray *cases     = g_ptr_array_new_with_free_func (case_free);
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  Case *c               = NULL;
+  Case *c              = NULL;
 
   *problem = NULL;
   for (int i = 0; lines[i] && !*problem; i++)

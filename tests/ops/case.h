@@ -14,7 +14,10 @@
 #pragma once
 #include "graph/graph-private.h"
 
-enum { CASE_MOST = 32 };
+enum
+{
+  CASE_MOST = 32
+};
 
 typedef struct
 {

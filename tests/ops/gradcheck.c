@@ -40,7 +40,8 @@ energy (const Case *c, KetteTensor *const *in, double *sum, GError **error)
 
 /* sum (w * y) over all f64 outputs as nodes; the scalar value. */
 static KetteValue *
-add_energy (KetteGraph *graph, KetteTensor *const *expected, const Case *c, GError **error)
+add_energy (KetteGraph *graph, KetteTensor *const *expected, const Case *c,
+            GError **error)
 {
   KetteValue *terms[CASE_MOST];
   int32_t n = 0;
@@ -63,10 +64,10 @@ add_energy (KetteGraph *graph, KetteTensor *const *expected, const Case *c, GErr
       terms[n]            = _kette_graph_add_value (graph, NULL, error);
       const kt_attr keep  = { .name = "keepdims", .kind = KT_A_INT, .i = 0 };
       _kette_graph_add_node (graph, "", "", "Mul", 18,
-                             (KetteValue *[]){ graph->outputs[output], constant }, 2, &product, 1,
-                             NULL, 0, error);
-      _kette_graph_add_node (graph, "", "", "ReduceSum", 18, &product, 1, &terms[n], 1, &keep, 1,
-                             error);
+                             (KetteValue *[]){ graph->outputs[output], constant }, 2,
+                             &product, 1, NULL, 0, error);
+      _kette_graph_add_node (graph, "", "", "ReduceSum", 18, &product, 1, &terms[n], 1,
+                             &keep, 1, error);
       n++;
     }
   if (n <= 1)
@@ -108,7 +109,8 @@ analytic (const Case *c, KetteTensor **grads, GError **error)
     {
       /* an output of its own even where two gradients are one value */
       KetteValue *out = _kette_graph_add_value (graph, NULL, error);
-      _kette_graph_add_node (graph, "", "", "Identity", 18, &values[k], 1, &out, 1, NULL, 0, error);
+      _kette_graph_add_node (graph, "", "", "Identity", 18, &values[k], 1, &out, 1, NULL,
+                             0, error);
       _kette_graph_add_output (graph, out, error);
     }
   KetteTensor *out[CASE_MOST + 1] = { NULL };
@@ -120,24 +122,25 @@ analytic (const Case *c, KetteTensor **grads, GError **error)
 }
 
 static gboolean
-check_element (const Case *c, KetteTensor **in, int i, size_t j, double a, double rms, GError **error)
+check_element (const Case *c, KetteTensor **in, int i, size_t j, double a, double rms,
+               GError **error)
 {
-  double *x        = &((double *) in[i]->data)[j];
-  const double x0  = *x, h = 1e-5 * fmax (1, fabs (x0));
+  double *x       = &((double *) in[i]->data)[j];
+  const double x0 = *x, h = 1e-5 * fmax (1, fabs (x0));
   double middle, right, left;
 
   if (!isfinite (x0))
     return TRUE;
   if (!energy (c, in, &middle, error))
     return FALSE;
-  *x = x0 + h;
+  *x          = x0 + h;
   gboolean ok = energy (c, in, &right, error);
   *x          = x0 - h;
   ok          = ok && energy (c, in, &left, error);
   *x          = x0;
   if (!ok)
     return FALSE;
-  const double n = (right - left) / (2 * h);
+  const double n  = (right - left) / (2 * h);
   const double up = (right - middle) / h, down = (middle - left) / h;
   if (fabs (up - down) > 1e-2 * fmax (fabs (up), fabs (down)) && fabs (up - down) > 1e-3)
     return TRUE; /* a kink, or curvature beyond what differences resolve */
@@ -145,16 +148,17 @@ check_element (const Case *c, KetteTensor **in, int i, size_t j, double a, doubl
   if (fabs (a - n) <= 1e-6 * fmax (fmax (fabs (a), fabs (n)), rms) + 4 * noise + 1e-9)
     return TRUE;
   return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
-                      "input %d element %zu: gradient %.12g, differences give %.12g", i, j, a, n);
+                      "input %d element %zu: gradient %.12g, differences give %.12g", i,
+                      j, a, n);
 }
 
 GError *
 gradcheck_case (const Case *c)
 {
-  GError *error                  = NULL;
-  KetteTensor *grads[CASE_MOST]  = { NULL };
-  KetteTensor *in[CASE_MOST]     = { NULL };
-  gboolean ok                    = analytic (c, grads, &error);
+  GError *error                 = NULL;
+  KetteTensor *grads[CASE_MOST] = { NULL };
+  KetteTensor *in[CASE_MOST]    = { NULL };
+  gboolean ok                   = analytic (c, grads, &error);
 
   for (int i = 0; i < c->n_in; i++)
     in[i] = c->in[i] ? _kette_tensor_copy (c->in[i], NULL) : NULL;
@@ -167,7 +171,8 @@ gradcheck_case (const Case *c)
         square += pow (_kette_tensor_get_double (grads[i], j), 2);
       const double rms = sqrt (square / (double) MAX (grads[i]->count, 1));
       for (size_t j = 0; ok && j < in[i]->count && j < 64; j++)
-        ok = check_element (c, in, i, j, _kette_tensor_get_double (grads[i], j), rms, &error);
+        ok = check_element (c, in, i, j, _kette_tensor_get_double (grads[i], j), rms,
+                            &error);
     }
   for (int i = 0; i < CASE_MOST; i++)
     {

@@ -11,12 +11,12 @@
  *
  * opcheck FILE.txt... ; prints TAP.
  */
+#include "opcheck.h"
 #include "base/compare.h"
 #include "base/pool.h"
 #include "case.h"
 #include "exec/session-private.h"
 #include "gradcheck.h"
-#include "opcheck.h"
 #include "pass/pass.h"
 #include <math.h>
 #include <stdio.h>
@@ -30,7 +30,8 @@ report (const char *file, const Case *c, const char *what, GError *error)
   const gboolean ok = error == NULL;
 
   n_failed += !ok;
-  printf ("%s %d - %s:%d %s %s\n", ok ? "ok" : "not ok", ++n_tests, file, c->line, c->op, what);
+  printf ("%s %d - %s:%d %s %s\n", ok ? "ok" : "not ok", ++n_tests, file, c->line, c->op,
+          what);
   if (error)
     {
       printf ("# %s\n", error->message);
@@ -53,10 +54,10 @@ narrowed (KetteTensor *t)
 KetteGraph *
 opcheck_graph (const Case *c, KetteTensor *const *in, OpcheckMode mode, GError **error)
 {
-  KetteModel *model = _kette_model_new ("case", error);
-  KetteGraph *graph = _kette_graph_new (model, "case", error);
-  const int32_t newest = _kette_registry_newest (c->domain);
-  const int32_t opset  = c->opset ? c->opset : newest;
+  KetteModel *model             = _kette_model_new ("case", error);
+  KetteGraph *graph             = _kette_graph_new (model, "case", error);
+  const int32_t newest          = _kette_registry_newest (c->domain);
+  const int32_t opset           = c->opset ? c->opset : newest;
   KetteValue *inputs[CASE_MOST] = { NULL }, *outputs[CASE_MOST] = { NULL };
   kt_attr attrs[CASE_MOST];
 
@@ -81,12 +82,14 @@ opcheck_graph (const Case *c, KetteTensor *const *in, OpcheckMode mode, GError *
         continue;
       g_snprintf (name, sizeof name, "x%d", i);
       const KetteDtype *row = _kette_dtype (in[i]->dtype);
-      if ((mode & OPCHECK_CONSTANT) || ((mode & OPCHECK_CONSTANT_INTS) && row->is_integer))
+      if ((mode & OPCHECK_CONSTANT)
+          || ((mode & OPCHECK_CONSTANT_INTS) && row->is_integer))
         inputs[i] = _kette_graph_add_constant (graph, name, in[i], error);
       else
         {
           inputs[i] = _kette_graph_add_value (graph, name, error);
-          _kette_value_set_tensor_type (inputs[i], in[i]->dtype, in[i]->dims, in[i]->rank, error);
+          _kette_value_set_tensor_type (inputs[i], in[i]->dtype, in[i]->dims, in[i]->rank,
+                                        error);
           _kette_graph_add_input (graph, inputs[i], error);
         }
     }
@@ -97,8 +100,9 @@ opcheck_graph (const Case *c, KetteTensor *const *in, OpcheckMode mode, GError *
         g_snprintf (name, sizeof name, "y%d", i);
         outputs[i] = _kette_graph_add_value (graph, name, error);
       }
-  KetteNode *node = _kette_graph_add_node (graph, "n", c->domain, c->op, opset, inputs, c->n_in,
-                                           outputs, MAX (c->n_out, 1), attrs, c->n_attrs, error);
+  KetteNode *node
+      = _kette_graph_add_node (graph, "n", c->domain, c->op, opset, inputs, c->n_in,
+                               outputs, MAX (c->n_out, 1), attrs, c->n_attrs, error);
   for (int i = 0; node && i < MAX (c->n_out, 1); i++)
     if (outputs[i])
       _kette_graph_add_output (graph, outputs[i], error);
@@ -131,7 +135,8 @@ opcheck_run (KetteGraph *graph, KetteTensor *const *in, int n_in, gboolean no_na
 
 /* Elements against the case's: f64 nearly exact, f32 as its 24 bits allow. */
 static gboolean
-compare (const Case *c, KetteTensor *const *expected, KetteTensor **actual, GError **error)
+compare (const Case *c, KetteTensor *const *expected, KetteTensor **actual,
+         GError **error)
 {
   int k = 0;
 
@@ -156,12 +161,14 @@ compare (const Case *c, KetteTensor *const *expected, KetteTensor **actual, GErr
       if (c->any[i])
         { /* any elements: type and shape are compared with themselves' elements */
           if (a->dtype != e->dtype || a->rank != e->rank
-              || (a->rank && memcmp (a->dims, e->dims, (size_t) a->rank * sizeof *a->dims)))
+              || (a->rank
+                  && memcmp (a->dims, e->dims, (size_t) a->rank * sizeof *a->dims)))
             return kette_tensor_compare (a, e, 0, 0, NULL, error);
           continue;
         }
-      if (!kette_tensor_compare (a, e, rtol, _kette_dtype (e->dtype)->is_float ? rtol * largest + 1e-300 : 0,
-                                 NULL, error))
+      if (!kette_tensor_compare (
+              a, e, rtol, _kette_dtype (e->dtype)->is_float ? rtol * largest + 1e-300 : 0,
+              NULL, error))
         {
           g_prefix_error (error, "output %d: ", i);
           return FALSE;
@@ -178,8 +185,8 @@ free_outputs (KetteTensor **out, int n)
 }
 
 static GError *
-check_run (const Case *c, KetteTensor *const *in, KetteTensor *const *expected, OpcheckMode mode,
-           gboolean no_native, GBytes **bits)
+check_run (const Case *c, KetteTensor *const *in, KetteTensor *const *expected,
+           OpcheckMode mode, gboolean no_native, GBytes **bits)
 {
   GError *error                   = NULL;
   KetteTensor *out[CASE_MOST + 1] = { NULL };
@@ -210,10 +217,11 @@ check_symbolic (const Case *c, gboolean open_ranks)
   for (size_t i = 0; graph && i < graph->n_inputs; i++)
     {
       KetteValue *v = graph->inputs[i];
-      _kette_value_set_tensor_type (v, v->type.dtype, open, open_ranks ? -1 : v->type.ndim, &error);
+      _kette_value_set_tensor_type (v, v->type.dtype, open,
+                                    open_ranks ? -1 : v->type.ndim, &error);
     }
-  if (!graph || !_kette_pass_check (graph, &error) || !_kette_pass_canonical (graph, &error)
-      || !_kette_pass_infer (graph, &error))
+  if (!graph || !_kette_pass_check (graph, &error)
+      || !_kette_pass_canonical (graph, &error) || !_kette_pass_infer (graph, &error))
     return error;
   for (size_t i = 0, k = 0; i < (size_t) c->n_out; i++)
     {
@@ -222,7 +230,8 @@ check_symbolic (const Case *c, gboolean open_ranks)
       const kt_type *type = &graph->outputs[k++]->type;
       if (type->kind == 0)
         continue;
-      gboolean fits = type->dtype == c->out[i]->dtype && (type->ndim < 0 || type->ndim == c->out[i]->rank);
+      gboolean fits = type->dtype == c->out[i]->dtype
+                      && (type->ndim < 0 || type->ndim == c->out[i]->rank);
       for (int d = 0; fits && d < type->ndim; d++)
         fits = KT_IS_DIM (type->dims[d]) || type->dims[d] == c->out[i]->dims[d];
       if (!fits)
@@ -249,7 +258,8 @@ check_error (const char *file, const Case *c)
       free_outputs (out, CASE_MOST);
       _kette_fail (&wrong, KETTE_ERROR_INTERNAL, NULL, "no error was raised");
     }
-  else if (strcmp (_kette_error_code_name ((KetteErrorCode) error->code), c->error_code) != 0
+  else if (strcmp (_kette_error_code_name ((KetteErrorCode) error->code), c->error_code)
+               != 0
            || !strstr (error->message, c->error_text))
     _kette_fail (&wrong, KETTE_ERROR_INTERNAL, NULL, "the error is: %s", error->message);
   g_clear_error (&error);
@@ -294,7 +304,7 @@ check_case (const char *file, const Case *c)
       return;
     }
   _kette_pool_set_threads (1);
-  GError *error = check_run (c, c->in, c->out, 0, FALSE, &bits[0]);
+  GError *error       = check_run (c, c->in, c->out, 0, FALSE, &bits[0]);
   const gboolean runs = error == NULL;
   report (file, c, "values", error);
   if (!runs)
@@ -303,19 +313,21 @@ check_case (const char *file, const Case *c)
   _kette_pool_set_threads (3);
   error = check_run (c, c->in, c->out, 0, FALSE, &bits[1]);
   if (!error && bits[0] && !g_bytes_equal (bits[0], bits[1]))
-    _kette_fail (&error, KETTE_ERROR_VALUE, NULL, "other bits with 3 threads than with 1");
+    _kette_fail (&error, KETTE_ERROR_VALUE, NULL,
+                 "other bits with 3 threads than with 1");
   report (file, c, "threads", error);
   g_clear_pointer (&bits[0], g_bytes_unref);
   g_clear_pointer (&bits[1], g_bytes_unref);
 
-  const KetteOp *def
-      = _kette_registry_op (c->domain, c->op, c->opset ? c->opset : _kette_registry_newest (c->domain));
+  const KetteOp *def = _kette_registry_op (
+      c->domain, c->op, c->opset ? c->opset : _kette_registry_newest (c->domain));
   report (file, c, "symbolic", check_symbolic (c, FALSE));
   error = check_symbolic (c, TRUE);
   if (g_error_matches (error, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED))
     g_clear_error (&error); /* old forms that need a rank may say so */
   report (file, c, "open ranks", error);
-  report (file, c, "constants", check_run (c, c->in, c->out, OPCHECK_CONSTANT, FALSE, NULL));
+  report (file, c, "constants",
+          check_run (c, c->in, c->out, OPCHECK_CONSTANT, FALSE, NULL));
   report (file, c, "constant integers",
           check_run (c, c->in, c->out, OPCHECK_CONSTANT_INTS, FALSE, NULL));
   if (has_f64 (c) && !c->f64_only)
@@ -338,11 +350,12 @@ main (int argc, char **argv)
     }
   for (int i = 1; i < argc; i++)
     {
-      g_autofree char *text  = NULL;
-      g_autofree char *base  = g_path_get_basename (argv[i]);
-      g_autofree char *fault = NULL;
-      g_autoptr (GPtrArray) cases
-          = g_file_get_contents (argv[i], &text, NULL, NULL) ? case_parse (text, &fault) : NULL;
+      g_autofree char *text       = NULL;
+      g_autofree char *base       = g_path_get_basename (argv[i]);
+      g_autofree char *fault      = NULL;
+      g_autoptr (GPtrArray) cases = g_file_get_contents (argv[i], &text, NULL, NULL)
+                                        ? case_parse (text, &fault)
+                                        : NULL;
       if (!cases || cases->len == 0)
         {
           printf ("not ok %d - %s: %s\n", ++n_tests, base, fault ? fault : "no cases");

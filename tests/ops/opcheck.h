@@ -11,7 +11,8 @@ typedef enum
 } OpcheckMode;
 
 /* The case's node; inputs x0, x1, ..., outputs y0, y1, ... */
-KetteGraph *opcheck_graph (const Case *c, KetteTensor *const *in, OpcheckMode mode, GError **error);
+KetteGraph *opcheck_graph (const Case *c, KetteTensor *const *in, OpcheckMode mode,
+                           GError **error);
 /* Runs it; IN by the case's positions. */
-gboolean opcheck_run (KetteGraph *graph, KetteTensor *const *in, int n_in, gboolean no_native,
-                      KetteTensor **out, GError **error);
+gboolean opcheck_run (KetteGraph *graph, KetteTensor *const *in, int n_in,
+                      gboolean no_native, KetteTensor **out, GError **error);
