@@ -10,15 +10,6 @@
 
 typedef enum
 {
-  ZERO,
-  ONE,
-  UNIFORM,
-  NORMAL,
-  TRUNCATED,
-  IDENTITY
-} Shape;
-typedef enum
-{
   FIXED,
   FAN_IN,
   FAN_IN_TWICE,
@@ -28,26 +19,26 @@ typedef enum
 typedef struct
 {
   const char *name;
-  Shape shape;
+  KetteInitShape shape;
   Variance variance;
   double value;    /* standard deviation, or half width of a uniform one, if FIXED */
   gboolean biases; /* biases too; otherwise they become zero */
 } Initializer;
 
 static const Initializer initializers[] = {
-  { "zeros", ZERO, FIXED, 0, TRUE },
-  { "ones", ONE, FIXED, 1, TRUE },
-  { "uniform", UNIFORM, FIXED, 0.05, FALSE },
-  { "normal", NORMAL, FIXED, 0.05, FALSE },
-  { "truncated", TRUNCATED, FIXED, 0.05, FALSE },
-  { "identity", IDENTITY, FIXED, 1, FALSE },
-  { "glorot-uniform", UNIFORM, FAN_MEAN, 0, FALSE },
-  { "glorot-normal", NORMAL, FAN_MEAN, 0, FALSE },
-  { "he", NORMAL, FAN_IN_TWICE, 0, FALSE },
-  { "he-uniform", UNIFORM, FAN_IN_TWICE, 0, FALSE },
-  { "fan-in", NORMAL, FAN_IN, 0, FALSE },
-  { "lecun", NORMAL, FAN_IN, 0, FALSE },
-  { "n01", NORMAL, FIXED, 1, TRUE },
+  { "zeros", KETTE_INIT_ZERO, FIXED, 0, TRUE },
+  { "ones", KETTE_INIT_ONE, FIXED, 1, TRUE },
+  { "uniform", KETTE_INIT_UNIFORM, FIXED, 0.05, FALSE },
+  { "normal", KETTE_INIT_NORMAL, FIXED, 0.05, FALSE },
+  { "truncated", KETTE_INIT_TRUNCATED, FIXED, 0.05, FALSE },
+  { "identity", KETTE_INIT_IDENTITY, FIXED, 1, FALSE },
+  { "glorot-uniform", KETTE_INIT_UNIFORM, FAN_MEAN, 0, FALSE },
+  { "glorot-normal", KETTE_INIT_NORMAL, FAN_MEAN, 0, FALSE },
+  { "he", KETTE_INIT_NORMAL, FAN_IN_TWICE, 0, FALSE },
+  { "he-uniform", KETTE_INIT_UNIFORM, FAN_IN_TWICE, 0, FALSE },
+  { "fan-in", KETTE_INIT_NORMAL, FAN_IN, 0, FALSE },
+  { "lecun", KETTE_INIT_NORMAL, FAN_IN, 0, FALSE },
+  { "n01", KETTE_INIT_NORMAL, FIXED, 1, TRUE },
 };
 
 /* What a parameter is to the node that reads it. */
@@ -115,11 +106,11 @@ find (const char *name, size_t n, double *value)
   *value                                  = g_ascii_strtod (number, &end);
   if (end == number || *end || !isfinite (*value))
     return NULL;
-  static const Initializer constant = { "constant", ONE, FIXED, 1, TRUE };
+  static const Initializer constant = { "constant", KETTE_INIT_ONE, FIXED, 1, TRUE };
   if (strncmp (name, "constant:", strlen ("constant:")) == 0)
     return &constant;
   for (size_t i = 0; i < G_N_ELEMENTS (initializers); i++)
-    if (initializers[i].variance == FIXED && initializers[i].shape >= UNIFORM
+    if (initializers[i].variance == FIXED && initializers[i].shape >= KETTE_INIT_UNIFORM
         && strlen (initializers[i].name) == (size_t) (colon - name)
         && strncmp (initializers[i].name, name, (size_t) (colon - name)) == 0)
       return &initializers[i];
@@ -287,12 +278,13 @@ spread (const Initializer *init, const Place *place, double value)
     default:
       variance = 1 / mean;
     }
-  return sqrt (init->shape == UNIFORM ? 3 * variance : variance);
+  return sqrt (init->shape == KETTE_INIT_UNIFORM ? 3 * variance : variance);
 }
 
 static void
-fill (KetteTensor *out, const Initializer *init, double size, const uint32_t key[2])
+fill (KetteTensor *out, const KetteInit *init, const uint32_t key[2])
 {
+  const double size     = init->size;
   const int64_t columns = out->rank > 0 ? out->dims[out->rank - 1] : 1;
 
   for (size_t i = 0; i < out->count; i++)
@@ -301,21 +293,21 @@ fill (KetteTensor *out, const Initializer *init, double size, const uint32_t key
 
       switch (init->shape)
         {
-        case ZERO:
+        case KETTE_INIT_ZERO:
           break;
-        case ONE:
+        case KETTE_INIT_ONE:
           v = size;
           break;
-        case UNIFORM:
+        case KETTE_INIT_UNIFORM:
           v = size * (2 * (double) _kette_random_uniform (key, 0, i) - 1);
           break;
-        case NORMAL:
+        case KETTE_INIT_NORMAL:
           v = size * _kette_random_normal (key, 0, i);
           break;
-        case TRUNCATED:
+        case KETTE_INIT_TRUNCATED:
           v = size * truncated_normal (key, i);
           break;
-        case IDENTITY:
+        case KETTE_INIT_IDENTITY:
           v = (int64_t) i / columns == (int64_t) i % columns ? size : 0;
           break;
         }
@@ -323,29 +315,51 @@ fill (KetteTensor *out, const Initializer *init, double size, const uint32_t key
     }
 }
 
+/* What PARAM begins with, by the last rule that matches; FALSE: it stays as it is. */
 static gboolean
-initialize (KetteValue *param, const KetteUses *uses, const Initializer *init,
-            double value, uint64_t seed, GError **error)
+choose (const KetteSettings *settings, const KetteUses *uses, const KetteValue *param,
+        KetteInit *out)
 {
-  static const Initializer zeros = { "zeros", ZERO, FIXED, 0, TRUE },
-                           ones  = { "ones", ONE, FIXED, 1, TRUE };
+  static const Initializer zeros = { "zeros", KETTE_INIT_ZERO, FIXED, 0, TRUE },
+                           ones  = { "ones", KETTE_INIT_ONE, FIXED, 1, TRUE };
   const Place place              = place_of (uses, param);
-  KetteTensor *fresh;
-  uint32_t key[2];
+  const char *list               = settings->init, *name;
+  const Initializer *init        = NULL;
+  double value                   = 0;
+  char pattern[512];
+  size_t n;
 
+  while (next_rule (&list, pattern, sizeof pattern, &name, &n))
+    if (_kette_glob_list_match (pattern, param->name))
+      {
+        double own = NAN;
+        init       = find (name, n, &own);
+        value      = isnan (own) && init ? init->value : own;
+      }
+  if (!init)
+    return FALSE;
   if (place.role != WEIGHT && !init->biases)
     {
       if (place.role == OTHER)
-        return TRUE;
+        return FALSE;
       init  = place.role == BIAS ? &zeros : &ones;
       value = init->value;
     }
-  fresh = _kette_tensor_new_raw (param->data->dtype, param->data->dims, param->data->rank,
-                                 error);
+  *out = (KetteInit){ init->shape, spread (init, &place, value) };
+  return TRUE;
+}
+
+static gboolean
+initialize (KetteValue *param, const KetteInit *init, uint64_t seed, GError **error)
+{
+  KetteTensor *fresh = _kette_tensor_new_raw (param->data->dtype, param->data->dims,
+                                              param->data->rank, error);
+  uint32_t key[2];
+
   if (!fresh)
     return FALSE;
   _kette_random_key (seed, param->name, key);
-  fill (fresh, init, spread (init, &place, value), key);
+  fill (fresh, init, key);
   _kette_value_set_data (param, fresh);
   kette_tensor_unref (fresh);
   return TRUE;
@@ -353,7 +367,8 @@ initialize (KetteValue *param, const KetteUses *uses, const Initializer *init,
 
 gboolean
 _kette_init_parameters (KetteGraph *graph, const KetteSettings *settings,
-                        KetteValue *const *params, size_t n_params, GError **error)
+                        KetteValue *const *params, size_t n_params, KetteInit *used,
+                        GError **error)
 {
   KetteUses *uses;
   gboolean ok = TRUE;
@@ -364,23 +379,8 @@ _kette_init_parameters (KetteGraph *graph, const KetteSettings *settings,
   if (!uses)
     return FALSE;
   for (size_t i = 0; ok && i < n_params; i++)
-    {
-      const char *list        = settings->init, *name;
-      const Initializer *init = NULL;
-      double value            = 0;
-      char pattern[512];
-      size_t n;
-
-      while (next_rule (&list, pattern, sizeof pattern, &name, &n))
-        if (_kette_glob_list_match (pattern, params[i]->name))
-          {
-            double own = NAN;
-            init       = find (name, n, &own);
-            value      = isnan (own) && init ? init->value : own;
-          }
-      if (init)
-        ok = initialize (params[i], uses, init, value, settings->seed, error);
-    }
+    if (choose (settings, uses, params[i], &used[i]))
+      ok = initialize (params[i], &used[i], settings->seed, error);
   _kette_uses_free (uses);
   return ok;
 }

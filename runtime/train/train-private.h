@@ -94,13 +94,34 @@ gboolean _kette_build_step (KetteGraph *graph, KetteGraph *typed,
 /* Drops every training info of the model. */
 void _kette_drop_steps (KetteModel *model);
 
-/* Initial weights (init.c) ------------------------------------------------------------------------ */
+/* Initial weights (init.c, init-graph.c) --------------------------------------------------- */
 
-/* Fills PARAMS by "PATTERN=NAME" of SETTINGS; the last pattern that matches wins. */
+typedef enum
+{
+  KETTE_INIT_NONE, /* stays as it is */
+  KETTE_INIT_ZERO,
+  KETTE_INIT_ONE, /* size everywhere */
+  KETTE_INIT_UNIFORM,
+  KETTE_INIT_NORMAL,
+  KETTE_INIT_TRUNCATED,
+  KETTE_INIT_IDENTITY
+} KetteInitShape;
+
+typedef struct
+{
+  KetteInitShape shape;
+  double size; /* standard deviation; half width of a uniform one; the constant */
+} KetteInit;
+
+/* Fills PARAMS by "PATTERN=NAME" of SETTINGS; the last pattern that matches wins. used[i]
+ * tells how (zeroed by the caller). */
 gboolean _kette_init_parameters (KetteGraph *graph, const KetteSettings *settings,
                                  KetteValue *const *params, size_t n_params,
-                                 GError **error);
+                                 KetteInit *used, GError **error);
 gboolean _kette_init_check (const char *list, GError **error);
+/* Writes the same as nodes into the newest training info: its `initialization`. */
+gboolean _kette_init_record (KetteGraph *graph, KetteValue *const *params,
+                             size_t n_params, const KetteInit *used, GError **error);
 /* Element I of the normal stream KEY at STEP (Box-Muller in double). */
 double _kette_random_normal (const uint32_t key[2], uint64_t step, uint64_t i);
 

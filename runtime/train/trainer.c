@@ -96,31 +96,41 @@ check_patterns (const KetteTrainer *self, const char *option, const char *list,
 }
 
 static gboolean
+build_step (KetteTrainer *self, KetteValue **chosen, size_t n, const KetteInit *used,
+            GError **error)
+{
+  KetteGraph *typed = _kette_pass_prepare (self->graph, error);
+  gboolean ok       = typed != NULL;
+
+  if (ok)
+    {
+      _kette_drop_steps (self->graph->model);
+      ok = _kette_build_step (self->graph, typed, &self->settings, chosen, n, error)
+           && _kette_init_record (self->graph, chosen, n, used, error);
+    }
+  kette_graph_unref (typed);
+  return ok;
+}
+
+static gboolean
 make_step (KetteTrainer *self, GError **error)
 {
-  KetteValue **chosen
-      = _kette_region_alloc (self->region, self->n_params + 1, sizeof *chosen, error);
-  KetteGraph *typed = NULL;
-  size_t n          = 0;
-  gboolean ok       = chosen != NULL;
+  KetteAccount *account = _kette_account_process ();
+  KetteValue **chosen = _kette_alloc (account, self->n_params + 1, sizeof *chosen, error);
+  KetteInit *used
+      = chosen ? _kette_alloc (account, self->n_params + 1, sizeof *used, error) : NULL;
+  size_t n    = 0;
+  gboolean ok = used != NULL;
 
   for (size_t i = 0; ok && i < self->n_params; i++)
     if (self->trained[i])
       chosen[n++] = self->params[i];
-  if (!ok
-      || (!self->resumed
-          && !_kette_init_parameters (self->graph, &self->settings, chosen, n, error)))
-    return FALSE;
-  if (self->own_step)
-    return TRUE;
-  typed = _kette_pass_prepare (self->graph, error);
-  ok    = typed != NULL;
-  if (ok)
-    {
-      _kette_drop_steps (self->graph->model);
-      ok = _kette_build_step (self->graph, typed, &self->settings, chosen, n, error);
-    }
-  kette_graph_unref (typed);
+  if (ok && !self->resumed)
+    ok = _kette_init_parameters (self->graph, &self->settings, chosen, n, used, error);
+  if (ok && !self->own_step)
+    ok = build_step (self, chosen, n, used, error);
+  _kette_free (chosen);
+  _kette_free (used);
   return ok;
 }
 
