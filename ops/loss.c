@@ -6,21 +6,32 @@
 #include "emit.h"
 
 kt_status
-kt_loss_check (const kt_host *host, const void *ctx, int32_t first)
+kt_same_dims (const kt_host *host, const void *ctx, int32_t i, const char *name_i,
+              int32_t j, const char *name_j)
 {
-  const kt_type y = kt_in_type (host, ctx, first), t = kt_in_type (host, ctx, first + 1);
+  const kt_type a = kt_in_type (host, ctx, i), b = kt_in_type (host, ctx, j);
 
-  if (y.kind == 0 || t.kind == 0 || y.ndim < 0 || t.ndim < 0)
+  if (a.kind == 0 || b.kind == 0 || a.ndim < 0 || b.ndim < 0)
     return KT_OK;
-  if (y.ndim != t.ndim)
-    return kt_fail (host, ctx, KT_E_SHAPE, "the prediction has rank %d, the target %d",
-                    (int) y.ndim, (int) t.ndim);
-  for (int32_t d = 0; d < y.ndim; d++)
-    if (kt_dim_known (y.dims[d]) && kt_dim_known (t.dims[d]) && y.dims[d] != t.dims[d])
-      return kt_fail (host, ctx, KT_E_SHAPE,
-                      "dim %d of the prediction is %lld, of the target %lld", (int) d,
-                      (long long) y.dims[d], (long long) t.dims[d]);
+  if (a.ndim != b.ndim)
+    return kt_fail (host, ctx, KT_E_SHAPE, "%s has rank %d, %s rank %d", name_i,
+                    (int) a.ndim, name_j, (int) b.ndim);
+  for (int32_t d = 0; d < a.ndim; d++)
+    if (kt_dim_known (a.dims[d]) && kt_dim_known (b.dims[d]) && a.dims[d] != b.dims[d])
+      return kt_fail (host, ctx, KT_E_SHAPE, "dim %d of %s is %lld, of %s %lld", (int) d,
+                      name_i, (long long) a.dims[d], name_j, (long long) b.dims[d]);
   return KT_OK;
+}
+
+kt_status
+kt_check_scalar (const kt_host *host, const void *ctx, int32_t i, const char *name)
+{
+  const kt_type t = kt_in_type (host, ctx, i);
+
+  return t.kind && t.ndim > 0
+             ? kt_fail (host, ctx, KT_E_SHAPE, "%s must be a scalar, it has rank %d",
+                        name, (int) t.ndim)
+             : KT_OK;
 }
 
 void

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loss.h: what the losses of predictions y against targets t of the same shape share.
+ * loss.h: what losses, their gradients and optimizers share: inputs of the same shape, a batch.
+ * B, the number of its entries, is the size of dim 0, or 1 for scalars.
  */
 #pragma once
 #include "operator.h"
 
-/* Inputs FIRST (y) and FIRST + 1 (t) have the same shape; B, the size of dim 0, is 1 for
- * scalars. KT_E_SHAPE otherwise. */
-kt_status kt_loss_check (const kt_host *host, const void *ctx, int32_t first);
+/* Inputs I and J have the same shape, as far as known; NAME_I and NAME_J are their names in the
+ * text of KT_E_SHAPE ("the target"). */
+kt_status kt_same_dims (const kt_host *host, const void *ctx, int32_t i,
+                        const char *name_i, int32_t j, const char *name_j);
+/* Input I is a scalar, as far as known. */
+kt_status kt_check_scalar (const kt_host *host, const void *ctx, int32_t i,
+                           const char *name);
 /* Number of elements of input I and of entries of the batch, all dims known. */
 void kt_loss_sizes (const kt_host *host, const void *ctx, int32_t i, int64_t *n,
                     int64_t *batch);

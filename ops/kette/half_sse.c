@@ -113,7 +113,7 @@ half_sse_infer (const kt_host *host, kt_infer *infer, void *user)
   const kt_type y = kt_in_type (host, infer, 0);
 
   (void) user;
-  KT_TRY (kt_loss_check (host, infer, 0));
+  KT_TRY (kt_same_dims (host, infer, 0, "the prediction", 1, "the target"));
   return y.kind ? kt_set_out (host, infer, 0, y.dtype, NULL, 0) : KT_OK;
 }
 

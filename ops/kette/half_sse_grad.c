@@ -82,13 +82,11 @@ half_sse_grad_run (const kt_host *host, kt_run *run, void *state)
 static kt_status
 half_sse_grad_infer (const kt_host *host, kt_infer *infer, void *user)
 {
-  const kt_type de = kt_in_type (host, infer, 0), y = kt_in_type (host, infer, 1);
+  const kt_type y = kt_in_type (host, infer, 1);
 
   (void) user;
-  if (de.kind && de.ndim > 0)
-    return kt_fail (host, infer, KT_E_SHAPE, "dE must be a scalar, it has rank %d",
-                    (int) de.ndim);
-  KT_TRY (kt_loss_check (host, infer, 1));
+  KT_TRY (kt_check_scalar (host, infer, 0, "dE"));
+  KT_TRY (kt_same_dims (host, infer, 1, "the prediction", 2, "the target"));
   return y.kind ? host->out_type (infer, 0, &y) : KT_OK;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "elementwise.h"
 #include "emit.h"
+#include "loss.h"
 
 #define GRAIN 32768 /* elements */
 
@@ -77,28 +78,12 @@ sgd_run (const kt_host *host, kt_run *run, void *state)
 static kt_status
 sgd_infer (const kt_host *host, kt_infer *infer, void *user)
 {
-  const kt_type r = kt_in_type (host, infer, 0), x = kt_in_type (host, infer, 1);
-  const kt_type g = kt_in_type (host, infer, 2);
+  const kt_type x = kt_in_type (host, infer, 1);
 
   (void) user;
-  if (r.kind && r.ndim > 0)
-    return kt_fail (host, infer, KT_E_SHAPE, "the rate must be a scalar, it has rank %d",
-                    (int) r.ndim);
-  if (x.kind == 0)
-    return KT_OK;
-  if (x.ndim >= 0 && g.kind && g.ndim >= 0)
-    {
-      if (x.ndim != g.ndim)
-        return kt_fail (host, infer, KT_E_SHAPE, "X has rank %d, its gradient %d",
-                        (int) x.ndim, (int) g.ndim);
-      for (int32_t d = 0; d < x.ndim; d++)
-        if (kt_dim_known (x.dims[d]) && kt_dim_known (g.dims[d])
-            && x.dims[d] != g.dims[d])
-          return kt_fail (host, infer, KT_E_SHAPE,
-                          "dim %d of X is %lld, of its gradient %lld", (int) d,
-                          (long long) x.dims[d], (long long) g.dims[d]);
-    }
-  return host->out_type (infer, 0, &x);
+  KT_TRY (kt_check_scalar (host, infer, 0, "the rate"));
+  KT_TRY (kt_same_dims (host, infer, 1, "X", 2, "its gradient"));
+  return x.kind ? host->out_type (infer, 0, &x) : KT_OK;
 }
 
 static kt_status
