@@ -23,6 +23,12 @@
 #define MEMORY_LIMIT ((rlim_t) 1 << 30)
 #define MANY_BOXES 1500 /* above, dot's search for places is cut short */
 
+#ifdef __has_feature /* clang's way to say what gcc defines */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 /* Graphviz keeps what it allocated; the process ends at once. */
 const char *__asan_default_options (void);

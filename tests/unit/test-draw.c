@@ -132,6 +132,8 @@ test_dot (void)
   g_autofree char *fan      = draw (fan_graph (60), NULL, "auto", NULL, NULL);
 
   g_assert_cmpstr (forward, ==, again);
+  g_assert_nonnull (strstr (chain, "Layer L"));
+  g_assert_nonnull (strstr (fan, ">Concat<"));
   g_assert_nonnull (strstr (residual, ">missing<"));
 }
 
