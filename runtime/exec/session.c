@@ -90,6 +90,7 @@ prepare (KetteSession *self, GError **error)
       = self->options.no_native ? KETTE_INLINE_BODIES : KETTE_INLINE_NEEDED;
 
   return _kette_pass_check (g, error) && _kette_pass_canonical (g, error)
+         && _kette_pass_infer (g, error) && _kette_pass_expand_gradients (g, error)
          && _kette_pass_infer (g, error) && _kette_pass_inline (g, mode, error)
          && _kette_pass_infer (g, error) && align_constants (g, self->options.live, error)
          && _kette_pass_fold (g, self->options.live, _kette_evaluate, error);
