@@ -9,11 +9,20 @@ names=(T-shirt Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag 'Ankle boot'
 shown=8
 
 demo_title() { printf '\n%s\n%s\n' "$1" "$(sed 's/./-/g' <<<"$1")"; }
-demo_run() { printf '$ kette %s\n' "$*"; kette "$@"; }
+# Shows the command as it would be typed with D and O as the folders, and runs it.
+demo_run() {
+  local line="$*"
+  line=${line//"$data"/\$D}
+  printf '$ kette %s\n' "${line//"$out"/\$O}" | fold -s -w 96 | sed '2,$s/^/      /; $!s/ *$/ \\/'
+  kette "$@"
+}
 
 [ -r "$data/train-images-idx3-ubyte.gz" ] ||
   die "the pictures of Debian's package dataset-fashion-mnist are not in $data"
 mkdir -p "$out"
+
+say "D=$data"
+say "O=$out"
 
 demo_title '1. A network that PyTorch exported'
 demo_run info "$model"
@@ -22,7 +31,7 @@ demo_title '2. Train it on 60,000 pictures of clothes; the test pictures are 10,
 demo_run train "$model" \
   --data "$data/train-images-idx3-ubyte.gz" --target "$data/train-labels-idx1-ubyte.gz" \
   --val "$data/t10k-images-idx3-ubyte.gz,$data/t10k-labels-idx1-ubyte.gz" \
-  --loss half-sse --lr 1 --batch 10 --epochs 5 -o "$out/trained.onnx"
+  --loss half-sse --lr 1 --batch 10 --epochs 10 -o "$out/trained.onnx"
 
 demo_title "3. Classify test pictures with the trained network"
 demo_run run "$out/trained.onnx" --input "x=$data/t10k-images-idx3-ubyte.gz" --first "$shown" \
@@ -56,9 +65,10 @@ cat <<TEXT
   $out/backward.svg    the same with its gradients
 
 Try next:
-  ./dev kette train $out/trained.onnx --resume --epochs 10 \\
+  ./dev kette train $out/trained.onnx --resume --epochs 20 \\
     --data $data/train-images-idx3-ubyte.gz --target $data/train-labels-idx1-ubyte.gz
   ./dev kette info $out/trained.onnx
   ./dev kette grad --help
   ./dev kette --help
+  ./dev test
 TEXT
