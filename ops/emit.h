@@ -61,8 +61,18 @@ KT_EMIT_BINARY (kt_pow_of, "Pow")
 KT_EMIT_BINARY (kt_matmul, "MatMul")
 KT_EMIT_BINARY (kt_greater, "Greater")
 KT_EMIT_BINARY (kt_equal, "Equal")
-KT_EMIT_BINARY (kt_reshape, "Reshape")
 KT_EMIT_BINARY (kt_expand, "Expand")
+
+/* x in SHAPE; a 0 in SHAPE is a dim of size 0, not a copy of one of x's. */
+static inline kt_value
+kt_reshape (const kt_host *host, kt_graph *g, kt_value x, kt_value shape)
+{
+  const kt_attr literal = { .name = "allowzero", .kind = KT_A_INT, .i = 1 };
+
+  return x && shape ? kt_node (host, g, "Reshape", (const kt_value[]){ x, shape }, 2,
+                               &literal, 1)
+                    : 0;
+}
 
 static inline kt_value
 kt_where (const kt_host *host, kt_graph *g, kt_value condition, kt_value a, kt_value b)

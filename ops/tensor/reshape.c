@@ -155,9 +155,10 @@ reshape_1_body (const kt_host *host, kt_graph *g, void *user)
   (void) user;
   if (!shape)
     return kt_fail (host, g, KT_E_ATTR, "the attribute shape is missing");
-  return host->g_set (
-      g, 0,
-      kt_reshape (host, g, host->g_in (g, 0), kt_ints (host, g, shape, (int64_t) n)));
+
+  /* A 0 in the attribute copies a dim, as it does by default in the newest form. */
+  const kt_value in[] = { host->g_in (g, 0), kt_ints (host, g, shape, (int64_t) n) };
+  return host->g_set (g, 0, kt_node (host, g, "Reshape", in, 2, NULL, 0));
 }
 
 const kt_operator kette_op_reshape = {
