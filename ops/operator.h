@@ -38,19 +38,21 @@ typedef struct kt_schema
 } kt_schema;
 
 /* Registers every version in the tables of every operator; register.c. */
-kt_status kt_register (const kt_host *host, kt_reg *reg, const kt_operator *const *operators,
-                       size_t n_operators, const kt_schema *schemas, size_t n_schemas);
+kt_status kt_register (const kt_host *host, kt_reg *reg,
+                       const kt_operator *const *operators, size_t n_operators,
+                       const kt_schema *schemas, size_t n_schemas);
 
 /* The first fields of a descriptor: newest form since opset SINCE. */
 #define KT_OP(NAME, SINCE) .struct_size = sizeof (kt_op), .name = NAME, .since = SINCE
-#define KT_OLD(NAME, SINCE, UNTIL)                                                            \
+#define KT_OLD(NAME, SINCE, UNTIL)                                                       \
   .struct_size = sizeof (kt_op), .name = NAME, .since = SINCE, .until = UNTIL
 #define KT_KERNEL .struct_size = sizeof (kt_kernel), .device = "cpu"
 #define KT_CPU_FLAGS (KT_K_DETERMINISTIC | KT_K_REENTRANT)
 
 /* host->fail with printf's formats. */
 static inline kt_status kt_fail (const kt_host *host, const void *ctx, kt_status code,
-                                 const char *format, ...) __attribute__ ((format (printf, 4, 5)));
+                                 const char *format, ...)
+    __attribute__ ((format (printf, 4, 5)));
 static inline kt_status
 kt_fail (const kt_host *host, const void *ctx, kt_status code, const char *format, ...)
 {
@@ -62,17 +64,18 @@ kt_fail (const kt_host *host, const void *ctx, kt_status code, const char *forma
   va_end (args);
   if (n < 0)
     n = 0;
-  return host->fail (ctx, code, text, (size_t) n < sizeof text ? (size_t) n : sizeof text - 1);
+  return host->fail (ctx, code, text,
+                     (size_t) n < sizeof text ? (size_t) n : sizeof text - 1);
 }
 
 /* Leaves the function with the status of EXPR unless it is KT_OK. */
-#define KT_TRY(EXPR)                                                                          \
-  do                                                                                          \
-    {                                                                                         \
-      const kt_status kt_try_status = (EXPR);                                                 \
-      if (kt_try_status != KT_OK)                                                             \
-        return kt_try_status;                                                                 \
-    }                                                                                         \
+#define KT_TRY(EXPR)                                                                     \
+  do                                                                                     \
+    {                                                                                    \
+      const kt_status kt_try_status = (EXPR);                                            \
+      if (kt_try_status != KT_OK)                                                        \
+        return kt_try_status;                                                            \
+    }                                                                                    \
   while (0)
 
 /* Attributes; the schema's default is applied by the host, ABSENT where there is none. */
@@ -98,8 +101,8 @@ kt_attr_is (const kt_host *host, const void *ctx, const char *name, const char *
 {
   kt_attr a;
 
-  return host->attr (ctx, name, &a) == KT_OK && a.kind == KT_A_STRING && a.n == strlen (text)
-         && memcmp (a.v, text, a.n) == 0;
+  return host->attr (ctx, name, &a) == KT_OK && a.kind == KT_A_STRING
+         && a.n == strlen (text) && memcmp (a.v, text, a.n) == 0;
 }
 
 /* INTS; *n 0 and NULL when absent. */
@@ -137,8 +140,8 @@ kt_out_type (const kt_host *host, const void *ctx, int32_t i)
 }
 
 static inline kt_status
-kt_set_out (const kt_host *host, kt_infer *infer, int32_t i, int32_t dtype, const int64_t *dims,
-            int32_t ndim)
+kt_set_out (const kt_host *host, kt_infer *infer, int32_t i, int32_t dtype,
+            const int64_t *dims, int32_t ndim)
 {
   const kt_type t = { .kind = KT_TENSOR, .dtype = dtype, .ndim = ndim, .dims = dims };
 
@@ -174,11 +177,16 @@ static inline size_t
 kt_size_of (int32_t dtype)
 {
   static const uint8_t size[KT_I2 + 1]
-      = { [KT_F32] = 4,    [KT_U8] = 1,        [KT_I8] = 1,          [KT_U16] = 2,
-          [KT_I16] = 2,    [KT_I32] = 4,       [KT_I64] = 8,         [KT_STRING] = sizeof (kt_str),
-          [KT_BOOL] = 1,   [KT_F16] = 2,       [KT_F64] = 8,         [KT_U32] = 4,
-          [KT_U64] = 8,    [KT_C64] = 8,       [KT_C128] = 16,       [KT_BF16] = 2,
-          [KT_F8E4M3FN] = 1, [KT_F8E4M3FNUZ] = 1, [KT_F8E5M2] = 1,   [KT_F8E5M2FNUZ] = 1,
+      = { [KT_F32] = 4,      [KT_U8] = 1,
+          [KT_I8] = 1,       [KT_U16] = 2,
+          [KT_I16] = 2,      [KT_I32] = 4,
+          [KT_I64] = 8,      [KT_STRING] = sizeof (kt_str),
+          [KT_BOOL] = 1,     [KT_F16] = 2,
+          [KT_F64] = 8,      [KT_U32] = 4,
+          [KT_U64] = 8,      [KT_C64] = 8,
+          [KT_C128] = 16,    [KT_BF16] = 2,
+          [KT_F8E4M3FN] = 1, [KT_F8E4M3FNUZ] = 1,
+          [KT_F8E5M2] = 1,   [KT_F8E5M2FNUZ] = 1,
           [KT_F8E8M0] = 1 };
 
   return dtype > 0 && dtype <= KT_I2 ? size[dtype] : 0;
@@ -190,8 +198,8 @@ kt_axis (const kt_host *host, const void *ctx, kt_status code, int64_t axis, int
          int32_t *out)
 {
   if (axis < -(int64_t) ndim || axis >= ndim)
-    return kt_fail (host, ctx, code, "axis %lld is not in %d..%d", (long long) axis, -ndim,
-                    ndim - 1);
+    return kt_fail (host, ctx, code, "axis %lld is not in %d..%d", (long long) axis,
+                    -ndim, ndim - 1);
   *out = (int32_t) (axis < 0 ? axis + ndim : axis);
   return KT_OK;
 }

@@ -18,7 +18,8 @@ descriptor_for (const kt_operator *o, int32_t since)
 }
 
 static kt_status
-register_version (const kt_host *host, kt_reg *reg, const kt_operator *o, const kt_schema *s)
+register_version (const kt_host *host, kt_reg *reg, const kt_operator *o,
+                  const kt_schema *s)
 {
   const kt_op *form = descriptor_for (o, s->since);
 

@@ -16,9 +16,10 @@ make_input (KetteGraph *graph, guint i, int batch, GError **error)
 
   if (rank < 0 || rank > 32 || !dtype)
     {
-      g_set_error (error, KETTE_ERROR, KETTE_ERROR_SHAPE,
-                   "shape: graph input \"%s\": its rank is open, so that bench cannot make data",
-                   kette_graph_get_input_name (graph, i));
+      g_set_error (
+          error, KETTE_ERROR, KETTE_ERROR_SHAPE,
+          "shape: graph input \"%s\": its rank is open, so that bench cannot make data",
+          kette_graph_get_input_name (graph, i));
       return NULL;
     }
   for (int d = 0; d < rank; d++)
@@ -46,17 +47,21 @@ compare_doubles (const void *a, const void *b)
 
 /* Rounds of runs until SECONDS are over; the median of their means, in microseconds. */
 static gboolean
-measure (KetteSession *session, KetteTensor **inputs, guint n_out, double seconds, double *median,
-         double *least, GError **error)
+measure (KetteSession *session, KetteTensor **inputs, guint n_out, double seconds,
+         double *median, double *least, GError **error)
 {
-  enum { MOST = 200 };
+  enum
+  {
+    MOST = 200
+  };
   double rounds[MOST];
-  gint64 runs = 1;
-  int n       = 0;
-  const gint64 start          = g_get_monotonic_time ();
+  gint64 runs                  = 1;
+  int n                        = 0;
+  const gint64 start           = g_get_monotonic_time ();
   g_autofree KetteTensor **out = g_new0 (KetteTensor *, n_out + 1);
 
-  while (n < MOST && (n < 5 || (double) (g_get_monotonic_time () - start) < seconds * 1e6))
+  while (n < MOST
+         && (n < 5 || (double) (g_get_monotonic_time () - start) < seconds * 1e6))
     {
       const gint64 begin = g_get_monotonic_time ();
       for (gint64 r = 0; r < runs; r++)
@@ -91,9 +96,10 @@ kette_verb_bench (int argc, char **argv)
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
-  if (!kette_tool_parse (&argc, &argv, entries, "MODEL", "Times the runs of a model.",
-                         "  kette bench model.onnx\n  kette bench model.onnx --batch 64 --threads 2\n",
-                         &status))
+  if (!kette_tool_parse (
+          &argc, &argv, entries, "MODEL", "Times the runs of a model.",
+          "  kette bench model.onnx\n  kette bench model.onnx --batch 64 --threads 2\n",
+          &status))
     return status;
   if (argc != 2)
     return kette_tool_usage ("bench needs one MODEL");
@@ -108,12 +114,14 @@ kette_verb_bench (int argc, char **argv)
   gboolean ok                      = session != NULL;
   for (guint i = 0; ok && i < n; i++)
     ok = (inputs[i] = make_input (graph, i, batch, &error)) != NULL;
-  ok = ok && measure (session, inputs, kette_graph_get_n_outputs (graph), seconds, &median, &least, &error);
+  ok = ok
+       && measure (session, inputs, kette_graph_get_n_outputs (graph), seconds, &median,
+                   &least, &error);
   for (guint i = 0; i < n; i++)
     kette_tensor_unref (inputs[i]);
   if (!ok)
     return kette_tool_fail (error);
-  printf ("%s: batch %d: %.2f us per run (median of rounds; fastest round %.2f us)\n", argv[1],
-          batch, median, least);
+  printf ("%s: batch %d: %.2f us per run (median of rounds; fastest round %.2f us)\n",
+          argv[1], batch, median, least);
   return 0;
 }

@@ -57,7 +57,8 @@ load (KetteGraph *graph, int i, const char *file, int first, GError **error)
   rows               = first > 0 && rank > 0 && dims[0] > first
                            ? kette_tensor_rows (raw, 0, (gsize) first, error)
                            : kette_tensor_ref (raw);
-  x = rows ? kette_input_prepare (graph, kette_graph_get_input_name (graph, (guint) i), rows, error)
+  x = rows ? kette_input_prepare (graph, kette_graph_get_input_name (graph, (guint) i),
+                                  rows, error)
            : NULL;
   if (!x)
     g_prefix_error (error, "%s: ", file);

@@ -25,7 +25,7 @@ kette_verb_info (int argc, char **argv)
     {
       g_autoptr (GError) error     = NULL;
       g_autoptr (KetteGraph) graph = kette_graph_load (argv[i], &error);
-      g_autofree char *text        = graph ? kette_graph_describe (graph, json, &error) : NULL;
+      g_autofree char *text = graph ? kette_graph_describe (graph, json, &error) : NULL;
       if (!text)
         return kette_tool_fail (error);
       if (i > 1 && !json)
@@ -47,10 +47,11 @@ kette_verb_check (int argc, char **argv)
   };
   int status, worst = 0;
 
-  if (!kette_tool_parse (&argc, &argv, entries, "MODEL...",
-                         "Checks model files: form, names, operators, types, shapes, training "
-                         "steps.",
-                         "  kette check model.onnx\n  kette check --structure *.onnx\n", &status))
+  if (!kette_tool_parse (
+          &argc, &argv, entries, "MODEL...",
+          "Checks model files: form, names, operators, types, shapes, training "
+          "steps.",
+          "  kette check model.onnx\n  kette check --structure *.onnx\n", &status))
     return status;
   if (argc < 2)
     return kette_tool_usage ("check needs a MODEL");

@@ -12,12 +12,14 @@ static const struct
   const char *name, *summary;
   int (*run) (int argc, char **argv);
 } verbs[] = {
-  { "info", "what a model holds: inputs, outputs, parameters, operators, plan", kette_verb_info },
+  { "info", "what a model holds: inputs, outputs, parameters, operators, plan",
+    kette_verb_info },
   { "check", "is a model sound, and can it be run here?", kette_verb_check },
   { "run", "run a model on data files", kette_verb_run },
   { "test", "run ONNX backend test directories", kette_verb_test },
   { "train", "train a model on data files", kette_verb_train },
-  { "grad", "write the backward pass of a model as ONNX, or print gradients", kette_verb_grad },
+  { "grad", "write the backward pass of a model as ONNX, or print gradients",
+    kette_verb_grad },
   { "draw", "draw a graph, forward or backward, as SVG or DOT", kette_verb_draw },
   { "ops", "the operators that the plugins provide", kette_verb_ops },
   { "bench", "time the runs of a model", kette_verb_bench },
@@ -31,18 +33,19 @@ print_help (FILE *out)
          out);
   for (size_t i = 0; i < G_N_ELEMENTS (verbs); i++)
     fprintf (out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-  fputs ("\nOptions:\n"
-         "  --plugin FILE     load this plugin too\n"
-         "  --trust-plugin    load plugins of --plugin even if others may write them\n"
-         "  --version         print the version\n"
-         "  --help            print this; `kette VERB --help` explains a verb\n\n"
-         "Examples:\n"
-         "  kette info model.onnx\n"
-         "  kette run model.onnx --input x=digits.npy --output y=scores.npy\n"
-         "  kette train net.onnx --data images.gz --target labels.gz --loss half-sse --lr 1 "
-         "-o trained.onnx\n"
-         "  kette draw trained.onnx --view both -o graph.svg\n",
-         out);
+  fputs (
+      "\nOptions:\n"
+      "  --plugin FILE     load this plugin too\n"
+      "  --trust-plugin    load plugins of --plugin even if others may write them\n"
+      "  --version         print the version\n"
+      "  --help            print this; `kette VERB --help` explains a verb\n\n"
+      "Examples:\n"
+      "  kette info model.onnx\n"
+      "  kette run model.onnx --input x=digits.npy --output y=scores.npy\n"
+      "  kette train net.onnx --data images.gz --target labels.gz --loss half-sse --lr 1 "
+      "-o trained.onnx\n"
+      "  kette draw trained.onnx --view both -o graph.svg\n",
+      out);
 }
 
 /* Takes --plugin and --trust-plugin out of the words, wherever they stand. */

@@ -10,16 +10,16 @@ kette_verb_ops (int argc, char **argv)
   gboolean json                = FALSE;
   g_autoptr (GError) error     = NULL;
   const GOptionEntry entries[] = {
-    { "why", 0, 0, G_OPTION_ARG_STRING, &why, "its definition, and which kernel wins and why",
-      "OP" },
+    { "why", 0, 0, G_OPTION_ARG_STRING, &why,
+      "its definition, and which kernel wins and why", "OP" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "a JSON object", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   int status;
 
-  if (!kette_tool_parse (&argc, &argv, entries, "", "Lists the operators of all plugins.",
-                         "  kette ops\n  kette ops --why Gemm\n  kette ops --why kette:SGD\n",
-                         &status))
+  if (!kette_tool_parse (
+          &argc, &argv, entries, "", "Lists the operators of all plugins.",
+          "  kette ops\n  kette ops --why Gemm\n  kette ops --why kette:SGD\n", &status))
     return status;
 
   g_autofree char *owned = why;

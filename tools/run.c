@@ -25,7 +25,8 @@ print_top (const KetteTensor *t, int top)
           gsize best     = width;
           const float *x = element + row * width;
           for (gsize i = 0; i < width; i++)
-            if ((k == 0 || (double) x[i] < before || ((double) x[i] == before && i > last))
+            if ((k == 0 || (double) x[i] < before
+                 || ((double) x[i] == before && i > last))
                 && (best == width || x[i] > x[best]))
               best = i;
           if (best == width)
@@ -57,7 +58,9 @@ check_outputs (KetteGraph *graph, char *const *words)
     {
       gboolean known = FALSE;
       for (guint i = 0; i < kette_graph_get_n_outputs (graph); i++)
-        known = known || file_for ((char *[]){ *words, NULL }, kette_graph_get_output_name (graph, i));
+        known = known
+                || file_for ((char *[]){ *words, NULL },
+                             kette_graph_get_output_name (graph, i));
       if (!known)
         return kette_tool_usage ("--output %s: the model has no such output", *words);
     }
@@ -90,16 +93,19 @@ deliver (KetteGraph *graph, KetteTensor **outputs, char *const *words, int top)
 
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
 static int
-run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words, int first, int top)
+run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words,
+           int first, int top)
 {
   g_autoptr (GError) error = NULL;
-  const guint n_in = kette_graph_get_n_inputs (graph), n_out = kette_graph_get_n_outputs (graph);
-  int status           = check_outputs (graph, output_words);
-  KetteTensor **inputs = status ? NULL : kette_tool_feed (graph, input_words, first, &status);
+  const guint n_in         = kette_graph_get_n_inputs (graph),
+              n_out        = kette_graph_get_n_outputs (graph);
+  int status               = check_outputs (graph, output_words);
+  KetteTensor **inputs
+      = status ? NULL : kette_tool_feed (graph, input_words, first, &status);
 
   if (!inputs)
     return status;
-  KetteTensor **outputs          = g_new0 (KetteTensor *, n_out + 1);
+  KetteTensor **outputs            = g_new0 (KetteTensor *, n_out + 1);
   g_autoptr (KetteSession) session = kette_session_new (graph, &error);
   if (session && kette_session_run (session, inputs, outputs, NULL, &error))
     status = deliver (graph, outputs, output_words, top);
@@ -125,16 +131,20 @@ kette_verb_run (int argc, char **argv)
       "content of an input: .npy, TensorProto .pb, IDX, IDX.gz", "NAME=FILE" },
     { "output", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &outputs,
       "write an output as .npy or .pb instead of printing all", "NAME=FILE" },
-    { "first", 0, 0, G_OPTION_ARG_INT, &first, "only the first N samples of each file", "N" },
-    { "top", 0, 0, G_OPTION_ARG_INT, &top, "print the indices of the K largest elements", "K" },
-    { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads; the results do not depend on it", "N" },
+    { "first", 0, 0, G_OPTION_ARG_INT, &first, "only the first N samples of each file",
+      "N" },
+    { "top", 0, 0, G_OPTION_ARG_INT, &top, "print the indices of the K largest elements",
+      "K" },
+    { "threads", 0, 0, G_OPTION_ARG_INT, &threads,
+      "threads; the results do not depend on it", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
   if (!kette_tool_parse (&argc, &argv, entries, "MODEL", "Runs a model on data files.",
                          "  kette run model.onnx --input x=image.npy\n"
                          "  kette run model.onnx --input x=a.npy --output y=b.npy\n"
-                         "  kette run trained.onnx --input t10k-images-idx3-ubyte.gz --first 8 --top 2\n",
+                         "  kette run trained.onnx --input t10k-images-idx3-ubyte.gz "
+                         "--first 8 --top 2\n",
                          &status))
     return status;
   if (argc != 2)
@@ -158,14 +168,18 @@ kette_verb_grad (int argc, char **argv)
   gboolean standard = FALSE, raise = FALSE;
   int status;
   const GOptionEntry entries[] = {
-    { "of", 0, 0, G_OPTION_ARG_STRING, &of, "what to differentiate (the only scalar output)", "VALUE" },
+    { "of", 0, 0, G_OPTION_ARG_STRING, &of,
+      "what to differentiate (the only scalar output)", "VALUE" },
     { "wrt", 0, 0, G_OPTION_ARG_STRING_ARRAY, &wrt,
       "inputs and parameters to differentiate by (all trainable ones)", "GLOB" },
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &out, "write the model with its backward pass", "FILE" },
-    { "standard", 0, 0, G_OPTION_ARG_NONE, &standard, "only operators of ONNX's own domain", NULL },
-    { "raise-opset", 0, 0, G_OPTION_ARG_NONE, &raise, "rewrite a model of an older opset", NULL },
-    { "input", 'i', 0, G_OPTION_ARG_STRING_ARRAY, &inputs, "run it on data and print the gradients",
-      "NAME=FILE" },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+      "write the model with its backward pass", "FILE" },
+    { "standard", 0, 0, G_OPTION_ARG_NONE, &standard,
+      "only operators of ONNX's own domain", NULL },
+    { "raise-opset", 0, 0, G_OPTION_ARG_NONE, &raise, "rewrite a model of an older opset",
+      NULL },
+    { "input", 'i', 0, G_OPTION_ARG_STRING_ARRAY, &inputs,
+      "run it on data and print the gradients", "NAME=FILE" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
@@ -180,10 +194,11 @@ kette_verb_grad (int argc, char **argv)
   if (!out && !inputs)
     return kette_tool_usage ("grad needs -o FILE or --input NAME=FILE");
 
-  g_autoptr (KetteGraph) graph = kette_graph_load (argv[1], &error);
-  const KetteGradientFlags flags
-      = (standard ? KETTE_GRADIENT_STANDARD : 0) | (raise ? KETTE_GRADIENT_RAISE_OPSET : 0);
-  if (!graph || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
+  g_autoptr (KetteGraph) graph   = kette_graph_load (argv[1], &error);
+  const KetteGradientFlags flags = (standard ? KETTE_GRADIENT_STANDARD : 0)
+                                   | (raise ? KETTE_GRADIENT_RAISE_OPSET : 0);
+  if (!graph
+      || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
       || (out && !kette_graph_save (graph, out, &error)))
     return kette_tool_fail (error);
   return inputs ? run_graph (graph, inputs, NULL, 0, 0) : 0;

@@ -14,7 +14,8 @@ typedef struct
 
 /* The files PREFIX_K.pb of DIR for K = 0 .. n-1. */
 static gboolean
-load_set (const char *dir, const char *prefix, guint n, KetteTensor **tensors, GError **error)
+load_set (const char *dir, const char *prefix, guint n, KetteTensor **tensors,
+          GError **error)
 {
   for (guint i = 0; i < n; i++)
     {
@@ -27,15 +28,17 @@ load_set (const char *dir, const char *prefix, guint n, KetteTensor **tensors, G
 }
 
 static gboolean
-compare_set (KetteGraph *graph, KetteTensor **actual, KetteTensor **expected, const Tests *tests,
-             double *worst, GError **error)
+compare_set (KetteGraph *graph, KetteTensor **actual, KetteTensor **expected,
+             const Tests *tests, double *worst, GError **error)
 {
   for (guint i = 0; i < kette_graph_get_n_outputs (graph); i++)
     {
       double w;
-      if (!kette_tensor_compare (actual[i], expected[i], tests->rtol, tests->atol, &w, error))
+      if (!kette_tensor_compare (actual[i], expected[i], tests->rtol, tests->atol, &w,
+                                 error))
         {
-          g_prefix_error (error, "output \"%s\": ", kette_graph_get_output_name (graph, i));
+          g_prefix_error (error,
+                          "output \"%s\": ", kette_graph_get_output_name (graph, i));
           return FALSE;
         }
       *worst = MAX (*worst, w);
@@ -47,7 +50,8 @@ static gboolean
 run_set (KetteGraph *graph, KetteSession *session, const char *dir, const Tests *tests,
          double *worst, GError **error)
 {
-  const guint n_in = kette_graph_get_n_inputs (graph), n_out = kette_graph_get_n_outputs (graph);
+  const guint n_in       = kette_graph_get_n_inputs (graph),
+              n_out      = kette_graph_get_n_outputs (graph);
   KetteTensor **inputs   = g_new0 (KetteTensor *, n_in + 1);
   KetteTensor **expected = g_new0 (KetteTensor *, n_out + 1);
   KetteTensor **actual   = g_new0 (KetteTensor *, n_out + 1);
@@ -85,7 +89,8 @@ run_directory (const char *dir, const Tests *tests, double *worst, GError **erro
         {
           if (set > 0)
             return TRUE;
-          g_set_error (error, KETTE_ERROR, KETTE_ERROR_IO, "%s: io: has no test_data_set_0", dir);
+          g_set_error (error, KETTE_ERROR, KETTE_ERROR_IO,
+                       "%s: io: has no test_data_set_0", dir);
           return FALSE;
         }
       if (!run_set (graph, session, path, tests, worst, error))
@@ -136,8 +141,8 @@ test_tree (const char *root, Tests *tests)
   g_ptr_array_add (pending, g_strdup (root));
   while (pending->len)
     {
-      g_autofree char *dir         = g_ptr_array_steal_index (pending, pending->len - 1);
-      g_autofree char *model       = g_build_filename (dir, "model.onnx", NULL);
+      g_autofree char *dir        = g_ptr_array_steal_index (pending, pending->len - 1);
+      g_autofree char *model      = g_build_filename (dir, "model.onnx", NULL);
       g_autoptr (GPtrArray) below = g_ptr_array_new ();
       GDir *entries;
       if (g_file_test (model, G_FILE_TEST_EXISTS))
@@ -151,7 +156,8 @@ test_tree (const char *root, Tests *tests)
       for (const char *name; (name = g_dir_read_name (entries));)
         {
           char *path = g_build_filename (dir, name, NULL);
-          if (g_file_test (path, G_FILE_TEST_IS_DIR) && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+          if (g_file_test (path, G_FILE_TEST_IS_DIR)
+              && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
             g_ptr_array_add (below, path);
           else
             g_free (path);
@@ -182,7 +188,8 @@ kette_verb_test (int argc, char **argv)
   if (!kette_tool_parse (&argc, &argv, entries, "DIR...",
                          "Runs ONNX backend tests: directories with model.onnx and "
                          "test_data_set_N/.",
-                         "  kette test node/test_relu\n  kette test -q node simple\n", &status))
+                         "  kette test node/test_relu\n  kette test -q node simple\n",
+                         &status))
     return status;
   if (argc < 2)
     return kette_tool_usage ("test needs a DIR");
@@ -191,7 +198,8 @@ kette_verb_test (int argc, char **argv)
   kette_set_threads (threads);
   for (int i = 1; i < argc; i++)
     if (!test_tree (argv[i], &tests))
-      return kette_tool_usage ("%s: holds no model.onnx, nor does any directory below", argv[i]);
+      return kette_tool_usage ("%s: holds no model.onnx, nor does any directory below",
+                               argv[i]);
   printf ("%u passed, %u failed, %u unsupported\n", tests.n_passed, tests.n_failed,
           tests.n_unsupported);
   return tests.n_failed ? KETTE_EXIT_FAULTS : 0;

@@ -27,8 +27,16 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-extern "C" {
+#define KT_BEGIN_DECLS                                                                   \
+  extern "C"                                                                             \
+  {
+#define KT_END_DECLS }
+#else
+#define KT_BEGIN_DECLS
+#define KT_END_DECLS
 #endif
+
+KT_BEGIN_DECLS
 
 #define KT_ABI_MAJOR 0u
 #define KT_ABI_MINOR 1u
@@ -46,16 +54,16 @@ typedef struct kt_prep kt_prep;
 typedef int32_t kt_status;
 enum
 {
-  KT_OK = 0,
-  KT_E_ATTR = -1,        /* an attribute: missing, or outside its range              */
-  KT_E_VALUE = -2,       /* the content of an input: index, axis, divisor, label     */
-  KT_E_TYPE = -3,        /* element types do not fit                                 */
-  KT_E_SHAPE = -4,       /* ranks or dims do not fit                                 */
-  KT_E_NOMEM = -5,       /* memory refused                                           */
-  KT_E_DEVICE = -6,      /* a device or its driver failed                            */
+  KT_OK            = 0,
+  KT_E_ATTR        = -1, /* an attribute: missing, or outside its range              */
+  KT_E_VALUE       = -2, /* the content of an input: index, axis, divisor, label     */
+  KT_E_TYPE        = -3, /* element types do not fit                                 */
+  KT_E_SHAPE       = -4, /* ranks or dims do not fit                                 */
+  KT_E_NOMEM       = -5, /* memory refused                                           */
+  KT_E_DEVICE      = -6, /* a device or its driver failed                            */
   KT_E_UNSUPPORTED = -7, /* a legal request that this code does not serve            */
-  KT_E_INTERNAL = -8,    /* a fault of the plugin itself                             */
-  KT_E_CANCELLED = -9    /* stopped because host->cancelled said so                  */
+  KT_E_INTERNAL    = -8, /* a fault of the plugin itself                             */
+  KT_E_CANCELLED   = -9  /* stopped because host->cancelled said so                  */
 };
 
 /* DLPack's DLTensor, field for field. strides: in elements; NULL means row-major compact.
@@ -72,40 +80,40 @@ typedef struct kt_tensor
 
 enum /* kt_tensor.device_type, DLPack's numbers */
 {
-  KT_CPU = 1,
+  KT_CPU  = 1,
   KT_CUDA = 2
 };
 
 /* Element types: ONNX's TensorProto.DataType numbers. */
 enum
 {
-  KT_UNDEFINED = 0,
-  KT_F32 = 1,
-  KT_U8 = 2,
-  KT_I8 = 3,
-  KT_U16 = 4,
-  KT_I16 = 5,
-  KT_I32 = 6,
-  KT_I64 = 7,
-  KT_STRING = 8,
-  KT_BOOL = 9,
-  KT_F16 = 10,
-  KT_F64 = 11,
-  KT_U32 = 12,
-  KT_U64 = 13,
-  KT_C64 = 14,
-  KT_C128 = 15,
-  KT_BF16 = 16,
-  KT_F8E4M3FN = 17,
+  KT_UNDEFINED  = 0,
+  KT_F32        = 1,
+  KT_U8         = 2,
+  KT_I8         = 3,
+  KT_U16        = 4,
+  KT_I16        = 5,
+  KT_I32        = 6,
+  KT_I64        = 7,
+  KT_STRING     = 8,
+  KT_BOOL       = 9,
+  KT_F16        = 10,
+  KT_F64        = 11,
+  KT_U32        = 12,
+  KT_U64        = 13,
+  KT_C64        = 14,
+  KT_C128       = 15,
+  KT_BF16       = 16,
+  KT_F8E4M3FN   = 17,
   KT_F8E4M3FNUZ = 18,
-  KT_F8E5M2 = 19,
+  KT_F8E5M2     = 19,
   KT_F8E5M2FNUZ = 20,
-  KT_U4 = 21,
-  KT_I4 = 22,
-  KT_F4E2M1 = 23,
-  KT_F8E8M0 = 24,
-  KT_U2 = 25,
-  KT_I2 = 26
+  KT_U4         = 21,
+  KT_I4         = 22,
+  KT_F4E2M1     = 23,
+  KT_F8E8M0     = 24,
+  KT_U2         = 25,
+  KT_I2         = 26
 };
 
 enum /* kt_type.kind; 0: absent or not known */
@@ -140,20 +148,20 @@ typedef struct kt_str
 
 enum /* kt_attr.kind: ONNX's AttributeProto.AttributeType numbers */
 {
-  KT_A_FLOAT = 1,
-  KT_A_INT = 2,
-  KT_A_STRING = 3,
-  KT_A_TENSOR = 4,
-  KT_A_GRAPH = 5,
-  KT_A_FLOATS = 6,
-  KT_A_INTS = 7,
-  KT_A_STRINGS = 8,
-  KT_A_TENSORS = 9,
-  KT_A_GRAPHS = 10,
-  KT_A_SPARSE_TENSOR = 11,
+  KT_A_FLOAT          = 1,
+  KT_A_INT            = 2,
+  KT_A_STRING         = 3,
+  KT_A_TENSOR         = 4,
+  KT_A_GRAPH          = 5,
+  KT_A_FLOATS         = 6,
+  KT_A_INTS           = 7,
+  KT_A_STRINGS        = 8,
+  KT_A_TENSORS        = 9,
+  KT_A_GRAPHS         = 10,
+  KT_A_SPARSE_TENSOR  = 11,
   KT_A_SPARSE_TENSORS = 12,
-  KT_A_TYPE = 13,
-  KT_A_TYPES = 14
+  KT_A_TYPE           = 13,
+  KT_A_TYPES          = 14
 };
 
 /* An attribute. INT in i, FLOAT in f; else v points to n elements: char (STRING), int64_t
@@ -233,7 +241,8 @@ typedef struct kt_host
   kt_status (*random) (kt_run *, uint32_t key[2], uint32_t counter[2]);
   /* Calls body for pieces of 0 .. n-1 of grain indices (the last may be shorter), on the
    * host's threads; the pieces depend on n and grain alone. Nested calls run inline. */
-  kt_status (*parallel_for) (kt_run *, int64_t n, int64_t grain, kt_body *body, void *arg);
+  kt_status (*parallel_for) (kt_run *, int64_t n, int64_t grain, kt_body *body,
+                             void *arg);
   int32_t (*cancelled) (const kt_run *);
   void *(*native_stream) (kt_run *); /* the device's own stream, NULL on the CPU */
 
@@ -265,10 +274,13 @@ typedef struct kt_host
 
 enum /* kt_param.flags */
 {
-  KT_P_OPTIONAL = 1,   /* input or output may be absent; attribute has no default and may be */
-  KT_P_VARIADIC = 2,   /* the last input or output: one or more                              */
-  KT_P_MIXED = 4,      /* the variadic ones may differ in type                               */
-  KT_P_NO_GRADIENT = 8 /* not differentiable: indices, conditions, shapes                    */
+  KT_P_OPTIONAL
+  = 1, /* input or output may be absent; attribute has no default and may be */
+  KT_P_VARIADIC
+  = 2,            /* the last input or output: one or more                              */
+  KT_P_MIXED = 4, /* the variadic ones may differ in type                               */
+  KT_P_NO_GRADIENT
+  = 8 /* not differentiable: indices, conditions, shapes                    */
 };
 
 /* An input or output (type: a variable such as "T", or types such as "i64" or "i32|i64"), a
@@ -282,13 +294,13 @@ typedef struct kt_param
 
 enum /* kt_op.flags */
 {
-  KT_OP_PURE = 1,        /* same inputs, same outputs: may be folded and merged    */
-  KT_OP_NO_GRADIENT = 2, /* no derivative by nature: an active path ends here with
+  KT_OP_PURE          = 1, /* same inputs, same outputs: may be folded and merged    */
+  KT_OP_NO_GRADIENT   = 2, /* no derivative by nature: an active path ends here with
                             an error, or silently where no input is a float        */
-  KT_OP_ELEMENTWISE = 4,
-  KT_OP_PER_SAMPLE = 8,
-  KT_OP_MATMUL = 16,
-  KT_OP_CONTROL = 32,
+  KT_OP_ELEMENTWISE   = 4,
+  KT_OP_PER_SAMPLE    = 8,
+  KT_OP_MATMUL        = 16,
+  KT_OP_CONTROL       = 32,
   KT_OP_ZERO_GRADIENT = 64 /* the derivative is zero or meaningless on purpose: the
                               gradient stops here silently (Shape, comparisons)    */
 };
@@ -323,11 +335,11 @@ typedef struct kt_alias
 
 enum /* kt_kernel.flags */
 {
-  KT_K_CAPTURABLE = 1,    /* launches only; may be recorded and replayed     */
+  KT_K_CAPTURABLE    = 1, /* launches only; may be recorded and replayed     */
   KT_K_DETERMINISTIC = 2, /* same bits for any number of threads             */
-  KT_K_REENTRANT = 4,     /* several runs at once are fine                   */
-  KT_K_TILEABLE = 8,
-  KT_K_STRIDED = 16 /* takes inputs with strides                       */
+  KT_K_REENTRANT     = 4, /* several runs at once are fine                   */
+  KT_K_TILEABLE      = 8,
+  KT_K_STRIDED       = 16 /* takes inputs with strides                       */
 };
 
 /* How an operator runs on a device, for some types. */
@@ -352,7 +364,5 @@ typedef struct kt_kernel
 /* The exported function. */
 typedef kt_status kt_entry (const kt_host *, kt_reg *);
 
-#ifdef __cplusplus
-}
-#endif
+KT_END_DECLS
 #endif /* KETTE_PLUGIN_H */

@@ -8,11 +8,12 @@
 /* writer.c: one writer for all files. The callback hands pieces to _kette_writer_add; the
  * file appears under its name when everything is written and synced, or not at all. */
 typedef struct _KetteWriter KetteWriter;
-gboolean _kette_writer_add (KetteWriter *writer, const void *data, size_t n); /* sticky error */
+gboolean _kette_writer_add (KetteWriter *writer, const void *data,
+                            size_t n); /* sticky error */
 typedef gboolean (*KetteWriteFunc) (KetteWriter *writer, gpointer user, GError **error);
 /* KEEP: the old file stays as FILE.1. */
-gboolean _kette_write_file (const char *file, gboolean keep, KetteWriteFunc func, gpointer user,
-                            GError **error);
+gboolean _kette_write_file (const char *file, gboolean keep, KetteWriteFunc func,
+                            gpointer user, GError **error);
 
 /* read.c: a whole file as read-only bytes, mapped when large; never a FIFO or directory. */
 GBytes *_kette_read_file (const char *file, GError **error);
@@ -20,8 +21,9 @@ GBytes *_kette_read_file (const char *file, GError **error);
 /* save.c */
 typedef struct
 {
-  gboolean keep_old;  /* FILE.1 */
-  gboolean checksums; /* metadata kette.crc.NAME for state, and kette.sha256 as last field */
+  gboolean keep_old; /* FILE.1 */
+  gboolean
+      checksums; /* metadata kette.crc.NAME for state, and kette.sha256 as last field */
 } KetteSaveOptions;
 gboolean _kette_graph_save_full (KetteGraph *graph, const char *file,
                                  const KetteSaveOptions *options, GError **error);

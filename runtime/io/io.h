@@ -35,7 +35,8 @@ KETTE_EXPORT KetteGraph *kette_graph_load_bytes (GBytes *bytes, GError **error);
  *
  * Returns: %FALSE with `io` and the system's reason
  */
-KETTE_EXPORT gboolean kette_graph_save (KetteGraph *self, const char *file, GError **error);
+KETTE_EXPORT gboolean kette_graph_save (KetteGraph *self, const char *file,
+                                        GError **error);
 /**
  * kette_tensor_load:
  * @file: path of an .npy file, an ONNX TensorProto (.pb), or an IDX file (.gz or not)
@@ -54,6 +55,7 @@ KETTE_EXPORT KetteTensor *kette_tensor_load (const char *file, GError **error);
  *
  * Returns: %FALSE with `io` and the system's reason
  */
-KETTE_EXPORT gboolean kette_tensor_save (KetteTensor *self, const char *file, GError **error);
+KETTE_EXPORT gboolean kette_tensor_save (KetteTensor *self, const char *file,
+                                         GError **error);
 
 G_END_DECLS

@@ -22,18 +22,23 @@ is_gradient (const KetteNode *node)
 static KetteValue *
 named_value (const KetteNode *node, const kt_attr *attr, size_t i, GError **error)
 {
-  const kt_str *s       = attr->kind == KT_A_STRING ? &(kt_str){ attr->v, attr->n }
-                                                    : &((const kt_str *) attr->v)[i];
-  g_autofree char *name = g_strndup (s->s, s->n);
-  KetteValue *value     = _kette_graph_find (node->graph, name);
+  const kt_str *s = attr->kind == KT_A_STRING ? &(kt_str){ attr->v, attr->n }
+                                              : &((const kt_str *) attr->v)[i];
+  char *name      = _kette_alloc (_kette_account_process (), s->n + 1, 1, error);
+  KetteValue *value;
   char where[KETTE_WHERE_SIZE];
 
+  if (!name)
+    return NULL;
+  memcpy (name, s->s, s->n);
+  value = _kette_graph_find (node->graph, name);
   while (value && value->replacement)
     value = value->replacement;
   if (!value)
     _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
                  "attribute %s names %s, which the graph does not have",
                  KETTE_QUOTE (attr->name), KETTE_QUOTE (name));
+  _kette_free (name);
   return value;
 }
 
