@@ -40,7 +40,8 @@ main (int argc, char **argv)
   if (argc < 4 || n < 1 || n > MOST)
     return fprintf (stderr, "start KETTE MODEL SAMPLE.npy [TIMES]\n"), 1;
   snprintf (input, sizeof input, "--input=%s", argv[3]);
-  char *words[] = { argv[1], "run", argv[2], input, "--threads=1", NULL };
+  char run[] = "run", threads[] = "--threads=1";
+  char *words[] = { argv[1], run, argv[2], input, threads, NULL };
   posix_spawn_file_actions_init (&actions);
   posix_spawn_file_actions_addopen (&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   for (int i = -2; i < n; i++)

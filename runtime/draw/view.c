@@ -214,7 +214,7 @@ add_node (Builder *b, const KetteNode *node, GError **error)
 static gboolean
 add_rest (Builder *b, GError **error)
 {
-  gint place;
+  gint place = 0;
 
   for (size_t i = 0; i < b->graph->n_values; i++)
     {

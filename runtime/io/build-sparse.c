@@ -104,7 +104,7 @@ sparse_fill (const Sparse *s, const char *where, GError **error)
 {
   KetteTensor *dense
       = kette_tensor_new (s->values->dtype, s->dims, (guint) s->rank, error);
-  int64_t last = -1, place;
+  int64_t last = -1, place = 0;
   size_t width;
 
   if (!dense)
