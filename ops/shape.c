@@ -234,11 +234,20 @@ kt_old_axes (const kt_host *host, kt_graph *g, void *user)
       g, 0, kt_node (host, g, user, in, axes ? 2 : 1, &keep, keep.i >= 0 ? 1 : 0));
 }
 
+kt_value
+kt_reshape_as (const kt_host *host, kt_graph *g, kt_value v, kt_value shape)
+{
+  const kt_attr zero        = { .name = "allowzero", .kind = KT_A_INT, .i = 1 };
+  const kt_value operands[] = { v, shape };
+
+  return v && shape ? kt_node (host, g, "Reshape", operands, 2, &zero, 1) : 0;
+}
+
 kt_status
 kt_view_gradient (const kt_host *host, kt_graph *g, void *user)
 {
   (void) user;
   return host->g_set (g, 0,
-                      kt_reshape (host, g, host->g_seed (g, 0),
-                                  kt_shape_of (host, g, host->g_in (g, 0))));
+                      kt_reshape_as (host, g, host->g_seed (g, 0),
+                                     kt_shape_of (host, g, host->g_in (g, 0))));
 }

@@ -84,5 +84,7 @@ kt_status kt_view_run (const kt_host *host, kt_run *run, void *state);
  * 1, the INTS attribute "axes"; no such attribute, no such input. keepdims is passed on. */
 kt_status kt_old_axes (const kt_host *host, kt_graph *g, void *user);
 
+/* V in the shape that the value SHAPE holds; a 0 in it is a dim of 0. */
+kt_value kt_reshape_as (const kt_host *host, kt_graph *g, kt_value v, kt_value shape);
 /* Gradient of a view: dE/dx is dE/dy in the shape of x. */
 kt_status kt_view_gradient (const kt_host *host, kt_graph *g, void *user);

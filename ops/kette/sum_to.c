@@ -169,7 +169,8 @@ sum_to_body (const kt_host *host, kt_graph *g, void *user)
   in[1] = known_axes (host, g, axes, &n) ? kt_ints (host, g, axes, n)
                                          : found_axes (host, g, dy, shape);
   return host->g_set (
-      g, 0, kt_reshape (host, g, kt_node (host, g, "ReduceSum", in, 2, attrs, 2), shape));
+      g, 0,
+      kt_reshape_as (host, g, kt_node (host, g, "ReduceSum", in, 2, attrs, 2), shape));
 }
 
 const kt_operator kette_op_sum_to = {

@@ -121,7 +121,7 @@ tile_gradient (const kt_host *host, kt_graph *g, void *user)
                              kt_node (host, g, "Unsqueeze", dims, 2, NULL, 0) };
   const kt_value pairs   = kt_node (host, g, "Concat", pair, 2, &axis, 1);
   const kt_value shape   = kt_reshape (host, g, pairs, kt_ints (host, g, &flat, 1));
-  const kt_value sum[]   = { kt_reshape (host, g, host->g_seed (g, 0), shape),
+  const kt_value sum[]   = { kt_reshape_as (host, g, host->g_seed (g, 0), shape),
                              kt_ints (host, g, axes, t.ndim) };
 
   return host->g_set (g, 0, kt_node (host, g, "ReduceSum", sum, 2, &keep, 1));
