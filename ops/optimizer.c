@@ -46,11 +46,13 @@ kt_status
 kt_optimizer_infer (const kt_host *host, kt_infer *infer, void *user)
 {
   const kt_optimizer *const o = user;
+  double c[KT_COEFFICIENTS];
   int32_t n;
 
-  KT_TRY (count_parameters (host, infer, o, &n));
+  KT_TRY (o->read (host, infer, c));
   KT_TRY (kt_check_scalar (host, infer, 0, "the rate R"));
   KT_TRY (kt_check_scalar (host, infer, 1, "the update count T"));
+  KT_TRY (count_parameters (host, infer, o, &n));
   for (int32_t i = 0; i < n; i++)
     {
       const kt_type x = kt_in_type (host, infer, 2 + i);
