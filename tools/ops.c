@@ -23,7 +23,8 @@ kette_verb_ops (int argc, char **argv)
     return status;
 
   g_autofree char *owned = why;
-  KettePlugins *plugins  = kette_plugins_get (&error);
+  (void) owned;
+  KettePlugins *plugins = kette_plugins_get (&error);
   if (!plugins)
     return kette_tool_fail (error);
   g_autofree char *text = why    ? kette_plugins_explain (plugins, why)

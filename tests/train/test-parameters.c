@@ -185,6 +185,7 @@ test_streams (void)
       g_autoptr (KetteGraph) graph     = network_new (KT_F64, sizes, layers, NULL);
       g_autoptr (KetteTrainer) trainer = kette_trainer_new (graph, &options, &error);
 
+      g_assert_nonnull (trainer);
       g_assert_no_error (error);
       if (!first)
         first = kette_tensor_ref (kette_graph_get_parameter (graph, "w0"));
