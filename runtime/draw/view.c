@@ -177,7 +177,7 @@ add_node (Builder *b, const KetteNode *node, GError **error)
   const KetteNode *product = NULL;
   const KetteValue *value = NULL, *bias = NULL;
   KetteBoxKind kind = is_missing (node) ? KETTE_BOX_MISSING : KETTE_BOX_OP;
-  gint place;
+  gint place = NO_BOX;
 
   for (int32_t i = node->n_out; i-- > 0;)
     {
@@ -214,7 +214,7 @@ add_node (Builder *b, const KetteNode *node, GError **error)
 static gboolean
 add_rest (Builder *b, GError **error)
 {
-  gint place = 0;
+  gint place = NO_BOX;
 
   for (size_t i = 0; i < b->graph->n_values; i++)
     {
