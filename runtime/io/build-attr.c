@@ -295,13 +295,14 @@ _kette_build_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out,
   attrs   = _kette_region_alloc (r.graph->region, n, sizeof *attrs, error);
   if (!attrs)
     return FALSE;
+  /* The node has them from now on: it gives back subgraphs if a later one is faulty. */
+  out->attrs   = attrs;
+  out->n_attrs = (int32_t) n;
   for (size_t i = 0; i < n; i++)
     if (!read_attr (&r, proto->attribute[i], out, i, n, &attrs[i], error))
       return FALSE;
   /* The next node's subgraphs stand behind this one's. */
   b->scopes[scope].first_child = r.child;
-  out->attrs                   = attrs;
-  out->n_attrs                 = (int32_t) n;
   return check_twice (attrs, n, where, error);
 }
 

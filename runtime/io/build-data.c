@@ -190,31 +190,44 @@ decode_uint32 (const uint64_t *in, size_t n, uint32_t *out, const char *type_tex
   return TRUE;
 }
 
-gboolean
-_kette_tensor_decode (const Onnx__TensorProto *proto, int dtype, size_t count, void *data,
-                      size_t bytes, const char *type_text, const char *where,
-                      GError **error)
+/* Are there as many numbers as the shape asks for, where they have to be? */
+static gboolean
+check_field (const Onnx__TensorProto *proto, const Field *field, size_t bytes,
+             const char *type_text, const char *where, GError **error)
 {
   const char *used;
-  Field field;
 
-  if (!field_of (proto, dtype, count, bytes, &field))
-    return _kette_fail (error, KETTE_ERROR_INTERNAL, where,
-                        "%s has no field; please report this", type_text);
-  if (field.n == 0 && field.need > 0)
+  if (field->n == 0 && field->need > 0)
     {
       _kette_tensor_storages (proto, &used);
       if (used)
         return _kette_fail (error, KETTE_ERROR_TENSOR, where,
                             "%s is stored in %s, must be in %s or raw_data", type_text,
-                            used, field.field);
+                            used, field->field);
       return _kette_fail (error, KETTE_ERROR_TENSOR, where,
                           "%s needs %zu bytes, there are no data", type_text, bytes);
     }
-  if (field.n != field.need)
+  if (field->n != field->need)
     return _kette_fail (error, KETTE_ERROR_TENSOR, where,
-                        "%s needs %zu numbers, %s has %zu", type_text, field.need,
-                        field.field, field.n);
+                        "%s needs %zu numbers, %s has %zu", type_text, field->need,
+                        field->field, field->n);
+  return TRUE;
+}
+
+gboolean
+_kette_tensor_decode (const Onnx__TensorProto *proto, int dtype, size_t count, void *data,
+                      size_t bytes, const char *type_text, const char *where,
+                      GError **error)
+{
+  Field field;
+
+  if (!field_of (proto, dtype, count, bytes, &field))
+    return _kette_fail (error, KETTE_ERROR_INTERNAL, where,
+                        "%s has no field; please report this", type_text);
+  if (!check_field (proto, &field, bytes, type_text, where, error))
+    return FALSE;
+  if (!data)
+    return TRUE;
   if (field.need == 0)
     return TRUE;
   switch (dtype)

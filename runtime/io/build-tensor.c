@@ -243,6 +243,10 @@ _kette_tensor_from_proto (const Onnx__TensorProto *proto, const KetteTensorSourc
     }
   if (l.dtype == KT_STRING)
     return from_strings (proto, &l, where, error);
+  /* Nothing is allocated for data that are not there. */
+  if (!_kette_tensor_decode (proto, l.dtype, l.count, NULL, l.bytes, l.text, where,
+                             error))
+    return NULL;
   tensor = _kette_tensor_new_raw (l.dtype, proto->dims, l.rank, error);
   if (!tensor)
     return NULL;

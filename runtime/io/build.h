@@ -102,7 +102,8 @@ KetteTensor *_kette_tensor_from_proto (const Onnx__TensorProto *proto,
 KetteTensor *_kette_tensor_from_sparse (const Onnx__SparseTensorProto *proto,
                                         const KetteTensorSource *source,
                                         const char *where, GError **error);
-/* build-data.c: the typed field of a tensor into DATA of BYTES bytes. */
+/* build-data.c: the typed field of a tensor into DATA of BYTES bytes; DATA NULL: only looks
+ * whether as many numbers as needed are there. */
 gboolean _kette_tensor_decode (const Onnx__TensorProto *proto, int dtype, size_t count,
                                void *data, size_t bytes, const char *type_text,
                                const char *where, GError **error);
