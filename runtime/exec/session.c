@@ -82,6 +82,29 @@ copy_updates (KetteSession *self, KetteGraph *given, KetteValue **map, GError **
   return TRUE;
 }
 
+/* What callers give and get is tensors. */
+static gboolean
+check_kinds (KetteValue *const *values, size_t n, const char *what, GError **error)
+{
+  static const char *const kinds[] = { [KT_SEQUENCE] = "sequence",
+                                       [KT_OPTIONAL] = "optional",
+                                       [KT_MAP]      = "map",
+                                       [KT_SPARSE]   = "sparse tensor" };
+  char where[KETTE_WHERE_SIZE];
+
+  for (size_t i = 0; i < n; i++)
+    {
+      const int32_t kind = values[i]->type.kind;
+      if (kind < KT_SEQUENCE || kind > KT_SPARSE)
+        continue;
+      g_snprintf (where, sizeof where, "graph %s %s", what,
+                  KETTE_QUOTE (values[i]->name));
+      return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                          "is of kind %s, sessions run on tensors", kinds[kind]);
+    }
+  return TRUE;
+}
+
 static gboolean
 prepare (KetteSession *self, GError **error)
 {
@@ -89,10 +112,13 @@ prepare (KetteSession *self, GError **error)
   const KetteInline mode
       = self->options.no_native ? KETTE_INLINE_BODIES : KETTE_INLINE_NEEDED;
 
-  return _kette_pass_check (g, error) && _kette_pass_canonical (g, error)
-         && _kette_pass_infer (g, error) && _kette_pass_expand_gradients (g, error)
-         && _kette_pass_infer (g, error) && _kette_pass_inline (g, mode, error)
-         && _kette_pass_infer (g, error) && align_constants (g, self->options.live, error)
+  return _kette_pass_check (g, error)
+         && check_kinds (g->inputs, g->n_inputs, "input", error)
+         && check_kinds (g->outputs, g->n_outputs, "output", error)
+         && _kette_pass_canonical (g, error) && _kette_pass_infer (g, error)
+         && _kette_pass_expand_gradients (g, error) && _kette_pass_infer (g, error)
+         && _kette_pass_inline (g, mode, error) && _kette_pass_infer (g, error)
+         && align_constants (g, self->options.live, error)
          && _kette_pass_fold (g, self->options.live, _kette_evaluate, error);
 }
 
