@@ -81,7 +81,7 @@ kt_reduce_plan (kt_reduce *r, int32_t ndim, const int64_t *dims, uint32_t set)
   int32_t n, next = 0;
 
   *r = (kt_reduce){
-    .outs = 1, .count = 1, .columns = 1, .run = 1, .stride = 1, .runs = 1
+    .outs = 1, .count = 1, .columns = 1, .step = 1, .run = 1, .stride = 1, .runs = 1
   };
   for (int32_t d = 0; d < ndim; d++)
     *(set >> d & 1 ? &r->count : &r->outs) *= dims[d];
@@ -94,6 +94,11 @@ kt_reduce_plan (kt_reduce *r, int32_t ndim, const int64_t *dims, uint32_t set)
     {
       r->run    = list[next].size;
       r->stride = list[next++].stride;
+    }
+  if (next < n && r->columns == 1 && r->run <= KT_SHORT)
+    {
+      r->columns = list[next].size;
+      r->step    = list[next++].stride;
     }
   for (int32_t d = n - 1; d >= next; d--)
     if (list[d].reduced)
@@ -145,7 +150,8 @@ reduce_units (void *arg, int64_t begin, int64_t end, int32_t worker)
       const int64_t block = r->chunks == 1 ? rest : rest / r->chunks;
       const int64_t first = (rest - block * r->chunks) * KT_COLUMNS;
       const int64_t out   = kept * r->columns + first;
-      const char *x = job->x + (size_t) (kept_offset (r, kept) + first) * job->in_size;
+      const char *x
+          = job->x + (size_t) (kept_offset (r, kept) + first * r->step) * job->in_size;
       char *partials
           = r->blocks > 1
                 ? job->partials + (size_t) (out * r->blocks + block) * job->loops->size

@@ -15,11 +15,13 @@
 #define KT_BLOCK 4096 /* elements */
 #define KT_LANES 16   /* partial results */
 #define KT_COLUMNS 64 /* neighbouring outputs that are worked on together */
+#define KT_SHORT 32   /* rows up to this length are worked on together, too */
 
 typedef struct kt_reduce
 {
   int64_t outs, count; /* outputs; elements per output */
-  int64_t columns;     /* outputs side by side whose elements are side by side, or 1 */
+  int64_t columns,
+      step; /* outputs worked on together, or 1; distance of their elements */
   int64_t run, stride, runs;    /* a run: elements, their distance; runs per output */
   int64_t parts, group;         /* blocks of a long run; short runs of a block */
   int64_t blocks;               /* per output */
@@ -149,7 +151,14 @@ kt_run_offset (const kt_reduce *r, int64_t i)
       {                                                                                  \
         const T *x                                                                       \
             = (const T *) x_data + kt_run_offset (r, run) + piece->begin * r->stride;    \
-        if (r->stride == width)                                                          \
+        if (r->step != 1) /* short rows, side by side */                                 \
+          for (int64_t i = 0; i < n; i++, x += r->stride)                                \
+            {                                                                            \
+              A *const l = lane + (i % KT_LANES) * width;                                \
+              for (int64_t c = 0; c < width; c++)                                        \
+                l[c] = JOIN (l[c], MAP (x[c * r->step]));                                \
+            }                                                                            \
+        else if (r->stride == width)                                                     \
           for (int64_t i = 0; i < n; i += KT_LANES, x += KT_LANES * width)               \
             {                                                                            \
               const int64_t m = (n - i < KT_LANES ? n - i : KT_LANES) * width;           \
