@@ -116,6 +116,32 @@ set_inputs (KetteGraph *g, const kt_type *types, KetteTensor *const *tensors,
 }
 
 static gboolean
+all_concrete (const KetteGraph *g)
+{
+  for (size_t i = 0; i < g->n_nodes; i++)
+    for (int32_t k = 0; k < g->nodes[i]->n_out; k++)
+      if (g->nodes[i]->out[k] && !_kette_type_is_concrete (&g->nodes[i]->out[k]->type))
+        return FALSE;
+  return TRUE;
+}
+
+/* Inference shows what is constant now that the inputs' shapes are numbers, folding computes
+ * it, and with that inference sees further; until nothing changes. */
+static gboolean
+settle (KetteSession *self, KetteGraph *g, GError **error)
+{
+  for (;;)
+    {
+      const size_t n = g->n_nodes;
+      if (!_kette_pass_infer (g, error)
+          || !_kette_pass_fold (g, self->options.live, _kette_evaluate, error))
+        return FALSE;
+      if (g->n_nodes == n || all_concrete (g))
+        return TRUE;
+    }
+}
+
+static gboolean
 was_asked (const KetteGraph *g)
 {
   for (size_t i = 0; i < g->n_values; i++)
@@ -139,8 +165,7 @@ make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors
     updates[u] = (KetteBinding){ map[self->updates[u].key->index],
                                  map[self->updates[u].value->index] };
   _kette_free (map);
-  if (updates && set_inputs (g, types, tensors, error) && _kette_pass_infer (g, error)
-      && _kette_pass_fold (g, self->options.live, _kette_evaluate, error))
+  if (updates && set_inputs (g, types, tensors, error) && settle (self, g, error))
     {
       const gboolean by_content = was_asked (g);
       plan                      = _kette_plan_new (g, updates, self->n_updates, error);

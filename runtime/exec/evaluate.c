@@ -91,6 +91,7 @@ store (const KetteRun *run, KetteNode *const *nodes, size_t n, KetteValue *const
           return FALSE;
         _kette_value_set_data (value, data);
         kette_tensor_unref (data);
+        value->ints = NULL; /* known in part before, in full now */
       }
   return TRUE;
 }

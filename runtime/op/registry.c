@@ -106,8 +106,9 @@ edit_distance (const char *a, const char *b, unsigned limit)
 const char *
 _kette_registry_nearest (const char *domain, const char *name)
 {
-  const char *best   = NULL;
-  unsigned best_cost = 3;
+  const char *best = NULL;
+  /* Of a short word nearly everything is near: less than half of it may differ. */
+  unsigned best_cost = MIN (3, (unsigned) (strlen (name) + 1) / 2);
 
   for (size_t i = 0; i < registry.n_families; i++)
     if (strcmp (registry.families[i]->domain, domain) == 0)
