@@ -293,6 +293,7 @@ fill (KetteTensor *out, const KetteInit *init, const uint32_t key[2])
 
       switch (init->shape)
         {
+        case KETTE_INIT_NONE:
         case KETTE_INIT_ZERO:
           break;
         case KETTE_INIT_ONE:
