@@ -204,15 +204,39 @@ host_keep (kt_prep *prep, size_t bytes, void **p)
   return KT_OK;
 }
 
+/* The file declared the shape of an output that the operator leaves open: the memory is
+ * there already, and the result must have that shape. */
+static kt_status
+give_planned (kt_run *run, int32_t i, const int64_t *dims, int32_t ndim, kt_tensor *out)
+{
+  const kt_tensor *planned = i >= 0 && i < run->n_out ? &run->out[i] : NULL;
+  char text[512], is[200], declared[200];
+
+  if (!planned)
+    return host_fail (run, KT_E_INTERNAL, "there is no such output", 23);
+  if (planned->device_type == 0
+      || (planned->ndim == ndim
+          && (ndim <= 0
+              || memcmp (planned->shape, dims, (size_t) ndim * sizeof *dims) == 0)))
+    {
+      *out = *planned;
+      return KT_OK;
+    }
+  g_snprintf (
+      text, sizeof text, "output %d is %s, declared as %s", i,
+      _kette_shape_text (is, sizeof is, dims, ndim, NULL),
+      _kette_shape_text (declared, sizeof declared, planned->shape, planned->ndim, NULL));
+  return host_fail (run, KT_E_SHAPE, text, strlen (text));
+}
+
 static kt_status
 host_output_sized (kt_run *run, int32_t i, const int64_t *dims, int32_t ndim,
                    kt_tensor *out)
 {
   KetteStepRun *self = (KetteStepRun *) run;
 
-  return self->sized
-             ? self->sized (self, i, dims, ndim, out)
-             : host_fail (run, KT_E_INTERNAL, "this output's shape is planned", 30);
+  return self->sized ? self->sized (self, i, dims, ndim, out)
+                     : give_planned (run, i, dims, ndim, out);
 }
 
 static void *
