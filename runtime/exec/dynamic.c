@@ -14,13 +14,10 @@ static gboolean
 take_content (const KetteRun *run, const KetteValue *value, KetteTensor **out,
               GError **error)
 {
-  kt_tensor view;
-
   *out = NULL;
   if (!_kette_run_data (run, value) || !_kette_type_is_concrete (&value->type))
     return TRUE;
-  _kette_run_view (run, value, &view);
-  return (*out = _kette_tensor_from_view (&view, value->type.dtype, error)) != NULL;
+  return (*out = _kette_run_fetch (run, value, error)) != NULL;
 }
 
 /* Is VALUE read by a node outside the plan, or an output of the graph? */
@@ -151,7 +148,7 @@ static gboolean
 run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
            GError **error)
 {
-  KettePlan plan       = { .graph = graph };
+  KettePlan plan       = { .graph = graph, .device = _kette_device_cpu () };
   KetteStep step       = { .node = node };
   KetteFailure failure = { 0 };
   Sized sized          = { .error = NULL };

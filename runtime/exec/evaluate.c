@@ -82,11 +82,9 @@ store (const KetteRun *run, KetteNode *const *nodes, size_t n, KetteValue *const
     for (int32_t k = 0; k < nodes[i]->n_out; k++)
       {
         KetteValue *value = nodes[i]->out[k];
-        kt_tensor view;
         if (!value || value->data)
           continue;
-        _kette_run_view (run, map[value->index], &view);
-        KetteTensor *data = _kette_tensor_from_view (&view, value->type.dtype, error);
+        KetteTensor *data = _kette_run_fetch (run, map[value->index], error);
         if (!data)
           return FALSE;
         _kette_value_set_data (value, data);

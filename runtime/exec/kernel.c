@@ -36,7 +36,8 @@ drop (kt_prep *prep)
 }
 
 static gboolean
-no_kernel (const KetteNode *node, const KetteFailure *last, GError **error)
+no_kernel (const KetteNode *node, const char *device, const KetteFailure *last,
+           GError **error)
 {
   char where[KETTE_WHERE_SIZE];
   const KetteDtype *row = NULL;
@@ -47,8 +48,8 @@ no_kernel (const KetteNode *node, const KetteFailure *last, GError **error)
   for (int32_t i = 0; i < node->n_in && !row; i++)
     row = node->in[i] ? _kette_dtype (node->in[i]->type.dtype) : NULL;
   return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                      "no plugin has a kernel for %s on cpu",
-                      row ? row->name : "these types");
+                      "no plugin has a kernel for %s on %s",
+                      row ? row->name : "these types", device);
 }
 
 gboolean
@@ -66,7 +67,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       kt_status status        = KT_OK;
       gboolean ok;
 
-      if (!_kette_kernel_serves (family->kernels[i], node, "cpu"))
+      if (!_kette_kernel_serves (family->kernels[i], node, plan->device->name))
         continue;
       failure     = (KetteFailure){ 0 };
       step->state = kernel->user;
@@ -93,5 +94,5 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
         step->kernel = NULL;
       return ok;
     }
-  return no_kernel (node, &failure, error);
+  return no_kernel (node, plan->device->name, &failure, error);
 }

@@ -38,6 +38,19 @@ new_storage (KettePlan *plan, const KetteValue *value, KettePlace place, uint32_
   return TRUE;
 }
 
+/* A constant where the device can read it: the tensor itself, or a copy. */
+static gboolean
+make_resident (const KettePlan *plan, KetteStorage *s, GError **error)
+{
+  s->resident = s->tensor->data;
+  if (plan->device->shares_host_memory)
+    return TRUE;
+  if (!(s->resident = plan->device->alloc (s->bytes, error)))
+    return FALSE;
+  plan->device->copy_in (s->resident, s->tensor->data, s->bytes);
+  return TRUE;
+}
+
 /* A graph's inputs and everything with content. */
 static gboolean
 place_sources (KettePlan *plan, GError **error)
@@ -49,7 +62,8 @@ place_sources (KettePlan *plan, GError **error)
     {
       const KetteValue *v = g->values[i];
       if (v->data && !(v->flags & KETTE_VALUE_SOFT)
-          && !new_storage (plan, v, KETTE_AT_CONSTANT, 0, error))
+          && (!new_storage (plan, v, KETTE_AT_CONSTANT, 0, error)
+              || !make_resident (plan, storage_at (plan, v), error)))
         return FALSE;
     }
   for (size_t i = 0; i < g->n_inputs; i++)
@@ -340,6 +354,7 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
       return NULL;
     }
   plan->graph     = graph;
+  plan->device    = _kette_device_cpu ();
   plan->n_updates = n_updates;
   if (_kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
       && allocate (plan, error))
@@ -374,6 +389,9 @@ _kette_plan_free (KettePlan *plan)
   for (size_t i = 0; i < plan->n_steps; i++)
     if (plan->steps[i].kernel && plan->steps[i].kernel->kernel.destroy)
       plan->steps[i].kernel->kernel.destroy (plan->steps[i].state);
+  for (size_t i = 0; i < plan->n_storages; i++)
+    if (plan->storages[i].resident && !plan->device->shares_host_memory)
+      plan->device->release (plan->storages[i].resident);
   for (size_t i = 0; i < plan->n_kept; i++)
     _kette_free (plan->kept[i]);
   for (size_t i = 0; plan->input_types && i < plan->graph->n_inputs; i++)

@@ -6,6 +6,7 @@
  *   run      memory for one execution at a time, with all pointers resolved
  */
 #pragma once
+#include "base/device.h"
 #include "exec/session-private.h"
 #include "op/context.h"
 
@@ -24,6 +25,7 @@ typedef struct
   uint32_t first, last; /* steps between which it is in use */
   uint32_t input;       /* of AT_INPUT */
   KetteTensor *tensor;  /* of AT_CONSTANT; not owned */
+  void *resident;       /* of AT_CONSTANT: where the device reads it */
 } KetteStorage;
 
 typedef struct
@@ -41,6 +43,7 @@ typedef struct _KettePlan KettePlan;
 struct _KettePlan
 {
   KettePlan *next;
+  const KetteDevice *device;
   KetteGraph *graph; /* owned; all types concrete where planned */
   KetteStep *steps;
   size_t n_steps, n_forward, n_tensors;
@@ -92,6 +95,11 @@ void _kette_run_free (KetteRun *run);
 void *_kette_run_data (const KetteRun *run, const KetteValue *value);
 /* The same as a tensor; data NULL: not computed. VALUE NULL: absent. */
 void _kette_run_view (const KetteRun *run, const KetteValue *value, kt_tensor *out);
+/* Makes input I the content of TENSOR, which stays as it is until the run is over. */
+void _kette_run_feed (KetteRun *run, size_t i, const KetteTensor *tensor);
+/* The content of VALUE as a tensor of the host; NULL with *error. */
+KetteTensor *_kette_run_fetch (const KetteRun *run, const KetteValue *value,
+                               GError **error);
 /* Lets input I be read at DATA instead of the run's own memory; NULL: back to that. */
 void _kette_run_bind_input (KetteRun *run, size_t i, void *data);
 

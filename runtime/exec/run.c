@@ -28,7 +28,7 @@ _kette_run_data (const KetteRun *run, const KetteValue *value)
     case KETTE_AT_INPUT:
       return run->inputs[s->input];
     case KETTE_AT_CONSTANT:
-      return s->tensor->data;
+      return s->resident;
     case KETTE_AT_NONE:
       break;
     }
@@ -44,12 +44,32 @@ _kette_run_view (const KetteRun *run, const KetteValue *value, kt_tensor *out)
   if (!row)
     return;
   out->data        = _kette_run_data (run, value);
-  out->device_type = KT_CPU;
+  out->device_type = run->plan->device->dl_type;
+  out->device_id   = run->plan->device->dl_id;
   out->ndim        = value->type.ndim;
   out->code        = row->code;
   out->bits        = row->bits;
   out->lanes       = 1;
   out->shape       = value->type.dims;
+}
+
+KetteTensor *
+_kette_run_fetch (const KetteRun *run, const KetteValue *value, GError **error)
+{
+  const KetteDevice *device = run->plan->device;
+  KetteTensor *out;
+  kt_tensor view;
+
+  if (device->shares_host_memory)
+    {
+      _kette_run_view (run, value, &view);
+      return _kette_tensor_from_view (&view, value->type.dtype, error);
+    }
+  out = _kette_tensor_new_raw (value->type.dtype, value->type.dims, value->type.ndim,
+                               error);
+  if (out)
+    device->copy_out (out->data, _kette_run_data (run, value), out->bytes);
+  return out;
 }
 
 static void
@@ -107,7 +127,7 @@ allocate_inputs (KetteRun *run, GError **error)
       const KetteStorage *s = storage_at (plan, g->inputs[i]);
       if (!s || s->place != KETTE_AT_INPUT)
         continue;
-      void *own = _kette_alloc (_kette_account_process (), MAX (s->bytes, 1), 1, error);
+      void *own = plan->device->alloc (s->bytes, error);
       if (!own)
         return FALSE;
       run->inputs[s->input]               = own;
@@ -126,9 +146,9 @@ _kette_run_new (KettePlan *plan, GError **error)
     return NULL;
   run->plan    = plan;
   run->threads = _kette_pool_get_threads ();
-  if (!(run->arena = _kette_alloc_raw (account, MAX (plan->arena_bytes, 1), 1, error))
-      || !(run->workspace = _kette_alloc_raw (
-               account, MAX (workspace_bytes (plan, run->threads), 1), 1, error))
+  if (!(run->arena = plan->device->alloc (plan->arena_bytes, error))
+      || !(run->workspace
+           = plan->device->alloc (workspace_bytes (plan, run->threads), error))
       || !(run->steps
            = _kette_alloc (account, plan->n_steps + 1, sizeof *run->steps, error))
       || !(run->tensors
@@ -147,11 +167,12 @@ _kette_run_free (KetteRun *run)
 {
   if (!run)
     return;
+  const KetteDevice *device = run->plan->device;
   for (size_t i = 0; run->inputs && i < run->plan->graph->n_inputs; i++)
-    _kette_free (run->inputs[run->plan->graph->n_inputs + i]);
+    device->release (run->inputs[run->plan->graph->n_inputs + i]);
   _kette_free (run->inputs);
-  _kette_free (run->arena);
-  _kette_free (run->workspace);
+  device->release (run->arena);
+  device->release (run->workspace);
   _kette_free (run->steps);
   _kette_free (run->tensors);
   _kette_free (run);
@@ -195,6 +216,18 @@ _kette_run_bind_input (KetteRun *run, size_t i, void *data)
 }
 
 void
+_kette_run_feed (KetteRun *run, size_t i, const KetteTensor *tensor)
+{
+  const KetteDevice *device = run->plan->device;
+  void *own;
+
+  if (device->shares_host_memory && ((uintptr_t) tensor->data & 63) == 0)
+    _kette_run_bind_input (run, i, tensor->data);
+  else if ((own = _kette_run_input (run, i)))
+    device->copy_in (own, tensor->data, tensor->bytes);
+}
+
+void
 _kette_run_set_step (KetteRun *run, uint64_t step)
 {
   run->shared.step = step;
@@ -209,9 +242,8 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
     {
       const KetteValue *key = step->update->key;
       const size_t bytes    = storage_at (run->plan, key)->bytes;
-      if (bytes)
-        memmove (_kette_run_data (run, key), _kette_run_data (run, step->update->value),
-                 bytes);
+      run->plan->device->copy (_kette_run_data (run, key),
+                               _kette_run_data (run, step->update->value), bytes);
       return TRUE;
     }
   status = step->kernel->kernel.run (_kette_host (), &r->head, step->state);

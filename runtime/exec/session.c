@@ -189,37 +189,16 @@ kette_session_unref (KetteSession *self)
 
 /* -- what users call ---------------------------------------------------------------------- */
 
-static void
-feed (KetteRun *run, KetteTensor *const *inputs)
-{
-  for (size_t i = 0; i < run->plan->graph->n_inputs; i++)
-    if (inputs[i] && ((uintptr_t) inputs[i]->data & 63) == 0)
-      _kette_run_bind_input (run, i, inputs[i]->data);
-    else if (inputs[i])
-      {
-        void *own = _kette_run_input (run, i);
-        if (own && inputs[i]->bytes)
-          memcpy (own, inputs[i]->data, inputs[i]->bytes);
-      }
-}
-
 static gboolean
 fetch (KetteRun *run, size_t n, KetteTensor **outputs, GError **error)
 {
   for (size_t i = 0; i < n; i++)
-    {
-      kt_tensor view;
-      int dtype;
-      outputs[i] = _kette_run_output (run, i, &view, &dtype)
-                       ? _kette_tensor_from_view (&view, dtype, error)
-                       : NULL;
-      if (!outputs[i])
-        {
-          while (i-- > 0)
-            kette_tensor_unref (outputs[i]);
-          return FALSE;
-        }
-    }
+    if (!(outputs[i] = _kette_run_fetch (run, run->plan->graph->outputs[i], error)))
+      {
+        while (i-- > 0)
+          kette_tensor_unref (outputs[i]);
+        return FALSE;
+      }
   return TRUE;
 }
 
@@ -241,7 +220,9 @@ run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
                             .dims  = inputs[i]->dims };
   if (types && (run = _kette_session_take (self, types, inputs, error)))
     {
-      feed (run, inputs);
+      for (size_t i = 0; i < n; i++)
+        if (inputs[i])
+          _kette_run_feed (run, i, inputs[i]);
       ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, cancellable,
                                error)
            && (run->plan->partial ? _kette_run_rest (run, outputs, cancellable, error)

@@ -49,9 +49,7 @@ collect (KetteRun *run, KetteTensor *const *inputs, KetteValue *const *map, size
   for (size_t i = 0; i < g->n_inputs; i++)
     if (!(g->inputs[i]->flags & KETTE_VALUE_INITIALIZER))
       {
-        void *own = _kette_run_input (run, i);
-        if (own)
-          memcpy (own, inputs[fed]->data, inputs[fed]->bytes);
+        _kette_run_feed (run, i, inputs[fed]);
         fed++;
       }
   if (!_kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error))
@@ -59,11 +57,9 @@ collect (KetteRun *run, KetteTensor *const *inputs, KetteValue *const *map, size
   for (size_t i = 0; i < n; i++)
     {
       const KetteValue *value = map[i];
-      kt_tensor view;
       if (!value || !_kette_run_data (run, value))
         continue;
-      _kette_run_view (run, value, &view);
-      if (!(values[i] = _kette_tensor_from_view (&view, value->type.dtype, error)))
+      if (!(values[i] = _kette_run_fetch (run, value, error)))
         return FALSE;
     }
   return TRUE;

@@ -7,13 +7,14 @@
 
 #define MAX_NODES 1000000 /* after inlining; loading.md's limit "nodes" */
 
+/* On any device: placement is not a question of this floor. */
 static gboolean
 has_kernel (const KetteNode *node)
 {
   const KetteFamily *family = node->def->family;
 
   for (size_t i = 0; i < family->n_kernels; i++)
-    if (_kette_kernel_serves (family->kernels[i], node, "cpu"))
+    if (_kette_kernel_serves (family->kernels[i], node, family->kernels[i]->kernel.device))
       return TRUE;
   return FALSE;
 }
