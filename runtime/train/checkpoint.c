@@ -271,6 +271,49 @@ kette_graph_is_checkpoint (KetteGraph *self)
   return self->model->n_training > 0 && _kette_model_get_meta (self->model, "kette.step");
 }
 
+/* -- damage ---------------------------------------------------------------------------------- */
+
+/* The digest of the whole file, where it was written by us and nobody re-saved it. */
+static gboolean
+check_file (const KetteModel *model, GError **error)
+{
+  GBytes *bytes;
+  gboolean present, ok;
+
+  if (strcmp (model->file, "<memory>") == 0)
+    return TRUE;
+  bytes = _kette_read_file (model->file, error);
+  ok    = bytes && _kette_check_sha256 (bytes, &present, error);
+  if (bytes)
+    g_bytes_unref (bytes);
+  return ok;
+}
+
+/* The checksum of each state, which other tools keep when they re-save the file. */
+static gboolean
+check_state (const KetteModel *model, GError **error)
+{
+  for (size_t i = 0; i < model->n_training; i++)
+    for (size_t k = 0; k < model->training[i]->n_update; k++)
+      {
+        const KetteValue *value = model->training[i]->update[k].key;
+        char key[1024], sum[16];
+        const char *stored;
+
+        if (g_snprintf (key, sizeof key, "kette.crc.%s", value->name) >= (int) sizeof key)
+          continue;
+        stored = _kette_model_get_meta (model, key);
+        g_snprintf (sum, sizeof sum, "%08x",
+                    (unsigned) _kette_crc32c (0, value->data->data, value->data->bytes));
+        if (stored && strcmp (stored, sum) != 0)
+          return _kette_fail (
+              error, KETTE_ERROR_FORMAT, NULL,
+              "initializer %s is damaged: its checksum is %s, the metadata say %s",
+              KETTE_QUOTE (value->name), sum, KETTE_QUOTE (stored));
+      }
+  return TRUE;
+}
+
 gboolean
 _kette_checkpoint_restore (KetteTrainer *self, GError **error)
 {
@@ -288,7 +331,7 @@ _kette_checkpoint_restore (KetteTrainer *self, GError **error)
     return _kette_fail (
         error, KETTE_ERROR_VALUE, NULL,
         "the graph differs from the one that the checkpoint was made with");
-  return TRUE;
+  return check_file (model, error) && (self->resume_anyway || check_state (model, error));
 }
 
 gboolean

@@ -42,6 +42,11 @@ static const Field fields[] = {
   FIELD ("std", REAL, std),         FIELD ("one-hot", COUNT, one_hot),
 };
 
+enum
+{
+  N_STEP_FIELDS = 6
+}; /* the first ones: they are what the step is made of */
+
 static const char *const *
 as_text (const KetteSettings *s, const Field *f)
 {
@@ -170,6 +175,23 @@ merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *
   return TRUE;
 }
 
+/* A step that came with the model: what it was made with, as far as the model says so. */
+static gboolean
+inherit (KetteSettings *s, const KetteModel *model, KetteRegion *region, GError **error)
+{
+  for (size_t i = 0; i < N_STEP_FIELDS; i++)
+    {
+      char key[64];
+      const char *stored;
+
+      g_snprintf (key, sizeof key, "kette.option.%s", fields[i].name);
+      stored = _kette_model_get_meta (model, key);
+      if (stored && !field_from_text (s, &fields[i], stored, region, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 check (const KetteSettings *s, GError **error)
 {
@@ -251,11 +273,16 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
     return FALSE;
   if (!resume && !out->loss_name && !has_step)
     out->loss_name = "half-sse";
-  if (!resume && has_step && !out->loss_name && (out->optimizer_name || out->rate != 0))
-    return _kette_fail (
-        error, KETTE_ERROR_VALUE, NULL,
-        "the model has a training step with its own optimizer and rate; a loss "
-        "must be chosen to replace it");
+  if (!resume && !out->loss_name)
+    {
+      if (out->optimizer_name || out->rate != 0 || *out->freeze || *out->only)
+        return _kette_fail (
+            error, KETTE_ERROR_VALUE, NULL,
+            "the model has a training step with its own optimizer, rate and "
+            "parameters; a loss must be chosen to replace it");
+      if (!inherit (out, graph->model, region, error))
+        return FALSE;
+    }
   if (out->batch == 0)
     out->batch = 32;
   if (out->seed == KETTE_SEED_DEFAULT)

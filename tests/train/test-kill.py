@@ -59,7 +59,7 @@ def main():
             for attempt in range(4):
                 threads = str(1 + attempt % 3)
                 process = subprocess.Popen(command(x, t, out, "--resume", "--threads", threads))
-                time.sleep(generator.uniform(0, seconds))
+                time.sleep(generator.uniform(0, seconds if attempt else seconds / 2))
                 process.kill()
                 kills += process.wait() == -9
             result = subprocess.run(command(x, t, out, "--resume"), capture_output=True, text=True)

@@ -187,6 +187,41 @@ test_graph (void)
   g_clear_error (&error);
 }
 
+/* One bit of a weight is another one. */
+static void
+test_damage (void)
+{
+  g_autofree char *file            = g_build_filename (folder, "damage.onnx", NULL);
+  KetteTrainOptions options        = options_new ("sgd");
+  g_autoptr (KetteGraph) graph     = graph_new ();
+  g_autoptr (KetteTrainer) trainer = network_trainer (graph, &options, x, t);
+  GError *error                    = NULL;
+  g_autofree char *content         = NULL;
+  gsize size;
+
+  steps (trainer, 3);
+  kette_trainer_save (trainer, file, &error);
+  g_assert_no_error (error);
+  g_file_get_contents (file, &content, &size, &error);
+  g_assert_no_error (error);
+  content[size / 2] ^= 1;
+  options.resume = TRUE;
+  for (int i = 0; i < 2; i++)
+    { /* from a file, where all bytes are checked; from memory, where the state is */
+      g_autoptr (GBytes) bytes     = g_bytes_new (content, size);
+      g_autoptr (KetteGraph) again = NULL;
+
+      g_file_set_contents (file, content, (gssize) size, &error);
+      again
+          = i ? kette_graph_load_bytes (bytes, &error) : kette_graph_load (file, &error);
+      g_assert_no_error (error);
+      g_assert_null (kette_trainer_new (again, &options, &error));
+      g_assert_error (error, KETTE_ERROR, KETTE_ERROR_FORMAT);
+      g_test_message ("%s", error->message);
+      g_clear_error (&error);
+    }
+}
+
 /* A loss that is not finite stops before the update. */
 static void
 test_not_finite (void)
@@ -231,13 +266,14 @@ main (int argc, char **argv)
   g_test_add_data_func ("/train/resume/pieces/adam", "adam", test_pieces);
   g_test_add_func ("/train/resume/differences", test_differences);
   g_test_add_func ("/train/resume/graph", test_graph);
+  g_test_add_func ("/train/resume/damage", test_damage);
   g_test_add_func ("/train/not-finite", test_not_finite);
   status = g_test_run ();
   kette_tensor_unref (x);
   kette_tensor_unref (t);
   for (size_t i = 0; i < 2; i++)
     for (const char *const *name
-         = (const char *const[]){ "pieces", "differences", "graph", NULL };
+         = (const char *const[]){ "pieces", "differences", "graph", "damage", NULL };
          *name; name++)
       {
         g_autofree char *file
