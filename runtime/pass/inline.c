@@ -14,7 +14,8 @@ has_kernel (const KetteNode *node)
   const KetteFamily *family = node->def->family;
 
   for (size_t i = 0; i < family->n_kernels; i++)
-    if (_kette_kernel_serves (family->kernels[i], node, family->kernels[i]->kernel.device))
+    if (_kette_kernel_serves (family->kernels[i], node,
+                              family->kernels[i]->kernel.device))
       return TRUE;
   return FALSE;
 }
