@@ -82,7 +82,7 @@ kt_where (const kt_host *host, kt_graph *g, kt_value condition, kt_value a, kt_v
                              : 0;
 }
 
-/* A scalar constant of element type DTYPE (a float type, i32 or i64). */
+/* A scalar constant of element type DTYPE (a float type or a signed integer). */
 static inline kt_value
 kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
 {
@@ -93,6 +93,8 @@ kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
     int32_t i;
     int64_t l;
     uint16_t h;
+    int16_t s;
+    int8_t b;
   } u          = { 0 };
   uint8_t code = 2, bits = 32;
 
@@ -108,6 +110,10 @@ kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
     u.i = (int32_t) v, code = 0;
   else if (dtype == KT_I64)
     u.l = (int64_t) v, code = 0, bits = 64;
+  else if (dtype == KT_I16)
+    u.s = (int16_t) v, code = 0, bits = 16;
+  else if (dtype == KT_I8)
+    u.b = (int8_t) v, code = 0, bits = 8;
   else
     {
       kt_fail (host, g, KT_E_INTERNAL, "no scalar constants of element type %d",

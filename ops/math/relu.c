@@ -26,8 +26,19 @@ relu_gradient (const kt_host *host, kt_graph *g, void *user)
   return host->g_set (g, 0, kt_own (host, g, "ReluGrad", in, 2, NULL, 0));
 }
 
+static kt_status
+relu_body (const kt_host *host, kt_graph *g, void *user)
+{
+  const kt_value x    = host->g_in (g, 0);
+  const kt_value in[] = { x, kt_scalar_like (host, g, x, 0) };
+
+  (void) user;
+  return host->g_set (g, 0, kt_node (host, g, "Max", in, 2, NULL, 0));
+}
+
 const kt_operator kette_op_relu = {
-  .op     = { KT_OP ("Relu", 1), .flags = KT_OP_PURE | KT_OP_ELEMENTWISE,
-              .infer = kt_infer_same, .gradient = relu_gradient, .formula = "\\max(0, $0)" },
+  .op
+  = { KT_OP ("Relu", 1), .flags = KT_OP_PURE | KT_OP_ELEMENTWISE, .infer = kt_infer_same,
+      .gradient = relu_gradient, .body = relu_body, .formula = "\\max(0, $0)" },
   .kernel = relu_kernel,
 };
