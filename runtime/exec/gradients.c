@@ -199,7 +199,8 @@ kette_graph_add_gradients (KetteGraph *self, const char *of, const char *const *
   ok = ok && _kette_pass_check (self, error) && _kette_pass_canonical (self, error)
        && _kette_pass_infer (self, error)
        && differentiate (self, of, wrt, standard, error)
-       && raise_opset (self, MAX (own, EMIT_OPSET), error) && name_nodes (self, error);
+       && raise_opset (self, MAX (own, EMIT_OPSET), error) && name_nodes (self, error)
+       && _kette_pass_export_functions (self, error);
   if (ok)
     mark_constants (self);
   else
