@@ -177,7 +177,7 @@ add_node (Builder *b, const KetteNode *node, GError **error)
   const KetteNode *product = NULL;
   const KetteValue *value = NULL, *bias = NULL;
   KetteBoxKind kind = is_missing (node) ? KETTE_BOX_MISSING : KETTE_BOX_OP;
-  gint place = NO_BOX;
+  gint place        = NO_BOX;
 
   for (int32_t i = node->n_out; i-- > 0;)
     {
