@@ -72,7 +72,10 @@ reduce_mean_gradient (const kt_host *host, kt_graph *g, void *user)
       KT_TRY (kt_product (host, g, ty.dims, ty.ndim, &out));
     }
   if (kt_dim_known (in) && kt_dim_known (out) && out > 0)
-    n = kt_scalar_like (host, g, x, (double) (in / out));
+    {
+      const int64_t reduced = in / out;
+      n                     = kt_scalar_like (host, g, x, (double) reduced);
+    }
   else
     n = kt_div (host, g, size_of (host, g, x, tx.dtype), size_of (host, g, dy, tx.dtype));
 

@@ -171,7 +171,8 @@ write_operators (Writer *w, GError **error)
       const KetteNode *node = g->nodes[i];
       size_t k              = 0;
       while (k < n
-             && (strcmp (rows[k].op, node->op) || strcmp (rows[k].domain, node->domain)))
+             && (strcmp (rows[k].op, node->op) != 0
+                 || strcmp (rows[k].domain, node->domain) != 0))
         k++;
       if (k == n)
         rows[n++] = (Tally){ node->domain, node->op, 0,
@@ -331,7 +332,7 @@ write_training (Writer *w)
   const char *title = "metadata";
   for (size_t i = 0; i < m->n_meta; i++)
     if (!g_str_has_prefix (m->meta[i].key, "kette.crc.")
-        && strcmp (m->meta[i].key, "kette.sha256"))
+        && strcmp (m->meta[i].key, "kette.sha256") != 0)
       {
         g_string_append_printf (w->out, "%-11s %s = %s\n", title,
                                 KETTE_QUOTE (m->meta[i].key),

@@ -119,9 +119,9 @@ gboolean _kette_build_tensors (KetteBuild *b, GError **error);
 
 /* external.c */
 KetteExternal *_kette_external_new (int folder, GError **error);
-void _kette_external_free (KetteExternal *external);
+void _kette_external_free (KetteExternal *self);
 /* The bytes of a tensor that needs NEED of them: *bytes (referenced) and *offset. */
-gboolean _kette_external_find (KetteExternal *external, const Onnx__TensorProto *proto,
+gboolean _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto,
                                size_t need, const char *type_text, const char *where,
                                GBytes **bytes, size_t *offset, GError **error);
 

@@ -8,7 +8,7 @@
 /* writer.c: one writer for all files. The callback hands pieces to _kette_writer_add; the
  * file appears under its name when everything is written and synced, or not at all. */
 typedef struct _KetteWriter KetteWriter;
-gboolean _kette_writer_add (KetteWriter *writer, const void *data,
+gboolean _kette_writer_add (KetteWriter *self, const void *data,
                             size_t n); /* sticky error */
 typedef gboolean (*KetteWriteFunc) (KetteWriter *writer, gpointer user, GError **error);
 /* KEEP: the old file stays as FILE.1. */
@@ -36,5 +36,5 @@ uint32_t _kette_crc32c (uint32_t crc, const void *data, size_t n);
 
 /* tensor formats; each takes the whole file's bytes */
 KetteTensor *_kette_npy_parse (GBytes *bytes, GError **error);
-KetteTensor *_kette_idx_parse (GBytes *bytes, GError **error);       /* gz or plain */
+KetteTensor *_kette_idx_parse (GBytes *in, GError **error);          /* gz or plain */
 KetteTensor *_kette_tensor_pb_parse (GBytes *bytes, GError **error); /* TensorProto  */

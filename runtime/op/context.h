@@ -102,8 +102,8 @@ gboolean _kette_emit_gradient (KetteNode *node, KetteValue **seeds, const uint8_
 
 /* loader.c / registry.c, for each other */
 gboolean _kette_registry_init (GError **error);
-kt_status _kette_registry_add_op (kt_reg *reg, const kt_op *op);
-kt_status _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *kernel);
+kt_status _kette_registry_add_op (kt_reg *reg, const kt_op *given);
+kt_status _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given);
 
 /* An extra flag of values: data is the content of a fed input, known for this run only:
  * shape rules may look at it (then ASKED is set), folding may not. */

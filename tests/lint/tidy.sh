@@ -8,7 +8,7 @@ build=$1; shift
 [ $# -gt 0 ] || mapfile -t files < <(find runtime ops plugins tools examples -name '*.c' | sort)
 [ $# = 0 ] || files=("$@")
 tidy=$(command -v clang-tidy-14 || command -v clang-tidy) || { echo 'tidy.sh: no clang-tidy' >&2; exit 1; }
-printf '%s\0' "${files[@]}" |
-  xargs -0 -n 4 -P "$(nproc)" "$tidy" -p "$build" --quiet 2>&1 |
-  grep -v '^[0-9]* warnings\? generated\.$\|^Suppressed \|^Use -header-filter' || true
-[ "${PIPESTATUS[1]}" = 0 ]
+rc=0
+found=$(printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" "$tidy" -p "$build" --quiet 2>&1) || rc=1
+grep -v '^[0-9]* warnings\? generated\.$\|^Suppressed \|^Use -header-filter\|^$' <<<"$found" || true
+exit $rc
