@@ -109,48 +109,58 @@ emitted_name (const kt_graph *g, const char *op, char *out, size_t size)
          > 0;
 }
 
+/* Adds the node with OPERANDS: n_in inputs, then room for n_out outputs. */
+static gboolean
+emit_node (kt_graph *g, const char *domain, const char *op, int32_t version,
+           KetteValue **operands, int32_t n_in, int32_t n_out, const kt_attr *attrs,
+           int32_t n_attrs, GError **error)
+{
+  const KetteNode *from = g->context->node;
+  char name[512];
+
+  for (int32_t i = 0; i < n_out; i++)
+    if (!(operands[n_in + i] = _kette_graph_add_value (g->graph, NULL, error)))
+      return FALSE;
+  emitted_name (g, op, name, sizeof name);
+  KetteNode *node
+      = _kette_graph_add_node (g->graph, name, domain, op, version, operands, n_in,
+                               operands + n_in, n_out, attrs, n_attrs, error);
+  if (!node)
+    return FALSE;
+  if (from->origin || *from->name)
+    node->origin = from->origin ? from->origin : from->name;
+  else
+    node->origin = from->n_out && from->out[0] ? from->out[0]->name : "";
+  return _kette_node_resolve (node, error) && _kette_node_infer (node, error);
+}
+
 kt_status
 _kette_host_g_node (kt_graph *g, const char *domain, const char *op, int32_t version,
                     const kt_value *in, int32_t n_in, kt_value *out, int32_t n_out,
                     const kt_attr *attrs, int32_t n_attrs)
 {
-  enum
-  {
-    MOST = 64
-  };
-  KetteValue *inputs[MOST], *outputs[MOST];
-  const KetteNode *from = g->context->node;
-  char name[512];
+  KetteValue **operands;
   GError *error = NULL;
+  gboolean ok;
 
   for (int32_t i = 0; i < n_out; i++)
     out[i] = 0;
   if (failed (g))
     return g->context->failure->status;
-  if (n_in < 0 || n_in > MOST || n_out < 1 || n_out > MOST)
-    return _kette_host ()->fail (g, KT_E_INTERNAL, "an emitted node has over 64 operands",
-                                 36);
-  for (int32_t i = 0; i < n_in; i++)
-    inputs[i] = value_of (g, in[i]);
-  for (int32_t i = 0; i < n_out; i++)
-    if (!(outputs[i] = _kette_graph_add_value (g->graph, NULL, &error)))
-      return fail_with (g, error);
+  if (n_in < 0 || n_out < 1)
+    return _kette_host ()->fail (g, KT_E_INTERNAL, "an emitted node has no output", 29);
 
-  emitted_name (g, op, name, sizeof name);
-  KetteNode *node = _kette_graph_add_node (g->graph, name, domain, op, version, inputs,
-                                           n_in, outputs, n_out, attrs, n_attrs, &error);
-  if (!node)
-    return fail_with (g, error);
-  node->origin
-      = from->origin
-            ? from->origin
-            : (*from->name ? from->name
-                           : (from->n_out && from->out[0] ? from->out[0]->name : ""));
-  if (!_kette_node_resolve (node, &error) || !_kette_node_infer (node, &error))
-    return fail_with (g, error);
-  for (int32_t i = 0; i < n_out; i++)
-    out[i] = handle_of (outputs[i]);
-  return KT_OK;
+  operands = _kette_alloc (_kette_account_process (), (size_t) n_in + (size_t) n_out,
+                           sizeof *operands, &error);
+  for (int32_t i = 0; operands && i < n_in; i++)
+    operands[i] = value_of (g, in[i]);
+  ok = operands
+       && emit_node (g, domain, op, version, operands, n_in, n_out, attrs, n_attrs,
+                     &error);
+  for (int32_t i = 0; ok && i < n_out; i++)
+    out[i] = handle_of (operands[n_in + i]);
+  _kette_free (operands);
+  return ok ? KT_OK : fail_with (g, error);
 }
 
 kt_status
