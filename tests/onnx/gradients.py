@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`kette grad` over networks of many operators: ONNX's checker accepts both forms of the file
+(full_check), and ONNX Runtime computes from both what Kette computes.
+"""
+import ast
+import os
+import re
+import sys
+import tempfile
+
+from peer import kette, near, np, onnx, run_cases, run_kette, session
+
+FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+ROWS = 6
+
+# Statements OUT = OP (IN, ...; ATTRIBUTE, ...): `x` [N,5] is the input, `t` [N] the labels, the
+# output of the last one the loss; lower-case names with a shape below are parameters.
+NETWORKS = {
+    "cross-entropy": """
+        a = Gemm (x, w0, b0; transB=1, alpha=0.5, beta=2.0)
+        r = Relu (a)
+        l = Gemm (r, w1)
+        E = SoftmaxCrossEntropyLoss (l, t)""",
+    "log-softmax, weighted labels": """
+        a = MatMul (x, v0)
+        h = Tanh (a)
+        z = MatMul (h, v1)
+        s = LogSoftmax (z; axis=-1)
+        E = NegativeLogLikelihoodLoss (s, t, c)""",
+    "elementwise, broadcast": """
+        a = MatMul (x, v0)
+        b = Sigmoid (a)
+        c1 = Add (b, row)
+        d = Mul (c1, column)
+        e = Sqrt (c1)
+        f = Div (d, e)
+        g = Sub (f, row)
+        p = Pow (c1, three)
+        k = Log (c1)
+        q = Neg (k)
+        u = Exp (q)
+        s = Sum (g, p, u)
+        m = Max (s, row)
+        n = Abs (m)
+        E = ReduceMean (n; keepdims=0)""",
+    "moving": """
+        a = MatMul (x, v0)
+        tr = Transpose (a; perm=[1,0])
+        j = Concat (tr, tr; axis=1)
+        u = Unsqueeze (j, one)
+        s = Squeeze (u, one)
+        f = Flatten (s; axis=1)
+        i = Identity (f)
+        r = Reshape (i, flat)
+        h = Slice (r, one, eight)
+        E = ReduceSumSquare (h; keepdims=0)""",
+    "softmax, comparison": """
+        a = MatMul (x, v0)
+        s = Softmax (a; axis=1)
+        c1 = Greater (a, row)
+        w = Where (c1, s, a)
+        m = ReduceMax (w, one; keepdims=0)
+        E = ReduceSum (m; keepdims=0)""",
+}
+SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "row": [4], "column": [ROWS, 1]}
+CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (INT64, [1], [8]),
+             "flat": (INT64, [1], [-1]), "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
+
+
+def attributes(text):
+    return {key.strip(): ast.literal_eval(value) for key, value in re.findall(r"(\w+)=(\[.*?\]|[^,]+)", text)}
+
+
+def network(text, folder):
+    nodes, used = [], set()
+    for line in filter(None, map(str.strip, text.splitlines())):
+        out, call = line.split(" = ")
+        op, rest = call.split(" ", 1)
+        operands, _, extra = rest.strip("()").partition(";") if ";" in rest else (rest.strip("()"), "", "")
+        inputs = [name.strip() for name in operands.split(",")]
+        used.update(inputs)
+        nodes.append(onnx.helper.make_node(op, inputs, [out], **attributes(extra)))
+    random = np.random.default_rng(4)
+    initializers = [onnx.numpy_helper.from_array(random.uniform(0.3, 1.2, shape).astype(np.float32), name)
+                    for name, shape in SHAPES.items() if name in used]
+    initializers += [onnx.helper.make_tensor(name, *value) for name, value in CONSTANTS.items() if name in used]
+    info = onnx.helper.make_tensor_value_info
+    inputs = [info("x", FLOAT, [ROWS, 5])] + ([info("t", INT64, [ROWS])] if "t" in used else [])
+    graph = onnx.helper.make_graph(nodes, "net", inputs, [info("E", FLOAT, [])], initializers)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    path = os.path.join(folder, "net.onnx")
+    onnx.save(model, path)
+    feeds = {"x": random.uniform(0.2, 1, (ROWS, 5)).astype(np.float32)}
+    if "t" in used:
+        feeds["t"] = random.integers(0, 4, ROWS)
+    return path, feeds
+
+
+def test(folder, text, standard):
+    path, feeds = network(text, folder)
+    out = os.path.join(folder, "grad.onnx")
+    kette("grad", path, "--wrt", "*", "-o", out, *(["--standard"] if standard else []))
+    onnx.checker.check_model(out, full_check=True)
+    model = onnx.load(out)
+    domains = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    assert not (standard and domains), f"operators of {domains}"
+    names = [output.name for output in model.graph.output]
+    assert "grad/x" in names and len(names) >= 3, f"outputs {names}"
+    for name, a, b in zip(names, run_kette(out, feeds, names, folder), session(out).run(names, feeds)):
+        near(name, a, b)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(run_cases([(f"{name}, {'in operators of ONNX' if standard else 'with functions'}",
+                             lambda text=text, standard=standard: test(folder, text, standard))
+                            for name, text in NETWORKS.items() for standard in (True, False)]))
+
+
+main()
