@@ -124,6 +124,7 @@ test_allocations (gconstpointer optimizer)
 #endif
 }
 
+#ifndef SANITIZED
 static volatile sig_atomic_t n_calls, first_call = -1;
 
 static void
@@ -155,16 +156,22 @@ trap_calls (void)
          && prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+#endif
+
 static void
 test_calls (gconstpointer optimizer)
 {
+#ifdef SANITIZED
+  (void) optimizer;
+  g_test_skip ("the sanitizer makes system calls of its own");
+#else
   enum
   {
     NO_FILTER = 255
   };
   g_autoptr (KetteTrainer) trainer = trainer_new (optimizer);
   pid_t child;
-  int status;
+  int status, calls;
 
   take (trainer, 70);
   child = fork ();
@@ -174,7 +181,10 @@ test_calls (gconstpointer optimizer)
       if (!trap_calls ())
         _exit (NO_FILTER);
       take (trainer, 200);
-      _exit (n_calls ? MIN (1 + (int) first_call, 254) : 0);
+      calls = (int) n_calls;
+      if (syscall (SYS_getppid) > 0 || n_calls != calls + 1)
+        _exit (NO_FILTER); /* nothing is counted here */
+      _exit (calls ? MIN (1 + (int) first_call, 254) : 0);
     }
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
   g_assert_true (WIFEXITED (status));
@@ -183,6 +193,7 @@ test_calls (gconstpointer optimizer)
   else if (WEXITSTATUS (status))
     g_error ("a step made system calls, the first is number %d",
              WEXITSTATUS (status) - 1);
+#endif
 }
 
 int
