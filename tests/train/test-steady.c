@@ -182,7 +182,8 @@ test_calls (gconstpointer optimizer)
         _exit (NO_FILTER);
       take (trainer, 200);
       calls = (int) n_calls;
-      if (syscall (SYS_getppid) > 0 || n_calls != calls + 1)
+      (void) syscall (SYS_getppid);
+      if (n_calls != calls + 1)
         _exit (NO_FILTER); /* nothing is counted here */
       _exit (calls ? MIN (1 + (int) first_call, 254) : 0);
     }
