@@ -10,6 +10,7 @@ trap 'rm -rf "$dir"' EXIT
 
 ok() { n=$((n + 1)); echo "ok $n - $1"; }
 not_ok() { n=$((n + 1)); bad=1; echo "not ok $n - $1"; sed 's/^/# /' "$dir/log"; }
+skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 try() { local what=$1; shift; if "$@" >"$dir/log" 2>&1; then ok "$what"; else not_ok "$what"; fi; }
 all_skip() { echo "1..0 # SKIP $1"; exit 0; }
 
@@ -40,9 +41,16 @@ head += b" " * (117 - len(head)) + b"\n"
 open("x.npy", "wb").write(b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + bytes(2 * 784 * 4))
 PYTHON
   try 'kette --version says what kette.pc says' version
-  try 'the operators are found' kette info "$source/examples/lecture/lecture.onnx"
   try 'a program compiles with pkg-config' compile
-  try 'and runs a model' classify
+  # Inside a user's own namespace root's files seem to be nobody's, and plugins of nobody are
+  # refused as they should be.
+  if [ "$(stat -c %u /usr)" = 0 ]; then
+    try 'the operators are found' kette check "$source/examples/lecture/lecture.onnx"
+    try 'the program runs a model' classify
+  else
+    skip 'the operators are found' 'needs root'
+    skip 'the program runs a model' 'needs root'
+  fi
   try 'the header of plugins is strict C11' plugin
   try 'a picture is drawn' draw
   echo "1..$n"

@@ -132,8 +132,7 @@ def main():
     root = find_data(version)
     if root is None or not root.is_dir():
         print(f"1..0 # SKIP no data of ONNX's {version} suite here")
-        print(f"skipped: no data of ONNX's {version} suite here")
-        sys.exit(77)
+        sys.exit(0)
 
     directories = sorted(path.parent for kind in KINDS for path in (root / kind).glob("*/model.onnx"))
     results = {}
