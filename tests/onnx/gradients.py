@@ -53,8 +53,7 @@ NETWORKS = {
         f = Flatten (s; axis=1)
         i = Identity (f)
         r = Reshape (i, flat)
-        h = Slice (r, one, eight)
-        E = ReduceSumSquare (h; keepdims=0)""",
+        E = ReduceSumSquare (r; keepdims=0)""",
     "softmax, comparison": """
         a = MatMul (x, v0)
         s = Softmax (a; axis=1)
@@ -64,7 +63,7 @@ NETWORKS = {
         E = ReduceSum (m; keepdims=0)""",
 }
 SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "row": [4], "column": [ROWS, 1]}
-CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (INT64, [1], [8]),
+CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]),
              "flat": (INT64, [1], [-1]), "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
 
 
