@@ -2,6 +2,7 @@
  * kette run and kette grad: outputs, or gradients, of a model for given inputs.
  */
 #include "feed.h"
+#include "print.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -85,8 +86,7 @@ deliver (KetteGraph *graph, KetteTensor **outputs, char *const *words, int top)
           print_top (outputs[i], top);
           continue;
         }
-      g_autofree char *text = kette_tensor_to_string (outputs[i], 1000);
-      printf ("%s = %s\n", name, text);
+      kette_tool_print_tensor (name, outputs[i]);
     }
   return 0;
 }

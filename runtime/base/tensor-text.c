@@ -192,3 +192,17 @@ kette_tensor_to_string (const KetteTensor *self, guint limit)
   g_free (t.out);
   return NULL;
 }
+
+char *
+kette_tensor_element_to_string (const KetteTensor *self, gsize i)
+{
+  Text t = { 0 };
+
+  if (i >= self->count)
+    return NULL;
+  put_element (&t, self, i);
+  if (!t.failed)
+    return t.out;
+  g_free (t.out);
+  return NULL;
+}

@@ -87,5 +87,15 @@ KETTE_EXPORT KetteTensor *kette_tensor_rows (const KetteTensor *self, gsize begi
  */
 KETTE_EXPORT char *kette_tensor_to_string (const KetteTensor *self, guint limit);
 
+/**
+ * kette_tensor_element_to_string:
+ * @self: a tensor
+ * @i: index of an element in row-major order
+ *
+ * Returns: (transfer full) (nullable): the element as text, which reads back as the same
+ *   number; %NULL beyond the last one or when memory is refused
+ */
+KETTE_EXPORT char *kette_tensor_element_to_string (const KetteTensor *self, gsize i);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KetteTensor, kette_tensor_unref)
 G_END_DECLS
