@@ -25,12 +25,8 @@ write_text (const char *file, const char *text)
 
   if (strcmp (file, "-") == 0)
     {
-      fputs (text, stdout);
-      if (fflush (stdout) == 0 && !ferror (stdout))
-        return 0;
-      error
-          = g_error_new (KETTE_ERROR, KETTE_ERROR_IO, "-: io: cannot write the picture");
-      return kette_tool_fail (error);
+      kette_tool_print (text);
+      return 0;
     }
   if (g_file_set_contents_full (file, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0666,
                                 &io))

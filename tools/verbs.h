@@ -18,7 +18,8 @@ int kette_verb_bench (int argc, char **argv);
 enum /* exit statuses beside those of errors */
 {
   KETTE_EXIT_FAULTS = 1, /* check, test, bench ran and found faults */
-  KETTE_EXIT_USAGE  = 64
+  KETTE_EXIT_USAGE  = 64,
+  KETTE_EXIT_IO     = 66
 };
 
 /* Prints the error on standard error; returns its exit status (docs: errors). */
