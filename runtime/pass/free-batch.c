@@ -39,25 +39,47 @@ set_first_dim (KetteValue *value, int64_t dim, GError **error)
                                        error);
 }
 
-/* The shape input of a Reshape, as a constant of its own with a free first dim. */
+/* The constant shape that a Reshape reads, as a tensor of its own: an initializer, or the
+ * output of a Constant, as older exporters write it. NULL without error: it is neither. */
+static gboolean
+copy_shape (const KetteValue *value, KetteTensor **shape, GError **error)
+{
+  const KetteNode *from = value->producer;
+  const kt_attr *attr   = NULL;
+
+  *shape = NULL;
+  if (!value->data && from && !*from->domain && strcmp (from->op, "Constant") == 0)
+    attr = _kette_node_attr (from, "value");
+  if (value->data && value->data->dtype == KT_I64)
+    return (*shape = _kette_tensor_copy (value->data, error)) != NULL;
+  if (attr && attr->kind == KT_A_TENSOR
+      && _kette_dtype_of_view ((const kt_tensor *) attr->v) == KT_I64)
+    return (*shape = _kette_tensor_from_view (attr->v, KT_I64, error)) != NULL;
+  return TRUE;
+}
+
+/* Gives a Reshape whose constant shape begins with the old batch size a free first dim. */
 static gboolean
 free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
 {
-  const KetteTensor *shape = node->in[1] ? node->in[1]->data : NULL;
-  gboolean has_free        = FALSE;
-  KetteTensor *copy;
+  gboolean has_free = FALSE;
+  KetteTensor *shape;
   KetteValue *value;
 
-  if (!shape || shape->dtype != KT_I64 || shape->count < 1
-      || _kette_tensor_get_int (shape, 0) != batch)
+  if (!node->in[1])
     return TRUE;
+  if (!copy_shape (node->in[1], &shape, error))
+    return FALSE;
+  if (!shape || shape->count < 1 || _kette_tensor_get_int (shape, 0) != batch)
+    {
+      kette_tensor_unref (shape);
+      return TRUE;
+    }
   for (size_t i = 1; i < shape->count; i++)
     has_free = has_free || _kette_tensor_get_int (shape, i) == -1;
-  if (!(copy = _kette_tensor_copy (shape, error)))
-    return FALSE;
-  ((int64_t *) copy->data)[0] = has_free ? 0 : -1;
-  value                       = _kette_graph_add_constant (graph, NULL, copy, error);
-  kette_tensor_unref (copy);
+  ((int64_t *) shape->data)[0] = has_free ? 0 : -1;
+  value                        = _kette_graph_add_constant (graph, NULL, shape, error);
+  kette_tensor_unref (shape);
   if (!value)
     return FALSE;
   node->in[1] = value;
