@@ -2,13 +2,10 @@
  * The command `kette`: picks the verb.
  */
 #include "verbs.h"
-#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct
 {
@@ -87,25 +84,6 @@ load_plugins (int *argc, char **argv, GError **error)
   return TRUE;
 }
 
-/* What is still in the buffer goes out. A reader that went away (kette info m.onnx | head -1)
- * is no fault and nothing is said; a full disk is. */
-static int
-finish (int status)
-{
-  const gboolean failed = ferror (stdout) != 0;
-  struct stat info;
-
-  errno = 0;
-  if (fflush (stdout) == 0 && !failed)
-    return status;
-  if (fstat (STDOUT_FILENO, &info) != 0 || S_ISFIFO (info.st_mode)
-      || S_ISSOCK (info.st_mode))
-    return status;
-  fprintf (stderr, "standard output: io: cannot write%s%s\n", errno ? ": " : "",
-           errno ? g_strerror (errno) : "");
-  return status ? status : KETTE_EXIT_IO;
-}
-
 int
 main (int argc, char **argv)
 {
@@ -119,12 +97,12 @@ main (int argc, char **argv)
   if (argc >= 2 && strcmp (argv[1], "--version") == 0)
     {
       puts ("kette " KETTE_VERSION);
-      return finish (0);
+      return kette_tool_finish (0);
     }
   if (argc >= 2 && (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "help") == 0))
     {
       print_help (stdout);
-      return finish (0);
+      return kette_tool_finish (0);
     }
   if (!load_plugins (&argc, argv, &error))
     return kette_tool_fail (error);
@@ -135,6 +113,6 @@ main (int argc, char **argv)
     }
   for (size_t i = 0; i < G_N_ELEMENTS (verbs); i++)
     if (strcmp (verbs[i].name, argv[1]) == 0)
-      return finish (verbs[i].run (argc - 1, argv + 1));
+      return kette_tool_finish (verbs[i].run (argc - 1, argv + 1));
   return kette_tool_usage ("there is no verb \"%s\"; kette --help lists them", argv[1]);
 }

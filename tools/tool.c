@@ -2,8 +2,11 @@
  * What the verbs share: options, errors and their exit statuses.
  */
 #include "verbs.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int
 kette_tool_fail (const GError *error)
@@ -44,10 +47,33 @@ kette_tool_usage (const char *format, ...)
   return KETTE_EXIT_USAGE;
 }
 
+static int write_errno; /* why standard output failed first */
+
 void
 kette_tool_print (const char *text)
 {
-  fputs (text, stdout);
+  errno = 0;
+  if (fputs (text, stdout) < 0 && write_errno == 0)
+    write_errno = errno;
+}
+
+int
+kette_tool_finish (int status)
+{
+  const gboolean failed = ferror (stdout) != 0;
+  struct stat info;
+
+  errno = 0;
+  if (fflush (stdout) == 0 && !failed)
+    return status;
+  if (write_errno == 0)
+    write_errno = errno;
+  if (fstat (STDOUT_FILENO, &info) != 0 || S_ISFIFO (info.st_mode)
+      || S_ISSOCK (info.st_mode))
+    return status;
+  fprintf (stderr, "standard output: io: cannot write%s%s\n", write_errno ? ": " : "",
+           write_errno ? g_strerror (write_errno) : "");
+  return status ? status : KETTE_EXIT_IO;
 }
 
 gboolean

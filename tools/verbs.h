@@ -33,3 +33,6 @@ gboolean kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries,
 int kette_tool_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* Writes TEXT to standard output. */
 void kette_tool_print (const char *text);
+/* Writes what is still in the buffer of standard output; the exit status. A reader that went
+ * away (kette info m.onnx | head -1) is no fault and nothing is said; a full disk is. */
+int kette_tool_finish (int status);
