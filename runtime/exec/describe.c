@@ -53,7 +53,38 @@ typedef struct
   GString *out;
   gboolean json;
   KetteGraph *graph, *prepared; /* prepared: NULL where operators are missing */
+  int wide;                     /* the column of names */
 } Writer;
+
+enum
+{
+  PARAMETERS_MAX = 24, /* are listed one by one in the text */
+  NAMES_MIN      = 24,
+  NAMES_MAX      = 56
+};
+
+static gboolean
+is_parameter (const KetteValue *value)
+{
+  return (value->flags & KETTE_VALUE_INITIALIZER) && value->data;
+}
+
+/* The column is as wide as the names that will be listed, within reason. */
+static int
+width_of_names (const KetteGraph *graph)
+{
+  size_t wide = NAMES_MIN;
+  int n       = 0;
+
+  for (size_t i = 0; i < graph->n_values; i++)
+    {
+      const KetteValue *v = graph->values[i];
+      if ((is_parameter (v) && n++ < PARAMETERS_MAX)
+          || (v->flags & (KETTE_VALUE_INPUT | KETTE_VALUE_OUTPUT)))
+        wide = MAX (wide, strlen (KETTE_QUOTE (v->name)));
+    }
+  return (int) MIN (wide, NAMES_MAX);
+}
 
 static const char *
 type_text (const Writer *w, const KetteValue *value, char *text, size_t size)
@@ -89,7 +120,7 @@ write_values (Writer *w, const char *title, KetteValue *const *values, size_t n,
           g_string_append_c (w->out, '}');
         }
       else
-        g_string_append_printf (w->out, "%-11s %-24s %s\n", first ? title : "",
+        g_string_append_printf (w->out, "%-11s %-*s %s\n", first ? title : "", w->wide,
                                 KETTE_QUOTE (values[i]->name), type);
       first = FALSE;
     }
@@ -109,7 +140,7 @@ write_parameters (Writer *w)
   for (size_t i = 0; i < w->graph->n_values; i++)
     {
       const KetteValue *v = values[i];
-      if (!(v->flags & KETTE_VALUE_INITIALIZER) || !v->data)
+      if (!is_parameter (v))
         continue;
       count += v->data->count;
       bytes += v->data->bytes;
@@ -121,9 +152,9 @@ write_parameters (Writer *w)
           json_string (w->out, _kette_type_text (text, sizeof text, &v->type, NULL));
           g_string_append_printf (w->out, ", \"count\": %zu}", v->data->count);
         }
-      else if (n < 24)
-        g_string_append_printf (w->out, "%-11s %-24s %-22s %zu\n", n ? "" : "parameters",
-                                KETTE_QUOTE (v->name),
+      else if (n < PARAMETERS_MAX)
+        g_string_append_printf (w->out, "%-11s %-*s %-22s %zu\n", n ? "" : "parameters",
+                                w->wide, KETTE_QUOTE (v->name),
                                 _kette_type_text (text, sizeof text, &v->type, NULL),
                                 v->data->count);
       n++;
@@ -132,8 +163,8 @@ write_parameters (Writer *w)
     g_string_append_printf (
         w->out, "],\n  \"parameter_count\": %zu,\n  \"parameter_bytes\": %zu,\n", count,
         bytes);
-  else if (n > 24)
-    g_string_append_printf (w->out, "%-11s ... and %zu more\n", "", n - 24);
+  else if (n > PARAMETERS_MAX)
+    g_string_append_printf (w->out, "%-11s ... and %zu more\n", "", n - PARAMETERS_MAX);
   if (!w->json && n)
     g_string_append_printf (w->out, "%-11s in all %zu numbers, %zu bytes\n", "", count,
                             bytes);
@@ -234,7 +265,8 @@ write_header (Writer *w)
   g_string_append_printf (w->out, "%-11s %s\n", "file", m->file);
   if (m->producer && *m->producer)
     g_string_append_printf (
-        w->out, "%-11s %s %s\n", "producer", KETTE_QUOTE (m->producer),
+        w->out, "%-11s %s%s%s\n", "producer", KETTE_QUOTE (m->producer),
+        m->producer_version && *m->producer_version ? " " : "",
         m->producer_version && *m->producer_version ? KETTE_QUOTE (m->producer_version)
                                                     : "");
   g_string_append_printf (w->out, "%-11s IR %" G_GINT64_FORMAT, "version", m->ir_version);
@@ -344,7 +376,7 @@ write_training (Writer *w)
 char *
 kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
 {
-  Writer w = { .json = json, .graph = self };
+  Writer w = { .json = json, .graph = self, .wide = width_of_names (self) };
 
   if (!kette_plugins_get (error))
     return NULL;

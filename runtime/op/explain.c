@@ -90,28 +90,44 @@ kette_plugins_to_json (KettePlugins *self)
   return g_string_free (out, FALSE);
 }
 
+/* "Gemm" or "kette:SGD", and "1 6 7": what the first two columns say. */
+static void
+columns_of (const KetteFamily *f, char name[128], char versions[128])
+{
+  g_snprintf (name, 128, "%s%s%s", f->domain, *f->domain ? ":" : "", f->name);
+  *versions = '\0';
+  for (size_t k = f->n_ops; k-- > 0;)
+    {
+      const size_t n = strlen (versions);
+      g_snprintf (versions + n, 128 - n, "%s%d", n ? " " : "", f->ops[k]->op.since);
+    }
+}
+
 char *
 kette_plugins_to_text (KettePlugins *self)
 {
-  GString *out = g_string_new (
-      "operator                     versions              gradient  kernels\n");
+  GString *out = g_string_new (NULL);
+  int wide = 8, wider = 8;
+  char name[128], versions[128];
 
   (void) self;
   for (size_t i = 0; _kette_registry_nth (i); i++)
+    if (_kette_registry_nth (i)->n_ops)
+      {
+        columns_of (_kette_registry_nth (i), name, versions);
+        wide  = MAX (wide, (int) strlen (name));
+        wider = MAX (wider, (int) strlen (versions));
+      }
+  g_string_append_printf (out, "%-*s  %-*s  %-8s  %s\n", wide, "operator", wider,
+                          "versions", "gradient", "kernels");
+  for (size_t i = 0; _kette_registry_nth (i); i++)
     {
       const KetteFamily *f = _kette_registry_nth (i);
-      char name[128], versions[128] = "";
       if (!f->n_ops)
         continue;
-      g_snprintf (name, sizeof name, "%s%s%s", f->domain, *f->domain ? ":" : "", f->name);
-      for (size_t k = f->n_ops; k-- > 0;)
-        {
-          const size_t n = strlen (versions);
-          g_snprintf (versions + n, sizeof versions - n, "%s%d", n ? " " : "",
-                      f->ops[k]->op.since);
-        }
+      columns_of (f, name, versions);
       const kt_op *op = &f->ops[0]->op;
-      g_string_append_printf (out, "%-28s %-21s %-9s", name, versions,
+      g_string_append_printf (out, "%-*s  %-*s  %-8s ", wide, name, wider, versions,
                               op->gradient                      ? "yes"
                               : op->flags & KT_OP_ZERO_GRADIENT ? "stops"
                               : op->flags & KT_OP_NO_GRADIENT   ? "no"
