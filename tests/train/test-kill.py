@@ -36,7 +36,8 @@ def write_data(folder):
 
 def command(x, t, out, *more):
     return [KETTE, "train", MODEL, "--data", x, "--target", t, "--loss", "half-sse", "--optimizer", "adam",
-            "--batch", "10", "--epochs", "60", "--seed", "3", "--every-seconds", "0.01", "-q", "-o", out, *more]
+            "--batch", "10", "--epochs", "60", "--seed", "3", "--every-epochs", "20",
+            "--every-seconds", "0.1", "-q", "-o", out, *more]
 
 
 def digest(path):
@@ -56,7 +57,7 @@ def main():
         failed = 0
         for i in range(KILLS):
             out, kills = os.path.join(folder, f"killed{i}.onnx"), 0
-            for attempt in range(4):
+            for attempt in range(3):
                 threads = str(1 + attempt % 3)
                 process = subprocess.Popen(command(x, t, out, "--resume", "--threads", threads))
                 time.sleep(generator.uniform(0, seconds if attempt else seconds / 2))
