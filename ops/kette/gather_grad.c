@@ -5,6 +5,7 @@
  */
 #include "emit.h"
 #include "half.h"
+#include "scatter.h"
 #include "shape.h"
 
 #define COLUMNS 256 /* elements behind the axis that make a piece of work */
@@ -172,8 +173,26 @@ gather_grad_gradient (const kt_host *host, kt_graph *g, void *user)
   return host->g_set (g, 0, kt_node (host, g, "Gather", in, 2, &axis, 1));
 }
 
+static kt_status
+gather_grad_body (const kt_host *host, kt_graph *g, void *user)
+{
+  const kt_type at = kt_in_type (host, g, 1);
+  int32_t axis     = 0;
+  int64_t rank;
+
+  (void) user;
+  KT_TRY (kt_length_of (host, g, 2, &rank));
+  if (rank < 0 || at.ndim < 0)
+    return kt_fail (host, g, KT_E_UNSUPPORTED, "its body needs to know the ranks");
+  KT_TRY (kt_axis (host, g, KT_E_ATTR, kt_attr_int (host, g, "axis", 0), (int32_t) rank,
+                   &axis));
+  return host->g_set (g, 0,
+                      kt_add_slices (host, g, host->g_in (g, 0), host->g_in (g, 1),
+                                     at.ndim, host->g_in (g, 2), axis));
+}
+
 const kt_operator kette_op_gather_grad = {
   .op     = { KT_OP ("GatherGrad", 1), .flags = KT_OP_PURE, .infer = gather_grad_infer,
-              .gradient = gather_grad_gradient },
+              .gradient = gather_grad_gradient, .body = gather_grad_body },
   .kernel = gather_grad_kernel,
 };

@@ -53,7 +53,17 @@ NETWORKS = {
         f = Flatten (s; axis=1)
         i = Identity (f)
         r = Reshape (i, flat)
-        E = ReduceSumSquare (r; keepdims=0)""",
+        g = Gather (r, picks; axis=0)
+        h = Slice (r, one, eight)
+        w = ReduceSumSquare (h; keepdims=0)
+        y = ReduceSum (g; keepdims=0)
+        E = Mul (w, y)""",
+    "parts": """
+        a = MatMul (x, v0)
+        g = Gather (a, table; axis=1)
+        h = Slice (g, begins, ends, axes, steps)
+        k = Gather (h, last; axis=-1)
+        E = ReduceSumSquare (k; keepdims=0)""",
     "softmax, comparison": """
         a = MatMul (x, v0)
         s = Softmax (a; axis=1)
@@ -63,8 +73,11 @@ NETWORKS = {
         E = ReduceSum (m; keepdims=0)""",
 }
 SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "row": [4], "column": [ROWS, 1]}
-CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]),
-             "flat": (INT64, [1], [-1]), "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
+CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (INT64, [1], [8]),
+             "flat": (INT64, [1], [-1]), "picks": (INT64, [3], [0, -1, -1]), "last": (INT64, [], [-1]),
+             "table": (INT64, [2, 3], [0, 1, 1, -1, 2, 0]), "begins": (INT64, [2], [-1, 1]), "ends": (INT64, [2], [-9, 9]),
+             "axes": (INT64, [2], [-1, 0]), "steps": (INT64, [2], [-2, 2]),
+             "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
 
 
 def attributes(text):
