@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define MAGIC "kette-layout 1\n"
 #define INPUT_LIMIT (16u << 20)
@@ -27,16 +28,6 @@
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1
 #endif
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
-/* Graphviz keeps what it allocated; the process ends at once. */
-const char *__asan_default_options (void);
-const char *
-__asan_default_options (void)
-{
-  return "detect_leaks=0";
-}
 #endif
 
 extern gvplugin_library_t gvplugin_dot_layout_LTX_library, gvplugin_core_LTX_library;
@@ -231,8 +222,8 @@ write_picture (const Picture *picture)
   return fflush (stdout) == 0;
 }
 
-int
-main (int argc, char **argv)
+static int
+run (int argc, char **argv)
 {
   Picture picture = { 0 };
   GVC_t *gvc;
@@ -259,6 +250,14 @@ main (int argc, char **argv)
     return fail ("Graphviz found no layout");
   if (!write_picture (&picture))
     return fail ("cannot write the layout");
-  /* Nothing is freed: the process ends here. */
   return 0;
+}
+
+/* Nothing is freed, and Graphviz keeps what it allocated: the process ends here. */
+int
+main (int argc, char **argv)
+{
+  const int status = run (argc, argv);
+
+  _exit (fflush (stdout) == 0 ? status : 1);
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -176,6 +177,28 @@ forget_workers (void)
   atomic_store (&pool.busy, FALSE);
 }
 
+static void
+stop_workers (int workers)
+{
+  atomic_store (&pool.keep, workers + 1);
+  atomic_fetch_add (&pool.epoch, 1);
+  futex_wake (&pool.epoch, INT_MAX);
+  while (pool.started > workers)
+    pthread_join (pool.workers[--pool.started], NULL);
+  atomic_store (&pool.keep, MOST_THREADS);
+}
+
+/* At the end of the process the workers go before what they could still look at. Not where a
+ * kernel ends the process, nor in the middle of another thread's loop. */
+static void
+end_workers (void)
+{
+  if (inside || atomic_exchange (&pool.busy, TRUE))
+    return;
+  stop_workers (0);
+  atomic_store (&pool.busy, FALSE);
+}
+
 /* As many workers as wanted, or as many as the system gives: results do not depend on it. */
 static void
 start_workers (int workers)
@@ -185,7 +208,8 @@ start_workers (int workers)
   pthread_attr_t attr;
 
   if (!prepared)
-    prepared = pthread_atfork (NULL, NULL, forget_workers) == 0;
+    prepared
+        = pthread_atfork (NULL, NULL, forget_workers) == 0 && atexit (end_workers) == 0;
   if (pthread_attr_init (&attr) != 0)
     return;
   pthread_attr_setstacksize (&attr, STACK);
@@ -204,17 +228,6 @@ start_workers (int workers)
     }
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   pthread_attr_destroy (&attr);
-}
-
-static void
-stop_workers (int workers)
-{
-  atomic_store (&pool.keep, workers + 1);
-  atomic_fetch_add (&pool.epoch, 1);
-  futex_wake (&pool.epoch, INT_MAX);
-  while (pool.started > workers)
-    pthread_join (pool.workers[--pool.started], NULL);
-  atomic_store (&pool.keep, MOST_THREADS);
 }
 
 /* The processors that the process may use: affinity mask and control group's quota. */
