@@ -37,7 +37,7 @@ def end():
 
 def kette(*words, env=None, stdout=subprocess.PIPE, cwd=None):
     return subprocess.run([KETTE, *map(str, words)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-                          text=True, env={**os.environ, **(env or {})}, timeout=60, check=False, cwd=cwd)
+                          text=True, env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}, timeout=60, check=False, cwd=cwd)
 
 
 def notes(run):
