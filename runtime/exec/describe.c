@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kette_graph_check and kette_graph_describe: what a graph is, in words and as JSON.
  */
+#include "base/text.h"
 #include "exec/plan.h"
 #include "exec/transform.h"
 #include "pass/pass.h"
@@ -33,20 +34,6 @@ kette_graph_check (KetteGraph *self, gboolean structure, GError **error)
 }
 
 /* -- writing ------------------------------------------------------------------------------ */
-
-static void
-json_string (GString *out, const char *s)
-{
-  g_string_append_c (out, '"');
-  for (; *s; s++)
-    if (*s == '"' || *s == '\\')
-      g_string_append_printf (out, "\\%c", *s);
-    else if ((unsigned char) *s < 0x20 || *s == 0x7f)
-      g_string_append_printf (out, "\\u%04x", (unsigned char) *s);
-    else
-      g_string_append_c (out, *s);
-  g_string_append_c (out, '"');
-}
 
 typedef struct
 {
@@ -114,9 +101,9 @@ write_values (Writer *w, const char *title, KetteValue *const *values, size_t n,
       if (w->json)
         {
           g_string_append (w->out, first ? "{\"name\": " : ", {\"name\": ");
-          json_string (w->out, values[i]->name);
+          _kette_json_string (w->out, values[i]->name);
           g_string_append (w->out, ", \"type\": ");
-          json_string (w->out, type);
+          _kette_json_string (w->out, type);
           g_string_append_c (w->out, '}');
         }
       else
@@ -147,9 +134,10 @@ write_parameters (Writer *w)
       if (w->json)
         {
           g_string_append (w->out, n ? ", {\"name\": " : "{\"name\": ");
-          json_string (w->out, v->name);
+          _kette_json_string (w->out, v->name);
           g_string_append (w->out, ", \"type\": ");
-          json_string (w->out, _kette_type_text (text, sizeof text, &v->type, NULL));
+          _kette_json_string (w->out,
+                              _kette_type_text (text, sizeof text, &v->type, NULL));
           g_string_append_printf (w->out, ", \"count\": %zu}", v->data->count);
         }
       else if (n < PARAMETERS_MAX)
@@ -221,9 +209,9 @@ write_operators (Writer *w, GError **error)
     if (w->json)
       {
         g_string_append (w->out, k ? ", {\"name\": " : "{\"name\": ");
-        json_string (w->out, rows[k].op);
+        _kette_json_string (w->out, rows[k].op);
         g_string_append (w->out, ", \"domain\": ");
-        json_string (w->out, rows[k].domain);
+        _kette_json_string (w->out, rows[k].domain);
         g_string_append_printf (w->out, ", \"count\": %zu, \"known\": %s}", rows[k].n,
                                 rows[k].known ? "true" : "false");
       }
@@ -245,18 +233,19 @@ write_header (Writer *w)
   if (w->json)
     {
       g_string_append (w->out, "{\n  \"file\": ");
-      json_string (w->out, m->file);
+      _kette_json_string (w->out, m->file);
       g_string_append (w->out, ",\n  \"producer\": ");
-      json_string (w->out, m->producer ? m->producer : "");
+      _kette_json_string (w->out, m->producer ? m->producer : "");
       g_string_append (w->out, ",\n  \"producer_version\": ");
-      json_string (w->out, m->producer_version ? m->producer_version : "");
+      _kette_json_string (w->out, m->producer_version ? m->producer_version : "");
       g_string_append_printf (
           w->out, ",\n  \"ir_version\": %" G_GINT64_FORMAT ",\n  \"opsets\": {",
           m->ir_version);
       for (size_t i = 0; i < m->n_opsets; i++)
         {
           g_string_append (w->out, i ? ", " : "");
-          json_string (w->out, *m->opsets[i].domain ? m->opsets[i].domain : "ai.onnx");
+          _kette_json_string (w->out,
+                              *m->opsets[i].domain ? m->opsets[i].domain : "ai.onnx");
           g_string_append_printf (w->out, ": %d", m->opsets[i].version);
         }
       g_string_append (w->out, "},\n");
@@ -349,9 +338,9 @@ write_training (Writer *w)
       for (size_t i = 0; i < m->n_meta; i++)
         {
           g_string_append (w->out, i ? ", " : "");
-          json_string (w->out, m->meta[i].key);
+          _kette_json_string (w->out, m->meta[i].key);
           g_string_append (w->out, ": ");
-          json_string (w->out, m->meta[i].value);
+          _kette_json_string (w->out, m->meta[i].value);
         }
       g_string_append (w->out, "}\n}\n");
       return;

@@ -2,15 +2,8 @@
  * What a plan looks like, for info and bench.
  */
 #include "exec/inspect.h"
+#include "base/text.h"
 #include <string.h>
-
-static const char *
-base_name (const char *path)
-{
-  const char *slash = strrchr (path, '/');
-
-  return slash ? slash + 1 : path;
-}
 
 void
 _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
@@ -50,7 +43,7 @@ _kette_plan_text (const KettePlan *plan)
       const KetteValue *first = step->node->n_out ? step->node->out[0] : NULL;
       g_string_append_printf (
           out, "%5zu  %-20s %-16s %s%s\n", i, step->node->op,
-          base_name (step->kernel->plugin),
+          _kette_base_name (step->kernel->plugin),
           first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
           i == plan->n_forward ? "  (backward and update begin)" : "");
     }

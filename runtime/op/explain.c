@@ -1,30 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is there: the operators, kernels and plugins of this process, as JSON and as text.
  */
+#include "base/text.h"
 #include "op/loader.h"
 #include <string.h>
-
-static void
-append_json_string (GString *out, const char *s)
-{
-  g_string_append_c (out, '"');
-  for (; s && *s; s++)
-    if (*s == '"' || *s == '\\')
-      g_string_append_printf (out, "\\%c", *s);
-    else if ((unsigned char) *s < 0x20)
-      g_string_append_printf (out, "\\u%04x", (unsigned char) *s);
-    else
-      g_string_append_c (out, *s);
-  g_string_append_c (out, '"');
-}
-
-static const char *
-base_name (const char *path)
-{
-  const char *slash = strrchr (path, '/');
-
-  return slash ? slash + 1 : path;
-}
 
 static void
 append_family (GString *out, const KetteFamily *family)
@@ -32,26 +11,26 @@ append_family (GString *out, const KetteFamily *family)
   const KetteOp *newest = family->ops[0];
 
   g_string_append (out, "    {\"domain\": ");
-  append_json_string (out, family->domain);
+  _kette_json_string (out, family->domain);
   g_string_append (out, ", \"name\": ");
-  append_json_string (out, family->name);
+  _kette_json_string (out, family->name);
   g_string_append (out, ", \"versions\": [");
   for (size_t i = 0; i < family->n_ops; i++)
     g_string_append_printf (out, "%s%d", i ? ", " : "", family->ops[i]->op.since);
   g_string_append_printf (out, "], \"gradient\": %s, \"body\": %s, \"plugin\": ",
                           newest->op.gradient ? "true" : "false",
                           newest->op.body ? "true" : "false");
-  append_json_string (out, base_name (newest->plugin));
+  _kette_json_string (out, _kette_base_name (newest->plugin));
   g_string_append (out, ", \"kernels\": [");
   for (size_t i = 0; i < family->n_kernels; i++)
     {
       const KetteKernel *k = family->kernels[i];
       g_string_append (out, i ? ", {\"device\": " : "{\"device\": ");
-      append_json_string (out, k->kernel.device);
+      _kette_json_string (out, k->kernel.device);
       g_string_append (out, ", \"plugin\": ");
-      append_json_string (out, base_name (k->plugin));
+      _kette_json_string (out, _kette_base_name (k->plugin));
       g_string_append_printf (out, ", \"priority\": %d, \"types\": ", k->kernel.priority);
-      append_json_string (out, k->kernel.types ? k->kernel.types : "");
+      _kette_json_string (out, k->kernel.types ? k->kernel.types : "");
       g_string_append_c (out, '}');
     }
   g_string_append (out, "]}");
@@ -76,13 +55,13 @@ kette_plugins_to_json (KettePlugins *self)
     {
       const KettePluginFile *file = _kette_plugins_nth (i);
       g_string_append (out, i ? ",\n    {\"file\": " : "    {\"file\": ");
-      append_json_string (out, file->path);
+      _kette_json_string (out, file->path);
       g_string_append_printf (out, ", \"operators\": %zu, \"kernels\": %zu", file->n_ops,
                               file->n_kernels);
       if (file->reason)
         {
           g_string_append (out, ", \"refused\": ");
-          append_json_string (out, file->reason);
+          _kette_json_string (out, file->reason);
         }
       g_string_append_c (out, '}');
     }
@@ -134,7 +113,7 @@ kette_plugins_to_text (KettePlugins *self)
                               : op->body                        ? "by body"
                                                                 : "-");
       for (size_t k = 0; k < f->n_kernels; k++)
-        g_string_append_printf (out, " %s", base_name (f->kernels[k]->plugin));
+        g_string_append_printf (out, " %s", _kette_base_name (f->kernels[k]->plugin));
       g_string_append (out, f->n_kernels ? "\n" : op->body ? " (by body)\n" : "\n");
     }
   for (guint i = 0; _kette_plugins_nth (i); i++)
@@ -168,7 +147,7 @@ explain_family (GString *out, const KetteFamily *family)
 
   g_string_append_printf (out, "%s%s%s-%d, from %s\n", family->domain,
                           *family->domain ? ":" : "", family->name, op->since,
-                          base_name (family->ops[0]->plugin));
+                          _kette_base_name (family->ops[0]->plugin));
   explain_params (out, "inputs", op->in, op->n_in);
   explain_params (out, "outputs", op->out, op->n_out);
   explain_params (out, "attr", op->attr, op->n_attr);
@@ -189,7 +168,7 @@ explain_family (GString *out, const KetteFamily *family)
     {
       const kt_kernel *k = &family->kernels[i]->kernel;
       g_string_append_printf (out, "  kernel    %s on %s, priority %d, types %s%s\n",
-                              base_name (family->kernels[i]->plugin), k->device,
+                              _kette_base_name (family->kernels[i]->plugin), k->device,
                               k->priority, k->types ? k->types : "all",
                               i == 0 ? ": wins where its types fit" : "");
     }
