@@ -6,8 +6,8 @@ json=$build/bench.json
 model=$PWD/examples/lecture/lecture.onnx
 sample=$build/bench/sample.npy
 python=python3
-for candidate in .cache/peers/bin/python .cache/venv/bin/python; do
-  if [ -x "$candidate" ]; then python=$candidate; fi
+for candidate in "${KETTE_PEERS:-}" .cache/peers/bin/python; do
+  if [ -x "$candidate" ]; then python=$candidate; break; fi
 done
 
 # One sample of the model's input as NPY: a header of 128 bytes, then 784 floats.
