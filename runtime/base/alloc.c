@@ -6,6 +6,7 @@
  */
 #include "base/alloc.h"
 #include "base/cgroup.h"
+#include "base/faults.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,12 @@ allocate (KetteAccount *account, size_t count, size_t size, gboolean zero, GErro
       _kette_fail (error, KETTE_ERROR_MEMORY, NULL,
                    "%zu elements of %zu bytes are more than can be addressed", count,
                    size);
+      return NULL;
+    }
+  if (_kette_fault_alloc ())
+    {
+      _kette_fail (error, KETTE_ERROR_MEMORY, NULL, "%zu bytes are refused on purpose",
+                   whole);
       return NULL;
     }
   if (!charge_both (account, whole, error))

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_FILES 4096
@@ -123,17 +122,18 @@ open_steps (int folder, char *path)
 
       if (slash)
         *slash = '\0';
-      next = openat (
+      next = _kette_system.openat (
           at, p,
           O_CLOEXEC | O_NOFOLLOW
-              | (slash ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY));
+              | (slash ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY),
+          0);
       if (slash)
         *slash = '/';
       if (at != folder)
         {
           const int number = errno;
 
-          close (at);
+          _kette_system.close (at);
           errno = number;
         }
       if (next < 0 || !slash)
@@ -147,15 +147,13 @@ open_steps (int folder, char *path)
 static int
 open_below (int folder, char *path)
 {
-  struct open_how how = {
-    .flags   = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-    .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-  };
-  long fd = syscall (SYS_openat2, folder, path, &how, sizeof how);
+  const int fd = _kette_system.openat2 (
+      folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 
   if (fd < 0 && (errno == ENOSYS || errno == EPERM))
     return open_steps (folder, path);
-  return (int) fd;
+  return fd;
 }
 
 /* Layer 3: a regular file with one name. */

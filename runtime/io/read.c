@@ -27,7 +27,7 @@ map_free (gpointer data)
 {
   Map *map = data;
 
-  munmap (map->data, map->size);
+  _kette_system.unmap (map->data, map->size);
   _kette_free (map);
 }
 
@@ -125,7 +125,7 @@ open_folder (const char *file)
 {
   g_autofree char *folder = g_path_get_dirname (file);
 
-  return open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return _kette_system.openat (AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 }
 
 gboolean

@@ -2,7 +2,7 @@
  * Opening and reading files that nobody trusts.
  */
 #pragma once
-#include "io/system.h"
+#include "base/system.h"
 
 #define KETTE_FILE_MAX ((size_t) 2147483647) /* protobuf's own limit for a message */
 

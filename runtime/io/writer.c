@@ -7,8 +7,7 @@
 #endif
 #include "io/writer.h"
 #include "base/alloc.h"
-#include "io/system.h"
-#include <dirent.h>
+#include "base/system.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -145,7 +144,7 @@ target_clear (Target *t)
   if (*t->temporary)
     _kette_system.unlinkat (t->folder, t->temporary);
   if (t->lock >= 0)
-    close (t->lock);
+    _kette_system.close (t->lock);
   if (t->folder >= 0)
     _kette_system.close (t->folder);
   free (t->resolved);
@@ -159,14 +158,15 @@ target_open (Target *t, const char *file, GError **error)
   struct stat st;
 
   /* A link stays a link: what it points to is replaced. */
-  if (lstat (file, &st) == 0 && S_ISLNK (st.st_mode))
-    t->resolved = realpath (file, NULL);
+  if (_kette_system.fstatat (AT_FDCWD, file, &st, AT_SYMLINK_NOFOLLOW) == 0
+      && S_ISLNK (st.st_mode))
+    t->resolved = _kette_system.realpath (file);
   if (t->resolved)
     file = t->resolved;
   t->folder_name = g_path_get_dirname (file);
   t->name        = g_path_get_basename (file);
   g_snprintf (t->prefix, sizeof t->prefix, ".%.200s.kette-tmp-", t->name);
-  if (stat (file, &st) == 0)
+  if (_kette_system.fstatat (AT_FDCWD, file, &st, 0) == 0)
     {
       if (!S_ISREG (st.st_mode))
         return _kette_fail (error, KETTE_ERROR_IO, NULL, "is %s",
@@ -185,26 +185,26 @@ target_open (Target *t, const char *file, GError **error)
 static void
 remove_orphans (const Target *t)
 {
-  DIR *dir = opendir (t->folder_name);
+  DIR *dir = _kette_system.opendir (t->folder_name);
   const struct dirent *entry;
 
   if (!dir)
     return;
-  while ((entry = readdir (dir)))
+  while ((entry = _kette_system.readdir (dir)))
     {
       int fd;
 
       if (strncmp (entry->d_name, t->prefix, strlen (t->prefix)) != 0)
         continue;
-      fd = openat (t->folder, entry->d_name,
-                   O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+      fd = _kette_system.openat (t->folder, entry->d_name,
+                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
       if (fd < 0)
         continue;
-      if (flock (fd, LOCK_EX | LOCK_NB) == 0)
+      if (_kette_system.flock (fd, LOCK_EX | LOCK_NB) == 0)
         _kette_system.unlinkat (t->folder, entry->d_name);
-      close (fd);
+      _kette_system.close (fd);
     }
-  closedir (dir);
+  _kette_system.closedir (dir);
 }
 
 static void
@@ -237,7 +237,7 @@ temporary_make (Target *t, GError **error)
         return _kette_fail_errno (error, errno, NULL, "cannot create a file beside it");
       g_strlcpy (t->temporary, name, sizeof t->temporary);
       /* Some file systems have no locks; then there are no orphans to protect from. */
-      if (flock (t->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+      if (_kette_system.flock (t->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         st.st_nlink = 0;
       else if (_kette_system.fstat (t->fd, &st) != 0)
         return _kette_fail_errno (error, errno, NULL, "cannot look at the new file");
@@ -248,10 +248,10 @@ temporary_make (Target *t, GError **error)
           *t->temporary = '\0';
           continue;
         }
-      t->lock = fcntl (t->fd, F_DUPFD_CLOEXEC, 3);
+      t->lock = _kette_system.dup (t->fd);
       if (t->lock < 0)
         return _kette_fail_errno (error, errno, NULL, "cannot hold the new file");
-      if (t->exists && fchmod (t->fd, t->mode) != 0)
+      if (t->exists && _kette_system.fchmod (t->fd, t->mode) != 0)
         return _kette_fail_errno (error, errno, NULL, "cannot set the new file's mode");
       return TRUE;
     }

@@ -2,9 +2,9 @@
  * Model files: load, save, load gives the same; damaged ones never crash; files are written
  * whole or not at all.
  */
+#include "base/system.h"
 #include "graph/graph-private.h"
 #include "io/io-private.h"
-#include "io/system.h"
 #include "onnx.pb-c.h"
 #include "pack.h"
 #include <errno.h>
