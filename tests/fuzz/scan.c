@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Target scan: the bytes are a ModelProto: wire scan, thinned copy, capped unpacking.
+ */
+#include "io/scan.h"
+#include "fuzz.h"
+#include "onnx.pb-c.h"
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
+{
+  GBytes *bytes = fuzz_bytes (data, n);
+  GError *error = NULL;
+  KetteMessage *message;
+
+  fuzz_begin (data, n);
+  message = _kette_message_new (bytes, &onnx__model_proto__descriptor, &error);
+  if (message && message->used > message->cap)
+    fuzz_fault ("unpacked: %zu bytes, allowed %zu", message->used, message->cap);
+  if (message && protobuf_c_message_get_packed_size (message->root) > 16 * n + 64)
+    fuzz_fault ("%zu bytes became more when unpacked", n);
+  fuzz_judge (message != NULL, &error);
+  _kette_message_free (message);
+  fuzz_end ();
+  g_bytes_unref (bytes);
+  return 0;
+}
