@@ -51,6 +51,7 @@
  */
 #pragma once
 #include "base/compare.h"
+#include "base/deadline.h"
 #include "base/kette-base.h"
 #include "base/tensor.h"
 #include "draw/draw.h"

@@ -240,7 +240,8 @@ typedef struct kt_host
    * With the attribute "seed" the key is derived from it instead of the run's seed. */
   kt_status (*random) (kt_run *, uint32_t key[2], uint32_t counter[2]);
   /* Calls body for pieces of 0 .. n-1 of grain indices (the last may be shorter), on the
-   * host's threads; the pieces depend on n and grain alone. Nested calls run inline. */
+   * host's threads; the pieces depend on n and grain alone. Nested calls run inline.
+   * KT_E_CANCELLED: the run is to stop and pieces were left out; return it at once. */
   kt_status (*parallel_for) (kt_run *, int64_t n, int64_t grain, kt_body *body,
                              void *arg);
   int32_t (*cancelled) (const kt_run *);

@@ -36,6 +36,8 @@ static struct
   kt_body *body;
   void *arg;
   int64_t n, grain, pieces;
+  GCancellable *stop;
+  atomic_bool cut;                   /* pieces were left out because of stop */
   _Alignas(64) _Atomic int64_t next; /* piece */
   _Alignas(64) _Atomic uint32_t gate;
   _Alignas(64) _Atomic uint32_t epoch;
@@ -104,6 +106,7 @@ static void
 run_pieces (int32_t worker)
 {
   const int64_t n = pool.n, grain = pool.grain, pieces = pool.pieces;
+  GCancellable *stop = pool.stop;
 
   for (;;)
     {
@@ -112,6 +115,11 @@ run_pieces (int32_t worker)
 
       if (i >= pieces)
         return;
+      if (stop && _kette_stopped (stop))
+        {
+          atomic_store_explicit (&pool.cut, TRUE, memory_order_relaxed);
+          return;
+        }
       begin = i * grain;
       pool.body (pool.arg, begin, n - begin > grain ? begin + grain : n, worker);
     }
@@ -275,21 +283,28 @@ _kette_pool_set_spin (int microseconds)
   atomic_store (&pool.spin, MAX (microseconds, 0));
 }
 
-static void
-run_inline (int64_t n, int64_t grain, kt_body *body, void *arg)
+static gboolean
+run_inline (int64_t n, int64_t grain, kt_body *body, void *arg, GCancellable *stop)
 {
   const int32_t before = inside;
   const int32_t worker = before > 0 ? before - 1 : 0;
+  gboolean whole       = TRUE;
 
   inside = worker + 1;
   for (int64_t begin = 0; begin < n;)
     {
       const int64_t end = n - begin > grain ? begin + grain : n;
 
+      if (stop && _kette_stopped (stop))
+        {
+          whole = FALSE;
+          break;
+        }
       body (arg, begin, end, worker);
       begin = end;
     }
   inside = before;
+  return whole;
 }
 
 static void
@@ -315,8 +330,9 @@ wait_for_workers (void)
   atomic_store (&pool.gate, 0);
 }
 
-static void
-run_parallel (int64_t n, int64_t grain, kt_body *body, void *arg, int threads)
+static gboolean
+run_parallel (int64_t n, int64_t grain, kt_body *body, void *arg, GCancellable *stop,
+              int threads)
 {
   const int64_t pieces = (n - 1) / grain + 1;
   uint32_t sleepers;
@@ -331,6 +347,8 @@ run_parallel (int64_t n, int64_t grain, kt_body *body, void *arg, int threads)
   pool.n      = n;
   pool.grain  = grain;
   pool.pieces = pieces;
+  pool.stop   = stop;
+  atomic_store_explicit (&pool.cut, FALSE, memory_order_relaxed);
   atomic_store_explicit (&pool.next, 0, memory_order_relaxed);
   atomic_store (&pool.gate, GATE_OPEN);
   atomic_fetch_add (&pool.epoch, 1);
@@ -342,28 +360,35 @@ run_parallel (int64_t n, int64_t grain, kt_body *body, void *arg, int threads)
   run_pieces (0);
   inside = 0;
   wait_for_workers ();
+  return !atomic_load_explicit (&pool.cut, memory_order_relaxed);
+}
+
+gboolean
+_kette_pool_for_until (int64_t n, int64_t grain, kt_body *body, void *arg,
+                       GCancellable *stop)
+{
+  gboolean whole;
+  int threads;
+
+  if (n <= 0)
+    return TRUE;
+  grain = MAX (grain, 1);
+  if (n <= grain)
+    {
+      body (arg, 0, n, inside > 0 ? inside - 1 : 0);
+      return TRUE;
+    }
+  threads = _kette_pool_get_threads ();
+  if (threads == 1 || inside > 0
+      || atomic_exchange_explicit (&pool.busy, TRUE, memory_order_acquire))
+    return run_inline (n, grain, body, arg, stop);
+  whole = run_parallel (n, grain, body, arg, stop, threads);
+  atomic_store_explicit (&pool.busy, FALSE, memory_order_release);
+  return whole;
 }
 
 void
 _kette_pool_for (int64_t n, int64_t grain, kt_body *body, void *arg)
 {
-  int threads;
-
-  if (n <= 0)
-    return;
-  grain = MAX (grain, 1);
-  if (n <= grain)
-    {
-      body (arg, 0, n, inside > 0 ? inside - 1 : 0);
-      return;
-    }
-  threads = _kette_pool_get_threads ();
-  if (threads == 1 || inside > 0
-      || atomic_exchange_explicit (&pool.busy, TRUE, memory_order_acquire))
-    {
-      run_inline (n, grain, body, arg);
-      return;
-    }
-  run_parallel (n, grain, body, arg, threads);
-  atomic_store_explicit (&pool.busy, FALSE, memory_order_release);
+  _kette_pool_for_until (n, grain, body, arg, NULL);
 }

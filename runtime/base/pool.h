@@ -6,7 +6,7 @@
  * spin for about 30 us after a loop and then sleep. A loop inside a loop runs inline.
  */
 #pragma once
-#include "base/error.h"
+#include "base/deadline-private.h"
 #include "kette-plugin.h"
 
 /* Sets the number of threads, callers included: 1..256; 0: as many as the process may use
@@ -16,3 +16,6 @@ int _kette_pool_get_threads (void);
 /* Spin time of idle workers in microseconds; 0: they sleep at once. */
 void _kette_pool_set_spin (int microseconds);
 void _kette_pool_for (int64_t n, int64_t grain, kt_body *body, void *arg);
+/* The same, but STOP (or NULL) is asked before each piece; FALSE: pieces were left out. */
+gboolean _kette_pool_for_until (int64_t n, int64_t grain, kt_body *body, void *arg,
+                                GCancellable *stop);

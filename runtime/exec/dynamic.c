@@ -179,7 +179,7 @@ run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
       const kt_status status
           = step.kernel->kernel.run (_kette_host (), &r.head, step.state);
       ok = (status == KT_OK && failure.status == KT_OK && !sized.error)
-           || _kette_failure_to_error (&failure, status, node, error);
+           || _kette_step_failed (shared, &failure, status, node, error);
     }
   ok = ok && adopt_sized (node, &sized, error);
   if (sized.error)
@@ -204,6 +204,11 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
 
   if (!next)
     return FALSE;
+  if (!_kette_check_stop (cancellable, NULL, error))
+    {
+      kette_graph_unref (next);
+      return FALSE;
+    }
   if (next->n_nodes && !_kette_type_is_concrete (&next->nodes[0]->out[0]->type))
     {
       KetteNode *node = first_ready (next);

@@ -102,10 +102,10 @@ _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **
   KetteGraph *sub = map ? extract (graph, nodes, n, map, error) : NULL;
   KettePlan *plan = sub ? _kette_plan_new (sub, NULL, 0, error) : NULL;
   KetteRun *run   = plan ? _kette_run_new (plan, error) : NULL;
-  gboolean ok
-      = run
-        && _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error)
-        && store (run, nodes, n, map, error);
+  gboolean ok     = run
+                && _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,
+                                       _kette_stop_of (NULL), error)
+                && store (run, nodes, n, map, error);
 
   _kette_run_free (run);
   _kette_plan_free (plan);

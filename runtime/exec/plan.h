@@ -6,6 +6,7 @@
  *   run      memory for one execution at a time, with all pointers resolved
  */
 #pragma once
+#include "base/deadline-private.h"
 #include "base/device.h"
 #include "exec/session-private.h"
 #include "op/context.h"
@@ -102,6 +103,10 @@ KetteTensor *_kette_run_fetch (const KetteRun *run, const KetteValue *value,
                                GError **error);
 /* Lets input I be read at DATA instead of the run's own memory; NULL: back to that. */
 void _kette_run_bind_input (KetteRun *run, size_t i, void *data);
+
+/* What a step reported, or that it was stopped, as *error; returns FALSE. */
+gboolean _kette_step_failed (const KetteRunShared *shared, const KetteFailure *failure,
+                             kt_status status, const KetteNode *node, GError **error);
 
 /* dynamic.c: executes what a partial plan left over, stage by stage. outputs: one per graph
  * output of the session. */

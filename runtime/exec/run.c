@@ -233,6 +233,18 @@ _kette_run_set_step (KetteRun *run, uint64_t step)
   run->shared.step = step;
 }
 
+gboolean
+_kette_step_failed (const KetteRunShared *shared, const KetteFailure *failure,
+                    kt_status status, const KetteNode *node, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+
+  if ((status == KT_E_CANCELLED || failure->status == KT_E_CANCELLED)
+      && !_kette_check_stop (shared->cancellable, _kette_node_where (node, where), error))
+    return FALSE;
+  return _kette_failure_to_error (failure, status, node, error);
+}
+
 static gboolean
 run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
 {
@@ -249,7 +261,18 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
   status = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
   if (G_LIKELY (status == KT_OK && run->failure.status == KT_OK))
     return TRUE;
-  return _kette_failure_to_error (&run->failure, status, step->node, error);
+  return _kette_step_failed (&run->shared, &run->failure, status, step->node, error);
+}
+
+/* It is time to stop, in front of STEP. */
+static gboolean
+stop_at (const KetteRun *run, const KetteStep *step, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+
+  return _kette_check_stop (run->shared.cancellable,
+                            step->node ? _kette_node_where (step->node, where) : NULL,
+                            error);
 }
 
 gboolean
@@ -265,9 +288,9 @@ _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
   run->failure.text[0]    = '\0';
   for (size_t i = begin; i < end; i++)
     {
-      if (cancellable && g_cancellable_is_cancelled (cancellable))
-        return _kette_fail (error, KETTE_ERROR_CANCEL, NULL,
-                            "cancelled before step %zu of %zu", i, plan->n_steps);
+      if (cancellable && _kette_stopped (cancellable)
+          && !stop_at (run, &plan->steps[i], error))
+        return FALSE;
       if (!run_step (run, &plan->steps[i], &run->steps[i], error))
         return FALSE;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Sessions: a prepared graph, and its plans by input shapes.
  */
+#include "base/deadline-private.h"
 #include "base/pool.h"
 #include "exec/cache.h"
 #include "pass/pass.h"
@@ -251,7 +252,7 @@ kette_session_run (KetteSession *self, KetteTensor *const *inputs, KetteTensor *
   for (size_t i = 0; i < g->n_inputs; i++)
     if (!(g->inputs[i]->flags & KETTE_VALUE_INITIALIZER))
       all[i] = inputs[fed++];
-  ok = run_with (self, all, outputs, cancellable, error);
+  ok = run_with (self, all, outputs, _kette_stop_of (cancellable), error);
   if (!ok)
     _kette_error_in_file (error, g->model->file);
   _kette_free (all);

@@ -52,7 +52,8 @@ KETTE_EXPORT void kette_session_unref (KetteSession *self);
  * @self: a session
  * @inputs: (array): one tensor per input of the graph, in order; %NULL for an input with a default
  * @outputs: (out caller-allocates) (array): one tensor per output, in order, each (transfer full)
- * @cancellable: (nullable): stops the run between two steps
+ * @cancellable: (nullable): stops the run, between two steps or within one; a #KetteDeadline
+ *   also after a time
  * @error: return location
  *
  * Returns: %FALSE with an error that names the node

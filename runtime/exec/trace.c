@@ -52,7 +52,8 @@ collect (KetteRun *run, KetteTensor *const *inputs, KetteValue *const *map, size
         _kette_run_feed (run, i, inputs[fed]);
         fed++;
       }
-  if (!_kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error))
+  if (!_kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,
+                           _kette_stop_of (NULL), error))
     return FALSE;
   for (size_t i = 0; i < n; i++)
     {

@@ -279,10 +279,14 @@ host_random (kt_run *run, uint32_t key[2], uint32_t counter[2])
 static kt_status
 host_parallel_for (kt_run *run, int64_t n, int64_t grain, kt_body *body, void *arg)
 {
-  (void) run;
-  if (n > 0)
-    _kette_pool_for (n, MAX (grain, 1), body, arg);
-  return KT_OK;
+  const KetteStepRun *self = (const KetteStepRun *) run;
+  KetteFailure *failure    = self->context.failure;
+
+  if (_kette_pool_for_until (n, MAX (grain, 1), body, arg, self->shared->cancellable))
+    return KT_OK;
+  if (failure->status == KT_OK)
+    failure->status = KT_E_CANCELLED;
+  return KT_E_CANCELLED;
 }
 
 static int32_t
@@ -290,8 +294,7 @@ host_cancelled (const kt_run *run)
 {
   const KetteStepRun *self = (const KetteStepRun *) run;
 
-  return self->shared->cancellable
-         && g_cancellable_is_cancelled (self->shared->cancellable);
+  return _kette_stopped (self->shared->cancellable);
 }
 
 static void *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Evaluation: mean loss and accuracy over a data set, with the parameters as they are.
  */
+#include "base/deadline-private.h"
 #include "train/train-private.h"
 #include <math.h>
 
@@ -77,7 +78,8 @@ run_batch (KetteTrainer *self, KetteDataset *data, size_t first, size_t n, Score
         _kette_column_gather (&data->columns[i], NULL, first, n, input);
     }
   _kette_run_set_step (run, self->step);
-  ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE, NULL, error);
+  ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,
+                           _kette_stop_of (NULL), error);
   if (ok)
     {
       score->loss_sum += _kette_run_scalar (run, 0) * (double) n;

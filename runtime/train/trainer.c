@@ -3,6 +3,7 @@
  * allocates nor enters the kernel.
  */
 #include "train/trainer.h"
+#include "base/deadline-private.h"
 #include "base/random.h"
 #include "pass/pass.h"
 #include "train/train-private.h"
@@ -374,7 +375,7 @@ kette_trainer_step (KetteTrainer *self, double *loss, GCancellable *cancellable,
 {
   double value = NAN;
 
-  if (!step (self, &value, cancellable, error))
+  if (!step (self, &value, _kette_stop_of (cancellable), error))
     {
       _kette_error_in_file (error, self->graph->model->file);
       return FALSE;
