@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/cgroup.h"
 #include "base/faults.h"
+#include "base/limits.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,18 @@ typedef struct
   size_t bytes; /* charged */
 } Header;
 
+/* 75 % of what the machine or the control group has. */
+static size_t
+default_cap (void)
+{
+  const long pages = sysconf (_SC_PHYS_PAGES), page = sysconf (_SC_PAGESIZE);
+  uint64_t most = _kette_cgroup_limit ("memory.max");
+
+  if (pages > 0 && page > 0)
+    most = MIN (most, (uint64_t) pages * (uint64_t) page);
+  return (size_t) (MIN (most, (uint64_t) PTRDIFF_MAX) / 4 * 3);
+}
+
 KetteAccount *
 _kette_account_process (void)
 {
@@ -31,16 +44,18 @@ _kette_account_process (void)
 
   if (g_once_init_enter (&once))
     {
-      const long pages = sysconf (_SC_PHYS_PAGES), page = sysconf (_SC_PAGESIZE);
-      uint64_t most = _kette_cgroup_limit ("memory.max");
-
-      if (pages > 0 && page > 0)
-        most = MIN (most, (uint64_t) pages * (uint64_t) page);
-      most = MIN (most, (uint64_t) PTRDIFF_MAX);
-      __atomic_store_n (&account.cap, (size_t) (most / 4 * 3), __ATOMIC_RELAXED);
+      __atomic_store_n (&account.cap, default_cap (), __ATOMIC_RELAXED);
       g_once_init_leave (&once, 1);
     }
   return &account;
+}
+
+void
+kette_set_memory_limit (guint64 bytes)
+{
+  const size_t cap = bytes == 0 ? default_cap () : (size_t) MIN (bytes, PTRDIFF_MAX);
+
+  __atomic_store_n (&_kette_account_process ()->cap, cap, __ATOMIC_RELAXED);
 }
 
 static gboolean

@@ -30,5 +30,20 @@ void _kette_error_in_file (GError **error, const char *file);
 const char *_kette_quote (KetteQuoted *out, const char *s);
 const char *_kette_quote_n (KetteQuoted *out, const char *s, size_t n);
 #define KETTE_QUOTE(s) _kette_quote (&(KetteQuoted){ "" }, (s))
+/* Several faults of one step. Who checks many things of a kind asks behind each fault whether
+ * to go on; the step fails at its end if there was any. */
+#define KETTE_FAULTS_MOST 20
+typedef struct
+{
+  GError *list[KETTE_FAULTS_MOST];
+  size_t n;
+} KetteFaults;
+/* TRUE: *ERROR was taken over and the caller may look at the next thing. FALSE: it stays,
+ * because FAULTS is NULL (the first fault ends all), the list is full now, or the fault is
+ * none of the input's (memory, time, the system). ERROR must not be NULL. */
+gboolean _kette_faults_go_on (KetteFaults *faults, GError **error);
+/* The end of a step: FALSE, with the first fault, if there was one. FAULTS may be NULL. */
+gboolean _kette_faults_none (const KetteFaults *faults, GError **error);
+void _kette_faults_clear (KetteFaults *faults);
 /* "unsupported", ... */
 const char *_kette_error_code_name (KetteErrorCode code);

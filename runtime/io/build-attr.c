@@ -140,7 +140,8 @@ read_types (Reader *r, Onnx__TypeProto *const *types, size_t n, kt_attr *out,
   if (!all)
     return FALSE;
   for (size_t i = 0; i < n; i++)
-    if (!_kette_type_from_proto (r->b->model, types[i], r->where, &all[i], error))
+    if (!_kette_type_from_proto (r->b->model, &r->b->loading->limits, types[i], r->where,
+                                 &all[i], error))
       return FALSE;
   out->v = all;
   out->n = n;
@@ -272,9 +273,22 @@ check_twice (const kt_attr *attrs, size_t n, const char *where, GError **error)
   return ok;
 }
 
-gboolean
-_kette_build_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out,
-                    GError **error)
+/* The next node's tensors and subgraphs stand behind this one's, which may be faulty. */
+static void
+skip_content (KetteScope *scope, const Onnx__NodeProto *node)
+{
+  for (size_t i = 0; i < node->n_attribute; i++)
+    {
+      const Onnx__AttributeProto *a = node->attribute[i];
+
+      scope->next_tensor += (a->t != NULL) + a->n_tensors + (a->sparse_tensor != NULL)
+                            + a->n_sparse_tensors;
+      scope->first_child += a->g != NULL;
+    }
+}
+
+static gboolean
+read_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out, GError **error)
 {
   const Onnx__NodeProto *proto = b->scopes[scope].nodes[node];
   const size_t n               = proto->n_attribute;
@@ -301,9 +315,20 @@ _kette_build_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out,
   for (size_t i = 0; i < n; i++)
     if (!read_attr (&r, proto->attribute[i], out, i, n, &attrs[i], error))
       return FALSE;
-  /* The next node's subgraphs stand behind this one's. */
-  b->scopes[scope].first_child = r.child;
   return check_twice (attrs, n, where, error);
+}
+
+gboolean
+_kette_build_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out,
+                    GError **error)
+{
+  KetteScope *s      = &b->scopes[scope];
+  const size_t first = s->next_tensor;
+  const gboolean ok  = read_attrs (b, scope, node, out, error);
+
+  s->next_tensor = first;
+  skip_content (s, s->nodes[node]);
+  return ok;
 }
 
 gboolean

@@ -61,10 +61,12 @@ make_keys (KetteBuild *b, GError **error)
         return FALSE;
       _kette_scope_where (b, b->functions + i, -1, NULL, NULL, where);
       if (!*_kette_text (f->name))
-        return _kette_fail (error, KETTE_ERROR_GRAPH, where, "has no name");
-      if (_kette_names_get (b->function_keys, key))
-        return _kette_fail (error, KETTE_ERROR_GRAPH, where, "is there twice");
-      if (!_kette_names_set (b->function_keys, key, GSIZE_TO_POINTER (i + 1), error))
+        _kette_fail (error, KETTE_ERROR_GRAPH, where, "has no name");
+      else if (_kette_names_get (b->function_keys, key))
+        _kette_fail (error, KETTE_ERROR_GRAPH, where, "is there twice");
+      else if (_kette_names_set (b->function_keys, key, GSIZE_TO_POINTER (i + 1), error))
+        continue;
+      if (!_kette_build_go_on (b, error))
         return FALSE;
     }
   return TRUE;
@@ -194,13 +196,15 @@ calls_finish (const KetteBuild *b, Calls *c, size_t f, GError **error)
     _kette_scope_where (b, b->functions + f, -1, NULL, NULL, where);
   else
     g_strlcpy (where, "graph", sizeof where);
-  if (c->depth[f] > KETTE_MAX_CALL_DEPTH)
+  if (c->depth[f] > b->loading->limits.call_depth)
     return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                        "calls of functions nested more than %d deep, call-depth",
-                        KETTE_MAX_CALL_DEPTH);
-  if (f == c->n && c->size[f] > KETTE_MAX_NODES)
+                        "calls of functions nested more than %" G_GUINT64_FORMAT
+                        " deep, call-depth",
+                        b->loading->limits.call_depth);
+  if (f == c->n && c->size[f] > b->loading->limits.nodes)
     return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                        "more than %d nodes after inlining, nodes", KETTE_MAX_NODES);
+                        "more than %" G_GUINT64_FORMAT " nodes after inlining, nodes",
+                        b->loading->limits.nodes);
   return TRUE;
 }
 
@@ -246,7 +250,8 @@ _kette_build_check_calls (KetteBuild *b, GError **error)
 
   if (b->proto->n_functions == 0)
     return TRUE;
-  ok = make_keys (b, error) && calls_collect (b, &c, error);
+  ok = make_keys (b, error) && _kette_faults_none (b->loading->faults, error)
+       && calls_collect (b, &c, error);
   for (size_t f = 0; ok && f <= c.n; f++)
     ok = calls_visit (b, &c, f, error);
   calls_clear (&c);
@@ -309,8 +314,9 @@ _kette_build_functions (KetteBuild *b, GError **error)
       f->attributes   = (const char **) proto->attribute;
       f->n_attributes = proto->n_attribute;
       f->proto        = proto;
-      if (!function_opsets (b, scope, f, error)
-          || !_kette_build_attr_defaults (b, scope, f, error))
+      if ((!function_opsets (b, scope, f, error)
+           || !_kette_build_attr_defaults (b, scope, f, error))
+          && !_kette_build_go_on (b, error))
         return FALSE;
       f->body                                = b->scopes[scope].graph;
       b->scopes[scope].owned                 = FALSE;

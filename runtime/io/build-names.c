@@ -59,7 +59,8 @@ define_inputs (KetteBuild *b, size_t index, GError **error)
           KetteValue *value = define (b, index, -1, "input",
                                       _kette_text (scope->function->input[i]), error);
 
-          if (!value || !_kette_graph_add_input (scope->graph, value, error))
+          if ((!value || !_kette_graph_add_input (scope->graph, value, error))
+              && !_kette_build_go_on (b, error))
             return FALSE;
         }
       return TRUE;
@@ -67,11 +68,13 @@ define_inputs (KetteBuild *b, size_t index, GError **error)
   for (size_t i = 0; i < scope->proto->n_input; i++)
     {
       const Onnx__ValueInfoProto *info = scope->proto->input[i];
+      const kt_type *type              = scope->types[scope->next_type++];
       KetteValue *value
           = define (b, index, -1, "graph input", _kette_text (info->name), error);
 
-      if (!value || !_kette_graph_add_input (scope->graph, value, error)
-          || !declare (value, scope->types[scope->next_type++], info, error))
+      if ((!value || !_kette_graph_add_input (scope->graph, value, error)
+           || !declare (value, type, info, error))
+          && !_kette_build_go_on (b, error))
         return FALSE;
     }
   return TRUE;
@@ -130,14 +133,16 @@ define_initializers (KetteBuild *b, size_t index, GError **error)
 
   for (size_t i = 0; i < proto->n_initializer; i++)
     if (!define_initializer (b, index, _kette_text (proto->initializer[i]->name),
-                             proto->initializer[i], error))
+                             proto->initializer[i], error)
+        && !_kette_build_go_on (b, error))
       return FALSE;
   for (size_t i = 0; i < proto->n_sparse_initializer; i++)
     {
       const Onnx__SparseTensorProto *sparse = proto->sparse_initializer[i];
 
       if (!define_initializer (b, index, _kette_text (sparse->values->name), sparse,
-                               error))
+                               error)
+          && !_kette_build_go_on (b, error))
         return FALSE;
     }
   return TRUE;
@@ -152,7 +157,8 @@ define_outputs_of_nodes (KetteBuild *b, size_t index, GError **error)
 
       for (size_t k = 0; k < node->n_output; k++)
         if (*_kette_text (node->output[k])
-            && !define (b, index, (gssize) i, "output", node->output[k], error))
+            && !define (b, index, (gssize) i, "output", node->output[k], error)
+            && !_kette_build_go_on (b, error))
           return FALSE;
     }
   return TRUE;
@@ -209,7 +215,7 @@ define_scope (KetteBuild *b, size_t index, GError **error)
 KetteValue *
 _kette_build_use (KetteBuild *b, size_t scope, const char *name, GError **error)
 {
-  size_t way[KETTE_MAX_SUBGRAPH_DEPTH + 2], n = 0;
+  size_t way[KETTE_MOST_SUBGRAPH_DEPTH + 2], n = 0;
   KetteValue *value = NULL;
 
   for (size_t i = scope; i != KETTE_NO_SCOPE && n < G_N_ELEMENTS (way);
@@ -227,50 +233,21 @@ _kette_build_use (KetteBuild *b, size_t scope, const char *name, GError **error)
   return value;
 }
 
-static gboolean
-use_output (KetteBuild *b, size_t index, const char *name, GError **error)
-{
-  GError *inner     = NULL;
-  KetteValue *value = *name ? _kette_build_use (b, index, name, &inner) : NULL;
-  char where[KETTE_WHERE_SIZE];
-
-  if (inner)
-    {
-      g_propagate_error (error, inner);
-      return FALSE;
-    }
-  if (!value)
-    return _kette_fail (error, KETTE_ERROR_GRAPH,
-                        _kette_scope_where (b, index, -1, "graph output", name, where),
-                        "nothing makes this value");
-  return _kette_graph_add_output (b->scopes[index].graph, value, error);
-}
-
-static gboolean
-use_outputs (KetteBuild *b, size_t index, GError **error)
-{
-  const KetteScope *scope = &b->scopes[index];
-
-  for (size_t i = 0; scope->proto && i < scope->proto->n_output; i++)
-    if (!use_output (b, index, _kette_text (scope->proto->output[i]->name), error))
-      return FALSE;
-  for (size_t i = 0; scope->function && i < scope->function->n_output; i++)
-    if (!use_output (b, index, _kette_text (scope->function->output[i]), error))
-      return FALSE;
-  return TRUE;
-}
-
 gboolean
 _kette_build_names (KetteBuild *b, GError **error)
 {
   for (size_t i = 0; i < b->n_scopes; i++)
     if (!define_scope (b, i, error))
       return FALSE;
+  return TRUE;
+}
+
+gboolean
+_kette_build_order (KetteBuild *b, GError **error)
+{
   for (size_t i = 0; i < b->n_scopes; i++)
-    if (!_kette_build_nodes (b, i, error) || !use_outputs (b, i, error))
-      return FALSE;
-  for (size_t i = 0; i < b->n_scopes; i++)
-    if (!_kette_graph_sort (b->scopes[i].graph, NULL, 0, error))
+    if (!_kette_graph_sort (b->scopes[i].graph, NULL, 0, error)
+        && !_kette_build_go_on (b, error))
       return FALSE;
   return TRUE;
 }

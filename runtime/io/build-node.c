@@ -106,40 +106,94 @@ find_outputs (KetteBuild *b, size_t scope, size_t node, Operands *out, GError **
 }
 
 static gboolean
-one_node (KetteBuild *b, size_t index, size_t i, Operands *in, Operands *out,
+use_output (KetteBuild *b, size_t index, const char *name, GError **error)
+{
+  GError *inner     = NULL;
+  KetteValue *value = *name ? _kette_build_use (b, index, name, &inner) : NULL;
+  char where[KETTE_WHERE_SIZE];
+
+  if (inner)
+    {
+      g_propagate_error (error, inner);
+      return FALSE;
+    }
+  if (!value)
+    return _kette_fail (error, KETTE_ERROR_GRAPH,
+                        _kette_scope_where (b, index, -1, "graph output", name, where),
+                        "nothing makes this value");
+  return _kette_graph_add_output (b->scopes[index].graph, value, error);
+}
+
+static gboolean
+use_outputs (KetteBuild *b, size_t index, GError **error)
+{
+  const KetteScope *scope = &b->scopes[index];
+
+  for (size_t i = 0; scope->proto && i < scope->proto->n_output; i++)
+    if (!use_output (b, index, _kette_text (scope->proto->output[i]->name), error)
+        && !_kette_build_go_on (b, error))
+      return FALSE;
+  for (size_t i = 0; scope->function && i < scope->function->n_output; i++)
+    if (!use_output (b, index, _kette_text (scope->function->output[i]), error)
+        && !_kette_build_go_on (b, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* A node without operator between its values. */
+static gboolean
+add_node (KetteBuild *b, size_t index, size_t i, Operands *in, Operands *out,
           GError **error)
 {
   const Onnx__NodeProto *proto = b->scopes[index].nodes[i];
   KetteGraph *graph            = b->scopes[index].graph;
   KetteNode *node;
-  int32_t version;
 
   if (proto->n_input > INT32_MAX || proto->n_output > INT32_MAX)
     return _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "a node has %zu inputs",
                         MAX (proto->n_input, proto->n_output));
-  if (!node_version (b, index, i, &version, error)
-      || !find_inputs (b, index, i, in, error) || !find_outputs (b, index, i, out, error))
+  if (!find_inputs (b, index, i, in, error) || !find_outputs (b, index, i, out, error))
     return FALSE;
-  node = _kette_graph_add_node (graph, _kette_text (proto->name),
-                                _kette_domain (proto->domain), proto->op_type, version,
-                                in->values, (int32_t) proto->n_input, out->values,
-                                (int32_t) proto->n_output, NULL, 0, error);
+  node = _kette_graph_add_node (
+      graph, _kette_text (proto->name), _kette_domain (proto->domain),
+      _kette_text (proto->op_type), 0, in->values, (int32_t) proto->n_input, out->values,
+      (int32_t) proto->n_output, NULL, 0, error);
   if (!node)
     return FALSE;
   node->overload = _kette_text (proto->overload);
   node->proto    = proto;
-  return _kette_build_attrs (b, index, i, node, error);
+  return TRUE;
 }
 
 gboolean
-_kette_build_nodes (KetteBuild *b, size_t scope, GError **error)
+_kette_build_edges (KetteBuild *b, GError **error)
 {
   Operands in = { 0 }, out = { 0 };
   gboolean ok = TRUE;
 
-  for (size_t i = 0; ok && i < b->scopes[scope].n_nodes; i++)
-    ok = one_node (b, scope, i, &in, &out, error);
+  for (size_t s = 0; ok && s < b->n_scopes; s++)
+    {
+      for (size_t i = 0; ok && i < b->scopes[s].n_nodes; i++)
+        ok = add_node (b, s, i, &in, &out, error) || _kette_build_go_on (b, error);
+      ok = ok && use_outputs (b, s, error);
+    }
   _kette_free (in.values);
   _kette_free (out.values);
   return ok;
+}
+
+gboolean
+_kette_build_nodes (KetteBuild *b, GError **error)
+{
+  for (size_t s = 0; s < b->n_scopes; s++)
+    for (size_t i = 0; i < b->scopes[s].n_nodes; i++)
+      {
+        KetteNode *node = b->scopes[s].graph->nodes[i];
+
+        if ((!node_version (b, s, i, &node->version, error)
+             || !_kette_build_attrs (b, s, i, node, error))
+            && !_kette_build_go_on (b, error))
+          return FALSE;
+      }
+  return TRUE;
 }

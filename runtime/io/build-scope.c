@@ -56,12 +56,12 @@ scope_add_children (KetteBuild *b, size_t index, size_t node, GError **error)
             KETTE_QUOTE (_kette_text (attribute->name)));
       if (!attribute->g)
         continue;
-      if (b->scopes[index].depth >= KETTE_MAX_SUBGRAPH_DEPTH)
+      if ((uint64_t) b->scopes[index].depth >= b->loading->limits.subgraph_depth)
         return _kette_fail (
             error, KETTE_ERROR_LIMIT,
             _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
-            "subgraphs nested more than %d deep, subgraph-depth",
-            KETTE_MAX_SUBGRAPH_DEPTH);
+            "subgraphs nested more than %" G_GUINT64_FORMAT " deep, subgraph-depth",
+            b->loading->limits.subgraph_depth);
       scope = scope_add (b, error);
       if (!scope)
         return FALSE;
@@ -154,10 +154,10 @@ _kette_build_scopes (KetteBuild *b, GError **error)
     {
       b->scopes[i].first_child = b->n_scopes;
       nodes += b->scopes[i].n_nodes;
-      if (nodes > KETTE_MAX_NODES)
-        return _kette_fail (error, KETTE_ERROR_LIMIT,
-                            _kette_scope_where (b, i, -1, NULL, NULL, where),
-                            "more than %d nodes, nodes", KETTE_MAX_NODES);
+      if (nodes > b->loading->limits.nodes)
+        return _kette_fail (
+            error, KETTE_ERROR_LIMIT, _kette_scope_where (b, i, -1, NULL, NULL, where),
+            "more than %" G_GUINT64_FORMAT " nodes, nodes", b->loading->limits.nodes);
       for (size_t k = 0; k < b->scopes[i].n_nodes; k++)
         if (!scope_add_children (b, i, k, error))
           return FALSE;

@@ -14,16 +14,17 @@ typedef struct
 } Sparse;
 
 static gboolean
-sparse_shape (const Onnx__SparseTensorProto *proto, Sparse *s, const char *where,
-              GError **error)
+sparse_shape (const Onnx__SparseTensorProto *proto, const KetteTensorSource *source,
+              Sparse *s, const char *where, GError **error)
 {
   char text[256];
 
   s->dims  = proto->dims;
   s->count = 1;
-  if (proto->n_dims > KETTE_MAX_RANK)
-    return _kette_fail (error, KETTE_ERROR_LIMIT, where, "has rank %zu, rank allows %d",
-                        proto->n_dims, KETTE_MAX_RANK);
+  if (proto->n_dims > source->limits->rank)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, where,
+                        "has rank %zu, rank allows %" G_GUINT64_FORMAT, proto->n_dims,
+                        source->limits->rank);
   s->rank = (int) proto->n_dims;
   for (int i = 0; i < s->rank; i++)
     if (proto->dims[i] < 0)
@@ -145,7 +146,7 @@ _kette_tensor_from_sparse (const Onnx__SparseTensorProto *proto,
                    proto->values ? "indices" : "values");
       return NULL;
     }
-  if (!sparse_shape (proto, &s, where, error))
+  if (!sparse_shape (proto, source, &s, where, error))
     return NULL;
   s.values = _kette_tensor_from_proto (proto->values, source, where, error);
   if (s.values)

@@ -46,7 +46,8 @@ large:
 }
 
 static gboolean
-layout_of (const Onnx__TensorProto *proto, Layout *l, const char *where, GError **error)
+layout_of (const Onnx__TensorProto *proto, const KetteTensorSource *source, Layout *l,
+           const char *where, GError **error)
 {
   const KetteDtype *type;
   char text[256];
@@ -64,9 +65,10 @@ layout_of (const Onnx__TensorProto *proto, Layout *l, const char *where, GError 
   if (proto->segment)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
                         "is a segment of a larger tensor");
-  if (proto->n_dims > KETTE_MAX_RANK)
-    return _kette_fail (error, KETTE_ERROR_LIMIT, where, "has rank %zu, rank allows %d",
-                        proto->n_dims, KETTE_MAX_RANK);
+  if (proto->n_dims > source->limits->rank)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, where,
+                        "has rank %zu, rank allows %" G_GUINT64_FORMAT, proto->n_dims,
+                        source->limits->rank);
   l->rank = (int) proto->n_dims;
   if (!layout_count (l, proto->dims, where, error))
     return FALSE;
@@ -205,7 +207,7 @@ _kette_tensor_from_proto (const Onnx__TensorProto *proto, const KetteTensorSourc
   KetteTensor *tensor;
   int storages;
 
-  if (!layout_of (proto, &l, where, error))
+  if (!layout_of (proto, source, &l, where, error))
     return NULL;
   if (proto->has_data_location
       && proto->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT

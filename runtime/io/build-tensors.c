@@ -26,20 +26,24 @@ static gboolean
 push_proto (KetteBuild *b, size_t scope, const Onnx__TensorProto *proto,
             const char *where, GError **error)
 {
-  const KetteTensorSource source = { b->message->bytes, b->external };
+  const KetteTensorSource source
+      = { b->message->bytes, b->external, &b->loading->limits };
 
   return push (&b->scopes[scope], _kette_tensor_from_proto (proto, &source, where, error),
-               error);
+               error)
+         || _kette_build_go_on (b, error);
 }
 
 static gboolean
 push_sparse (KetteBuild *b, size_t scope, const Onnx__SparseTensorProto *proto,
              const char *where, GError **error)
 {
-  const KetteTensorSource source = { b->message->bytes, b->external };
+  const KetteTensorSource source
+      = { b->message->bytes, b->external, &b->loading->limits };
 
   return push (&b->scopes[scope],
-               _kette_tensor_from_sparse (proto, &source, where, error), error);
+               _kette_tensor_from_sparse (proto, &source, where, error), error)
+         || _kette_build_go_on (b, error);
 }
 
 static gboolean

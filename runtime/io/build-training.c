@@ -113,7 +113,8 @@ bind_all (KetteBuild *b, const Binder *binder, size_t n,
   if (!bindings)
     return FALSE;
   for (size_t i = 0; i < n; i++)
-    if (!bind_one (b, binder, i, entries[i], &bindings[i], error))
+    if (!bind_one (b, binder, i, entries[i], &bindings[i], error)
+        && !_kette_build_go_on (b, error))
       return FALSE;
   *out   = bindings;
   *n_out = n;
@@ -174,7 +175,7 @@ _kette_build_training (KetteBuild *b, GError **error)
   gboolean ok         = update != NULL;
 
   for (size_t i = 0; ok && i < b->proto->n_training_info; i++)
-    ok = build_info (b, i, initial, update, error);
+    ok = build_info (b, i, initial, update, error) || _kette_build_go_on (b, error);
   _kette_names_free (initial);
   _kette_names_free (update);
   return ok;

@@ -50,8 +50,14 @@ one_dim (KetteModel *model, const Onnx__TensorShapeProto__Dimension *dim, size_t
     }
 }
 
+typedef struct
+{
+  KetteModel *model;
+  const KetteLimits *limits;
+} Types;
+
 static gboolean
-shape_of (KetteModel *model, const Onnx__TensorShapeProto *shape, const char *where,
+shape_of (const Types *t, const Onnx__TensorShapeProto *shape, const char *where,
           kt_type *out, GError **error)
 {
   int64_t *dims;
@@ -59,14 +65,15 @@ shape_of (KetteModel *model, const Onnx__TensorShapeProto *shape, const char *wh
   out->ndim = -1;
   if (!shape)
     return TRUE;
-  if (shape->n_dim > KETTE_MAX_RANK)
-    return _kette_fail (error, KETTE_ERROR_LIMIT, where, "has rank %zu, rank allows %d",
-                        shape->n_dim, KETTE_MAX_RANK);
-  dims = _kette_region_alloc (model->region, shape->n_dim, sizeof *dims, error);
+  if (shape->n_dim > t->limits->rank)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, where,
+                        "has rank %zu, rank allows %" G_GUINT64_FORMAT, shape->n_dim,
+                        t->limits->rank);
+  dims = _kette_region_alloc (t->model->region, shape->n_dim, sizeof *dims, error);
   if (!dims)
     return FALSE;
   for (size_t i = 0; i < shape->n_dim; i++)
-    if (!one_dim (model, shape->dim[i], i, where, &dims[i], error))
+    if (!one_dim (t->model, shape->dim[i], i, where, &dims[i], error))
       return FALSE;
   out->ndim = (int32_t) shape->n_dim;
   out->dims = dims;
@@ -75,8 +82,8 @@ shape_of (KetteModel *model, const Onnx__TensorShapeProto *shape, const char *wh
 
 /* One link of the chain: fills OUT but for its elem; *inner: the type inside, or NULL. */
 static gboolean
-one_type (KetteModel *model, const Onnx__TypeProto *proto, const char *where,
-          kt_type *out, const Onnx__TypeProto **inner, GError **error)
+one_type (const Types *t, const Onnx__TypeProto *proto, const char *where, kt_type *out,
+          const Onnx__TypeProto **inner, GError **error)
 {
   *inner = NULL;
   *out   = (kt_type){ .ndim = -1 };
@@ -86,13 +93,13 @@ one_type (KetteModel *model, const Onnx__TypeProto *proto, const char *where,
       out->kind = KT_TENSOR;
       return element_type (proto->tensor_type->elem_type,
                            proto->tensor_type->has_elem_type, where, &out->dtype, error)
-             && shape_of (model, proto->tensor_type->shape, where, out, error);
+             && shape_of (t, proto->tensor_type->shape, where, out, error);
     case ONNX__TYPE_PROTO__VALUE_SPARSE_TENSOR_TYPE:
       out->kind = KT_SPARSE;
       return element_type (proto->sparse_tensor_type->elem_type,
                            proto->sparse_tensor_type->has_elem_type, where, &out->dtype,
                            error)
-             && shape_of (model, proto->sparse_tensor_type->shape, where, out, error);
+             && shape_of (t, proto->sparse_tensor_type->shape, where, out, error);
     case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
       out->kind = KT_SEQUENCE;
       *inner    = proto->sequence_type->elem_type;
@@ -121,19 +128,22 @@ one_type (KetteModel *model, const Onnx__TypeProto *proto, const char *where,
 }
 
 gboolean
-_kette_type_from_proto (KetteModel *model, const Onnx__TypeProto *proto,
-                        const char *where, kt_type *out, GError **error)
+_kette_type_from_proto (KetteModel *model, const KetteLimits *limits,
+                        const Onnx__TypeProto *proto, const char *where, kt_type *out,
+                        GError **error)
 {
-  kt_type *at = out, *elem;
+  const Types t = { model, limits };
+  kt_type *at   = out, *elem;
   const Onnx__TypeProto *inner;
 
-  for (int depth = 0;; depth++)
+  for (uint64_t depth = 0;; depth++)
     {
-      if (depth > KETTE_MAX_TYPE_DEPTH)
+      if (depth > limits->type_depth)
         return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                            "a type nested more than %d deep, type-depth",
-                            KETTE_MAX_TYPE_DEPTH);
-      if (!one_type (model, proto, where, at, &inner, error))
+                            "a type nested more than %" G_GUINT64_FORMAT
+                            " deep, type-depth",
+                            limits->type_depth);
+      if (!one_type (&t, proto, where, at, &inner, error))
         return FALSE;
       if (!inner)
         return TRUE;
@@ -162,7 +172,7 @@ _kette_type_equal (const kt_type *a, const kt_type *b)
 }
 
 static gboolean
-push_type (KetteBuild *b, size_t index, const Onnx__ValueInfoProto *info,
+read_type (KetteBuild *b, size_t index, const Onnx__ValueInfoProto *info,
            const char *kind, gboolean required, GError **error)
 {
   KetteScope *scope = &b->scopes[index];
@@ -175,7 +185,9 @@ push_type (KetteBuild *b, size_t index, const Onnx__ValueInfoProto *info,
   if (info->type)
     {
       type = _kette_region_alloc (b->model->region, 1, sizeof *type, error);
-      if (!type || !_kette_type_from_proto (b->model, info->type, where, type, error))
+      if (!type
+          || !_kette_type_from_proto (b->model, &b->loading->limits, info->type, where,
+                                      type, error))
         return FALSE;
       if (required && info->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET)
         return _kette_fail (error, KETTE_ERROR_TYPE, where, "has no type");
@@ -186,6 +198,15 @@ push_type (KetteBuild *b, size_t index, const Onnx__ValueInfoProto *info,
     return FALSE;
   scope->types[scope->n_types++] = type;
   return TRUE;
+}
+
+/* Behind a fault nobody reads the list of types: the step fails at its end. */
+static gboolean
+push_type (KetteBuild *b, size_t index, const Onnx__ValueInfoProto *info,
+           const char *kind, gboolean required, GError **error)
+{
+  return read_type (b, index, info, kind, required, error)
+         || _kette_build_go_on (b, error);
 }
 
 gboolean

@@ -59,7 +59,7 @@ const char *
 _kette_scope_where (const KetteBuild *b, size_t scope, gssize node, const char *kind,
                     const char *name, char out[KETTE_WHERE_SIZE])
 {
-  size_t way[KETTE_MAX_SUBGRAPH_DEPTH + 2];
+  size_t way[KETTE_MOST_SUBGRAPH_DEPTH + 2];
   int n = 0;
 
   out[0] = '\0';

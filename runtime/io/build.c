@@ -11,34 +11,54 @@ static const struct
   int64_t newest;
 } newest[] = { { "", 28 }, { "ai.onnx.ml", 5 }, { "ai.onnx.preview.training", 1 } };
 
+/* Is VERSION, of the set WHAT, newer than MOST? Then it is refused, or, on request, tried. */
+static gboolean
+check_newer (const KetteBuild *b, const char *where, const char *what, int64_t version,
+             int64_t most, GError **error)
+{
+  if (version <= most)
+    return TRUE;
+  if (!(b->loading->flags & KETTE_LOAD_ALLOW_NEWER))
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
+                        "%s %" G_GINT64_FORMAT
+                        ", the newest known here is %" G_GINT64_FORMAT
+                        "; --allow-newer tries it with that",
+                        what, version, most);
+  g_message ("%s: %s%s%s %" G_GINT64_FORMAT ", tried as %" G_GINT64_FORMAT,
+             b->model->file, where ? where : "", where ? ": " : "", what, version, most);
+  return TRUE;
+}
+
+static gboolean
+read_opset (KetteBuild *b, const Onnx__OperatorSetIdProto *id, GError **error)
+{
+  const char *domain   = _kette_domain (id->domain);
+  const int32_t before = _kette_model_opset (b->model, domain);
+  char what[KETTE_QUOTE_SIZE + 32];
+
+  if (id->version < 1 || id->version > INT32_MAX)
+    return _kette_fail (error, KETTE_ERROR_FORMAT, "opset_import",
+                        "domain %s has version %" G_GINT64_FORMAT ", must be 1 or more",
+                        KETTE_QUOTE (domain), id->version);
+  g_snprintf (what, sizeof what, "domain %s has version", KETTE_QUOTE (domain));
+  for (size_t k = 0; k < G_N_ELEMENTS (newest); k++)
+    if (strcmp (domain, newest[k].domain) == 0
+        && !check_newer (b, "opset_import", what, id->version, newest[k].newest, error))
+      return FALSE;
+  if (before != 0 && before != id->version)
+    return _kette_fail (error, KETTE_ERROR_GRAPH, "opset_import",
+                        "domain %s is imported twice, versions %d and %" G_GINT64_FORMAT,
+                        KETTE_QUOTE (domain), before, id->version);
+  return _kette_model_set_opset (b->model, domain, (int32_t) id->version, error);
+}
+
 static gboolean
 read_opsets (KetteBuild *b, GError **error)
 {
   for (size_t i = 0; i < b->proto->n_opset_import; i++)
-    {
-      const Onnx__OperatorSetIdProto *id = b->proto->opset_import[i];
-      const char *domain                 = _kette_domain (id->domain);
-      const int32_t before               = _kette_model_opset (b->model, domain);
-
-      if (id->version < 1 || id->version > INT32_MAX)
-        return _kette_fail (error, KETTE_ERROR_FORMAT, "opset_import",
-                            "domain %s has version %" G_GINT64_FORMAT
-                            ", must be 1 or more",
-                            KETTE_QUOTE (domain), id->version);
-      for (size_t k = 0; k < G_N_ELEMENTS (newest); k++)
-        if (strcmp (domain, newest[k].domain) == 0 && id->version > newest[k].newest)
-          return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, "opset_import",
-                              "domain %s has version %" G_GINT64_FORMAT
-                              ", the newest known here is %" G_GINT64_FORMAT,
-                              KETTE_QUOTE (domain), id->version, newest[k].newest);
-      if (before != 0 && before != id->version)
-        return _kette_fail (
-            error, KETTE_ERROR_GRAPH, "opset_import",
-            "domain %s is imported twice, versions %d and %" G_GINT64_FORMAT,
-            KETTE_QUOTE (domain), before, id->version);
-      if (!_kette_model_set_opset (b->model, domain, (int32_t) id->version, error))
-        return FALSE;
-    }
+    if (!read_opset (b, b->proto->opset_import[i], error)
+        && !_kette_build_go_on (b, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -54,10 +74,9 @@ read_header (KetteBuild *b, GError **error)
     return _kette_fail (error, KETTE_ERROR_FORMAT, NULL,
                         "ir_version is %" G_GINT64_FORMAT ", must be 1 or more",
                         proto->ir_version);
-  if (proto->ir_version > KETTE_MAX_IR)
-    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
-                        "ir_version is %" G_GINT64_FORMAT ", the newest known here is %d",
-                        proto->ir_version, KETTE_MAX_IR);
+  if (!check_newer (b, NULL, "ir_version is", proto->ir_version, KETTE_MAX_IR, error)
+      && !_kette_build_go_on (b, error))
+    return FALSE;
   model->ir_version       = proto->ir_version;
   model->model_version    = proto->model_version;
   model->producer         = _kette_text (proto->producer_name);
@@ -86,10 +105,38 @@ read_metadata (KetteBuild *b, GError **error)
   return TRUE;
 }
 
-KetteGraph *
-_kette_build_graph (KetteMessage *message, int folder, const char *file, GError **error)
+/* The steps in their order. Faults of one step may be collected; none begins behind a fault. */
+static gboolean
+build_all (KetteBuild *b, GError **error)
 {
-  KetteBuild b      = { .message = message, .proto = (Onnx__ModelProto *) message->root };
+  static gboolean (*const steps[]) (KetteBuild *, GError **) = {
+    read_header,
+    read_metadata,
+    _kette_build_scopes,
+    _kette_build_check_calls,
+    _kette_build_tensors,
+    _kette_build_types,
+    _kette_build_names,
+    _kette_build_edges,
+    _kette_build_nodes,
+    _kette_build_order,
+    _kette_build_functions,
+    _kette_build_training,
+  };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (steps); i++)
+    if (!steps[i](b, error) || !_kette_faults_none (b->loading->faults, error))
+      return FALSE;
+  return TRUE;
+}
+
+KetteGraph *
+_kette_build_graph (KetteMessage *message, int folder, const char *file,
+                    const KetteLoading *loading, GError **error)
+{
+  KetteBuild b      = { .loading = loading,
+                        .message = message,
+                        .proto   = (Onnx__ModelProto *) message->root };
   KetteGraph *graph = NULL;
 
   b.model = _kette_model_new (file, error);
@@ -100,12 +147,8 @@ _kette_build_graph (KetteMessage *message, int folder, const char *file, GError 
     }
   b.model->message      = message;
   b.model->free_message = _kette_message_free;
-  b.external            = _kette_external_new (folder, error);
-  if (b.external && read_header (&b, error) && read_metadata (&b, error)
-      && _kette_build_scopes (&b, error) && _kette_build_check_calls (&b, error)
-      && _kette_build_tensors (&b, error) && _kette_build_types (&b, error)
-      && _kette_build_names (&b, error) && _kette_build_functions (&b, error)
-      && _kette_build_training (&b, error))
+  b.external            = _kette_external_new (folder, loading, error);
+  if (b.external && build_all (&b, error))
     {
       graph                  = b.scopes[b.main].graph;
       b.scopes[b.main].owned = FALSE;

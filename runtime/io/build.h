@@ -8,15 +8,12 @@
  */
 #pragma once
 #include "graph/graph-private.h"
+#include "io/loading.h"
 #include "io/read.h"
 #include "io/scan.h"
 #include "onnx.pb-c.h"
 
 #define KETTE_NO_SCOPE SIZE_MAX
-#define KETTE_MAX_SUBGRAPH_DEPTH 32
-#define KETTE_MAX_TYPE_DEPTH 16
-#define KETTE_MAX_NODES 1000000
-#define KETTE_MAX_CALL_DEPTH 100
 #define KETTE_MAX_IR 14
 
 typedef struct
@@ -44,6 +41,7 @@ typedef struct KetteExternal KetteExternal;
 
 typedef struct
 {
+  const KetteLoading *loading;
   KetteMessage *message;
   const Onnx__ModelProto *proto;
   KetteModel *model;
@@ -94,6 +92,7 @@ typedef struct
 {
   GBytes *bytes;           /* in which raw_data lie */
   KetteExternal *external; /* NULL: external data are refused */
+  const KetteLimits *limits;
 } KetteTensorSource;
 KetteTensor *_kette_tensor_from_proto (const Onnx__TensorProto *proto,
                                        const KetteTensorSource *source, const char *where,
@@ -118,7 +117,8 @@ const char *_kette_dims_text (const int64_t *dims, size_t n, char out[256]);
 gboolean _kette_build_tensors (KetteBuild *b, GError **error);
 
 /* external.c */
-KetteExternal *_kette_external_new (int folder, GError **error);
+KetteExternal *_kette_external_new (int folder, const KetteLoading *loading,
+                                    GError **error);
 void _kette_external_free (KetteExternal *self);
 /* The bytes of a tensor that needs NEED of them: *bytes (referenced) and *offset. */
 gboolean _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto,
@@ -127,15 +127,18 @@ gboolean _kette_external_find (KetteExternal *self, const Onnx__TensorProto *pro
 
 /* build-type.c */
 /* *out: in the model's region; kind 0 for a type that nothing here can hold (opaque). */
-gboolean _kette_type_from_proto (KetteModel *model, const Onnx__TypeProto *proto,
-                                 const char *where, kt_type *out, GError **error);
+gboolean _kette_type_from_proto (KetteModel *model, const KetteLimits *limits,
+                                 const Onnx__TypeProto *proto, const char *where,
+                                 kt_type *out, GError **error);
 gboolean _kette_type_equal (const kt_type *a, const kt_type *b);
 gboolean _kette_build_types (KetteBuild *b, GError **error);
 
-/* build-names.c: definitions, then nodes and uses, then order. */
+/* build-names.c: definitions; at the end, once the nodes stand, an order of them. */
 gboolean _kette_build_names (KetteBuild *b, GError **error);
-/* build-node.c: the nodes of a scope whose names are defined. */
-gboolean _kette_build_nodes (KetteBuild *b, size_t scope, GError **error);
+gboolean _kette_build_order (KetteBuild *b, GError **error);
+/* build-node.c: nodes between values; then what they do: operator, version, attributes. */
+gboolean _kette_build_edges (KetteBuild *b, GError **error);
+gboolean _kette_build_nodes (KetteBuild *b, GError **error);
 /* The value that NAME means in a scope: its own or a stand-in of an outer one. NULL
  * without an error: there is none. */
 KetteValue *_kette_build_use (KetteBuild *b, size_t scope, const char *name,
@@ -151,4 +154,10 @@ gboolean _kette_build_training (KetteBuild *b, GError **error);
 
 /* build.c: the graph of a message, which the model takes over. */
 KetteGraph *_kette_build_graph (KetteMessage *message, int folder, const char *file,
-                                GError **error);
+                                const KetteLoading *loading, GError **error);
+/* Behind a fault: TRUE: it was noted, and the caller may look at the next thing. */
+static inline gboolean
+_kette_build_go_on (const KetteBuild *b, GError **error)
+{
+  return _kette_faults_go_on (b->loading->faults, error);
+}

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_FILES 4096
-
 typedef struct
 {
   const char *location;
@@ -23,6 +21,7 @@ typedef struct
 
 struct KetteExternal
 {
+  const KetteLoading *loading;
   int folder;
   KetteRegion *region;
   KetteNames *names; /* location -> External */
@@ -31,15 +30,16 @@ struct KetteExternal
 };
 
 KetteExternal *
-_kette_external_new (int folder, GError **error)
+_kette_external_new (int folder, const KetteLoading *loading, GError **error)
 {
   KetteExternal *self = _kette_alloc (_kette_account_process (), 1, sizeof *self, error);
 
   if (!self)
     return NULL;
-  self->folder = folder;
-  self->region = _kette_region_new (error);
-  self->names  = self->region ? _kette_names_new (error) : NULL;
+  self->loading = loading;
+  self->folder  = folder;
+  self->region  = _kette_region_new (error);
+  self->names   = self->region ? _kette_names_new (error) : NULL;
   if (!self->names)
     {
       _kette_external_free (self);
@@ -196,10 +196,11 @@ external_open (KetteExternal *self, const char *location, char *path, const char
   External *file;
   int fd;
 
-  if (self->n_files >= MAX_FILES)
+  if (self->n_files >= self->loading->limits.external_files)
     {
-      _kette_fail (error, KETTE_ERROR_LIMIT, where, "external-files allows %d files",
-                   MAX_FILES);
+      _kette_fail (error, KETTE_ERROR_LIMIT, where,
+                   "external-files allows %" G_GUINT64_FORMAT " files",
+                   self->loading->limits.external_files);
       return NULL;
     }
   file = _kette_region_alloc (self->region, 1, sizeof *file, error);

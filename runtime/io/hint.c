@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a file that could not be read as a model might be instead, told by its first bytes.
  */
+#include "io/loading.h"
 #include "io/read.h"
 #include "io/scan.h"
 #include "onnx.pb-c.h"
@@ -60,7 +61,8 @@ is_safetensors (const uint8_t *data, size_t n)
 static gboolean
 is_tensor (GBytes *bytes)
 {
-  KetteMessage *m = _kette_message_new (bytes, &onnx__tensor_proto__descriptor, NULL);
+  KetteMessage *m = _kette_message_new (bytes, &onnx__tensor_proto__descriptor,
+                                        &_kette_loading_default ()->limits, NULL);
   gboolean yes    = FALSE;
 
   if (m)

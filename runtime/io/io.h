@@ -2,6 +2,7 @@
  * Public: reading and writing models and tensors.
  */
 #pragma once
+#include "base/limits.h"
 #include "graph/graph.h"
 
 G_BEGIN_DECLS
@@ -25,6 +26,80 @@ KETTE_EXPORT KetteGraph *kette_graph_load (const char *file, GError **error);
  * Returns: (transfer full) (nullable): the graph; errors name the file `<memory>`
  */
 KETTE_EXPORT KetteGraph *kette_graph_load_bytes (GBytes *bytes, GError **error);
+/**
+ * KetteLoadFlags:
+ * @KETTE_LOAD_ALLOW_LINKS: external data may have several names (hard links), and be reached
+ *   through symbolic links that end in an allowed folder
+ * @KETTE_LOAD_ALLOW_NEWER: try models of a newer IR version or operator set than is known,
+ *   with the newest definitions that are
+ * @KETTE_LOAD_NO_CHECKSUM: do not compare external data with their checksums
+ *
+ * What loading lets pass.
+ */
+typedef enum
+{
+  KETTE_LOAD_ALLOW_LINKS = 1,
+  KETTE_LOAD_ALLOW_NEWER = 2,
+  KETTE_LOAD_NO_CHECKSUM = 4
+} KetteLoadFlags;
+
+/**
+ * KetteFaultFunc:
+ * @fault: what is wrong and where
+ * @user: the caller's
+ *
+ * Receives one of several faults.
+ */
+typedef void (*KetteFaultFunc) (const GError *fault, gpointer user);
+
+/**
+ * KetteLoadOptions:
+ * @size: sizeof (KetteLoadOptions)
+ * @limits: (nullable): %NULL: the defaults
+ * @flags: what is let pass
+ * @data_roots: (nullable) (array zero-terminated=1): folders besides the model's own in which
+ *   external data may lie
+ * @cancellable: (nullable): stops loading; a #KetteDeadline limits its time
+ * @fault: (nullable): with it loading goes on behind a fault within the same step, and tells
+ *   up to 20 of them; the error is the first
+ * @user: for @fault
+ *
+ * How a model is loaded. A struct of zeros but for @size means the defaults.
+ */
+typedef struct
+{
+  gsize size;
+  const KetteLimits *limits;
+  KetteLoadFlags flags;
+  const char *const *data_roots;
+  GCancellable *cancellable;
+  KetteFaultFunc fault;
+  gpointer user;
+} KetteLoadOptions;
+
+/**
+ * kette_graph_load_full:
+ * @file: path of an ONNX model
+ * @options: (nullable): how; %NULL: as kette_graph_load()
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): the graph
+ */
+KETTE_EXPORT KetteGraph *kette_graph_load_full (const char *file,
+                                                const KetteLoadOptions *options,
+                                                GError **error);
+/**
+ * kette_graph_load_bytes_full:
+ * @bytes: an ONNX model
+ * @name: (nullable): the FILE of errors; %NULL: `<memory>`
+ * @options: (nullable): how; external data are taken from @data_roots only
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): the graph
+ */
+KETTE_EXPORT KetteGraph *kette_graph_load_bytes_full (GBytes *bytes, const char *name,
+                                                      const KetteLoadOptions *options,
+                                                      GError **error);
 /**
  * kette_graph_save:
  * @self: a graph that was loaded or made from a loaded one

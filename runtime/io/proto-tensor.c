@@ -75,7 +75,8 @@ static gboolean
 same_content (const KetteSaver *s, const Onnx__TensorProto *old,
               const KetteTensor *tensor)
 {
-  KetteTensorSource source = { .bytes = s->message ? s->message->bytes : NULL };
+  KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
+                               .limits = &_kette_loading_most ()->limits };
   KetteTensor *before;
   gboolean same;
 
@@ -101,7 +102,8 @@ gboolean
 _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
                           const KetteTensor *tensor)
 {
-  KetteTensorSource source = { .bytes = s->message ? s->message->bytes : NULL };
+  KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
+                               .limits = &_kette_loading_most ()->limits };
   KetteTensor *before;
   gboolean same;
 

@@ -139,7 +139,8 @@ same_type (KetteSaver *s, const Onnx__TypeProto *old, const kt_type *type)
 
   if (!old)
     return type->kind == 0;
-  return _kette_type_from_proto (s->model, old, "", &before, NULL)
+  return _kette_type_from_proto (s->model, &_kette_loading_most ()->limits, old, "",
+                                 &before, NULL)
          && (before.kind == 0 || _kette_type_equal (&before, type));
 }
 

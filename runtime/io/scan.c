@@ -23,17 +23,21 @@ typedef struct
   size_t pos, size; /* in the file */
   size_t field_at;  /* where the current field begins */
   size_t cap;
+  const KetteLimits *limits;
   KetteThin *out;
   int depth;
-  Frame stack[KETTE_MAX_DEPTH + 1];
+  Frame stack[KETTE_MOST_DEPTH + 1];
   GError **error;
 } Scan;
 
 size_t
-_kette_scan_cap (size_t size)
+_kette_scan_cap (const KetteLimits *limits, size_t size)
 {
-  size_t memory = _kette_account_process ()->cap, cap;
+  const size_t memory = _kette_account_process ()->cap;
+  size_t cap;
 
+  if (limits->unpacked_bytes > 0)
+    return (size_t) MIN (limits->unpacked_bytes, memory);
   if (!_kette_mul (size, 8, &cap) || !_kette_add (cap, (size_t) 256 << 20, &cap))
     return memory;
   return MIN (cap, memory);
@@ -140,12 +144,12 @@ scan_string (Scan *s, const Frame *frame, const ProtobufCFieldDescriptor *field,
   const gboolean text = strcmp (field->name, "doc_string") == 0
                         || (frame->type == &onnx__string_string_entry_proto__descriptor
                             && field->id == 2);
-  const size_t max = text ? KETTE_MAX_TEXT_BYTES : KETTE_MAX_NAME_BYTES;
+  const uint64_t max = text ? s->limits->text_bytes : s->limits->name_bytes;
 
   if (n > max)
-    return scan_fail (s, KETTE_ERROR_LIMIT, "%s of %s has %zu bytes, %s allows %zu",
-                      field->name, frame->type->short_name, n,
-                      text ? "text-bytes" : "name-bytes", max);
+    return scan_fail (
+        s, KETTE_ERROR_LIMIT, "%s of %s has %zu bytes, %s allows %" G_GUINT64_FORMAT,
+        field->name, frame->type->short_name, n, text ? "text-bytes" : "name-bytes", max);
   if (memchr (data, 0, n))
     return scan_fail (
         s,
@@ -239,6 +243,14 @@ scan_packed (Scan *s, const ProtobufCFieldDescriptor *field, const uint8_t *data
   return scan_charge (s, count);
 }
 
+static gboolean
+scan_too_deep (Scan *s)
+{
+  return _kette_fail (s->error, KETTE_ERROR_LIMIT, "graph",
+                      "messages nested more than %" G_GUINT64_FORMAT " deep",
+                      s->limits->depth);
+}
+
 /* ONNX has no groups. Their nesting is counted before they are refused. */
 static gboolean
 scan_group (Scan *s, size_t end)
@@ -248,9 +260,8 @@ scan_group (Scan *s, size_t end)
 
   while (s->pos < end && depth > s->depth)
     {
-      if (depth > KETTE_MAX_DEPTH)
-        return _kette_fail (s->error, KETTE_ERROR_LIMIT, "graph",
-                            "messages nested more than %d deep", KETTE_MAX_DEPTH);
+      if ((uint64_t) depth > s->limits->depth)
+        return scan_too_deep (s);
       if (!scan_varint (s, end, 5, &v))
         return FALSE;
       if ((v & 7) == 3)
@@ -332,9 +343,8 @@ scan_length (Scan *s, Frame *frame, const ProtobufCFieldDescriptor *field)
   n = (size_t) length;
   if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
     {
-      if (s->depth == KETTE_MAX_DEPTH)
-        return _kette_fail (s->error, KETTE_ERROR_LIMIT, "graph",
-                            "messages nested more than %d deep", KETTE_MAX_DEPTH);
+      if ((uint64_t) s->depth >= s->limits->depth)
+        return scan_too_deep (s);
       s->stack[++s->depth] = (Frame){ .type      = field->descriptor,
                                       .field     = field,
                                       .end       = s->pos + n,
@@ -406,18 +416,20 @@ scan_field (Scan *s)
 }
 
 gboolean
-_kette_scan (GBytes *bytes, const ProtobufCMessageDescriptor *type, size_t cap,
-             KetteThin *out, GError **error)
+_kette_scan (GBytes *bytes, const ProtobufCMessageDescriptor *type,
+             const KetteLimits *limits, KetteThin *out, GError **error)
 {
-  Scan s = { .cap = cap, .out = out, .error = error };
+  Scan s = { .limits = limits, .out = out, .error = error };
 
-  *out = (KetteThin){ 0 };
-  s.in = g_bytes_get_data (bytes, &s.size);
+  *out  = (KetteThin){ 0 };
+  s.in  = g_bytes_get_data (bytes, &s.size);
+  s.cap = _kette_scan_cap (limits, s.size);
   if (s.size == 0)
     return scan_fail (&s, KETTE_ERROR_FORMAT, "the file is empty");
-  if (s.size > INT32_MAX)
+  if (s.size > limits->file_bytes)
     return _kette_fail (error, KETTE_ERROR_LIMIT, NULL,
-                        "has %zu bytes, file-bytes allows %d", s.size, INT32_MAX);
+                        "has %zu bytes, file-bytes allows %" G_GUINT64_FORMAT, s.size,
+                        limits->file_bytes);
   s.stack[0] = (Frame){ .type = type, .end = s.size };
   while (s.depth >= 0)
     {

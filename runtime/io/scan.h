@@ -3,11 +3,9 @@
  */
 #pragma once
 #include "base/alloc.h"
+#include "base/limits-private.h"
 #include <protobuf-c/protobuf-c.h>
 
-#define KETTE_MAX_DEPTH 100
-#define KETTE_MAX_NAME_BYTES ((size_t) 65536)
-#define KETTE_MAX_TEXT_BYTES ((size_t) 16 << 20)
 #define KETTE_STUB_BYTES 16 /* raw_data from this size on is replaced by a stub */
 
 /* A private copy of a message's bytes that was checked, with the weights left out: each
@@ -19,11 +17,10 @@ typedef struct
   size_t estimate; /* bytes that the unpacked message will need, about */
 } KetteThin;
 
-/* CAP: of the estimate, else `limit`. */
-gboolean _kette_scan (GBytes *bytes, const ProtobufCMessageDescriptor *type, size_t cap,
-                      KetteThin *out, GError **error);
-/* The cap for a file of SIZE bytes. */
-size_t _kette_scan_cap (size_t size);
+gboolean _kette_scan (GBytes *bytes, const ProtobufCMessageDescriptor *type,
+                      const KetteLimits *limits, KetteThin *out, GError **error);
+/* The cap of the estimate for a file of SIZE bytes. */
+size_t _kette_scan_cap (const KetteLimits *limits, size_t size);
 
 /* An unpacked message. Its raw_data point into BYTES. Everything is freed with it. */
 typedef struct
@@ -36,6 +33,7 @@ typedef struct
   gboolean refused;
 } KetteMessage;
 
+/* LIMITS: complete, without zeros but for unpacked_bytes. */
 KetteMessage *_kette_message_new (GBytes *bytes, const ProtobufCMessageDescriptor *type,
-                                  GError **error);
+                                  const KetteLimits *limits, GError **error);
 void _kette_message_free (gpointer message);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Files that hold one TensorProto, as in ONNX's test directories.
  */
+#include "io/loading.h"
 #include "io/save.h"
 #include "io/tensor-file.h"
 
 KetteTensor *
 _kette_tensor_pb_parse (GBytes *bytes, GError **error)
 {
-  KetteMessage *message
-      = _kette_message_new (bytes, &onnx__tensor_proto__descriptor, error);
-  const KetteTensorSource source = { .bytes = bytes };
-  KetteTensor *tensor            = NULL;
+  KetteMessage *message = _kette_message_new (bytes, &onnx__tensor_proto__descriptor,
+                                              &_kette_loading_default ()->limits, error);
+  const KetteTensorSource source
+      = { .bytes = bytes, .limits = &_kette_loading_default ()->limits };
+  KetteTensor *tensor = NULL;
 
   if (message)
     tensor = _kette_tensor_from_proto ((const Onnx__TensorProto *) message->root, &source,

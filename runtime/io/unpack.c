@@ -149,7 +149,7 @@ next_child (Place *place)
 static gboolean
 fill_all (ProtobufCMessage *root, GBytes *bytes, GError **error)
 {
-  Place stack[KETTE_MAX_DEPTH + 1];
+  Place stack[KETTE_MOST_DEPTH + 1];
   int depth = 0;
 
   stack[0] = (Place){ .message = root };
@@ -168,16 +168,17 @@ fill_all (ProtobufCMessage *root, GBytes *bytes, GError **error)
       if (child->descriptor == &onnx__tensor_proto__descriptor
           && !fill_raw_data ((Onnx__TensorProto *) child, bytes, error))
         return FALSE;
-      if (depth == KETTE_MAX_DEPTH)
+      if (depth == KETTE_MOST_DEPTH)
         return _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
-                            "messages nested more than %d deep", KETTE_MAX_DEPTH);
+                            "messages nested more than %d deep", KETTE_MOST_DEPTH);
       stack[++depth] = (Place){ .message = child };
     }
   return TRUE;
 }
 
 KetteMessage *
-_kette_message_new (GBytes *bytes, const ProtobufCMessageDescriptor *type, GError **error)
+_kette_message_new (GBytes *bytes, const ProtobufCMessageDescriptor *type,
+                    const KetteLimits *limits, GError **error)
 {
   KetteThin thin = { 0 };
   ProtobufCAllocator allocator;
@@ -187,9 +188,9 @@ _kette_message_new (GBytes *bytes, const ProtobufCMessageDescriptor *type, GErro
   if (!self)
     return NULL;
   self->bytes  = g_bytes_ref (bytes);
-  self->cap    = _kette_scan_cap (g_bytes_get_size (bytes));
+  self->cap    = _kette_scan_cap (limits, g_bytes_get_size (bytes));
   self->region = _kette_region_new (error);
-  if (!self->region || !_kette_scan (bytes, type, self->cap, &thin, error))
+  if (!self->region || !_kette_scan (bytes, type, limits, &thin, error))
     goto failed;
   allocator  = (ProtobufCAllocator){ .alloc          = message_alloc,
                                      .free           = message_release,

@@ -3,6 +3,7 @@
  */
 #include "io/scan.h"
 #include "fuzz.h"
+#include "io/loading.h"
 #include "onnx.pb-c.h"
 
 int
@@ -13,7 +14,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
   KetteMessage *message;
 
   fuzz_begin (data, n);
-  message = _kette_message_new (bytes, &onnx__model_proto__descriptor, &error);
+  message = _kette_message_new (bytes, &onnx__model_proto__descriptor,
+                                &_kette_loading_default ()->limits, &error);
   if (message && message->used > message->cap)
     fuzz_fault ("unpacked: %zu bytes, allowed %zu", message->used, message->cap);
   if (message && protobuf_c_message_get_packed_size (message->root) > 16 * n + 64)

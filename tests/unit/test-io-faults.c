@@ -25,14 +25,15 @@ static const Case cases[] = {
   { "8:{2:13} 7:{" RELU "}", "format: the model has no ir_version" },
   { "1:0 7:{}", "format: ir_version is 0, must be 1 or more" },
   { "1:14 7:{}", NULL },
-  { "1:15 7:{}", "unsupported: ir_version is 15, the newest known here is 14" },
+  { "1:15 7:{}", "unsupported: ir_version is 15, the newest known here is 14; "
+                 "--allow-newer tries it with that" },
   { "1:8 8:{2:13}", "graph: the model has no graph" },
   { "1:8 8:{2:13} 7:{} 7:{}", "graph: byte 8: graph of ModelProto is there twice" },
   { "1:8 8:{2:0} 7:{}",
     "format: opset_import: domain \"\" has version 0, must be 1 or more" },
   { "1:8 8:{2:99} 7:{}",
     "unsupported: opset_import: domain \"\" has version 99, the newest "
-    "known here is 28" },
+    "known here is 28; --allow-newer tries it with that" },
   { "1:8 8:{2:13} 8:{1:'ai.onnx' 2:13} 7:{}", NULL },
   { "1:8 8:{2:13} 8:{1:'ai.onnx' 2:12} 7:{}",
     "graph: opset_import: domain \"\" is imported twice, versions 13 and 12" },

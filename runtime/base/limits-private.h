@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Limits, as the loader reads them.
+ */
+#pragma once
+#include "base/limits.h"
+
+/* Hard maxima that fixed arrays have room for. */
+#define KETTE_MOST_DEPTH 256
+#define KETTE_MOST_SUBGRAPH_DEPTH 80
+#define KETTE_MOST_RANK 32
+
+/* A caller's limits, or the defaults where there are none. A field that a shorter
+ * struct of an older caller lacks, or that is 0, has its default; none is above its maximum. */
+void _kette_limits_complete (const KetteLimits *limits, KetteLimits *out);
+/* All at their hard maxima. */
+void _kette_limits_most (KetteLimits *out);
