@@ -82,8 +82,8 @@ kt_product (const kt_host *host, const void *ctx, const int64_t *dims, int32_t n
   return KT_OK;
 }
 
-kt_status
-kt_length_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n)
+static kt_status
+length_of (const kt_host *host, const void *ctx, int32_t i, bool or_scalar, int64_t *n)
 {
   const kt_type t = kt_in_type (host, ctx, i);
   int32_t n_in = 0, n_out = 0;
@@ -94,12 +94,26 @@ kt_length_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n)
     *n = 0;
   if (t.kind == 0 || t.ndim < 0)
     return KT_OK;
-  if (t.ndim != 1)
+  if (t.ndim == 0 && or_scalar)
+    *n = 1;
+  else if (t.ndim != 1)
     return kt_fail (host, ctx, KT_E_SHAPE, "input %d has rank %d, must be a vector",
                     (int) i, (int) t.ndim);
-  if (kt_dim_known (t.dims[0]))
+  else if (kt_dim_known (t.dims[0]))
     *n = t.dims[0];
   return KT_OK;
+}
+
+kt_status
+kt_length_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n)
+{
+  return length_of (host, ctx, i, false, n);
+}
+
+kt_status
+kt_n_axes_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n)
+{
+  return length_of (host, ctx, i, true, n);
 }
 
 kt_status
@@ -130,7 +144,7 @@ kt_axes_of (const kt_host *host, const void *ctx, int32_t i, int32_t ndim, kt_ax
   if (i >= n_in || kt_in_type (host, ctx, i).kind == 0)
     return KT_OK;
   axes->state = KT_AXES_UNKNOWN;
-  KT_TRY (kt_length_of (host, ctx, i, &axes->n));
+  KT_TRY (kt_n_axes_of (host, ctx, i, &axes->n));
   KT_TRY (host->ints (ctx, i, &v, &n));
   if (axes->n == 0)
     {

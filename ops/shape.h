@@ -39,6 +39,8 @@ kt_strides (const int64_t *dims, int32_t ndim, int64_t *strides)
 /* Number of elements of input I if its type is [n] with n known, 0 for an absent input,
  * else -1. KT_E_SHAPE if it has a rank other than 1. */
 kt_status kt_length_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n);
+/* The same for a list of axes, where a scalar is a list of one. */
+kt_status kt_n_axes_of (const kt_host *host, const void *ctx, int32_t i, int64_t *n);
 
 /* The axes that an input lists. */
 typedef struct kt_axes

@@ -16,7 +16,7 @@ unsqueeze_infer (const kt_host *host, kt_infer *infer, void *user)
   (void) user;
   if (x.kind == 0)
     return KT_OK;
-  KT_TRY (kt_length_of (host, infer, 1, &n));
+  KT_TRY (kt_n_axes_of (host, infer, 1, &n));
   if (x.ndim < 0 || n < 0)
     return kt_set_unknown (host, infer, 0, x.dtype, -1);
   if (n > KT_MAX_RANK - x.ndim)
