@@ -59,4 +59,13 @@ typedef enum
   KETTE_ERROR_INTERNAL
 } KetteErrorCode;
 
+/**
+ * KetteFaultFunc:
+ * @fault: what is wrong and where
+ * @user: the caller's
+ *
+ * Receives one of several faults.
+ */
+typedef void (*KetteFaultFunc) (const GError *fault, gpointer user);
+
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kette_graph_check and kette_graph_describe: what a graph is, in words and as JSON.
+ * kette_graph_describe: what a graph is, in words and as JSON.
  */
 #include "base/text.h"
 #include "exec/plan.h"
@@ -8,38 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-gboolean
-kette_graph_check (KetteGraph *self, gboolean structure, GError **error)
-{
-  KetteGraph *prepared;
-  gboolean ok = TRUE;
-
-  if (structure)
-    return TRUE; /* loading has seen to names, edges, tensors, functions and bindings */
-  prepared = _kette_pass_prepare (self, error);
-  ok       = prepared != NULL;
-  kette_graph_unref (prepared);
-  for (size_t i = 0; ok && i < self->model->n_training; i++)
-    if (self->model->training[i]->algorithm)
-      {
-        KetteBinding *updates;
-        KetteGraph *step = _kette_pass_training (self, i, &updates, error);
-        ok               = step != NULL;
-        kette_graph_unref (step);
-        _kette_free (updates);
-      }
-  if (!ok)
-    _kette_error_in_file (error, self->model->file);
-  return ok;
-}
-
 /* -- writing ------------------------------------------------------------------------------ */
 
 typedef struct
 {
   GString *out;
   gboolean json;
-  KetteGraph *graph, *prepared; /* prepared: NULL where operators are missing */
+  KetteGraph *graph, *prepared; /* prepared: with types as far as they can be found */
+  size_t n_missing;             /* operators that nobody here provides */
   int wide;                     /* the column of names */
 } Writer;
 
@@ -76,9 +52,8 @@ width_of_names (const KetteGraph *graph)
 static const char *
 type_text (const Writer *w, const KetteValue *value, char *text, size_t size)
 {
-  const KetteValue *known
-      = w->prepared ? _kette_graph_find (w->prepared, value->name) : NULL;
-  const kt_type *type = known && known->type.kind ? &known->type : &value->type;
+  const KetteValue *known = _kette_graph_find (w->prepared, value->name);
+  const kt_type *type     = known && known->type.kind ? &known->type : &value->type;
 
   return type->kind ? _kette_type_text (text, size, type, w->graph->model->symbols)
                     : "unknown type";
@@ -158,69 +133,72 @@ write_parameters (Writer *w)
                             bytes);
 }
 
-typedef struct
+/* "missing operators: com.example:Foo (3 nodes), Bar (1 node)". */
+static void
+write_missing (Writer *w, const KetteTally *rows, size_t n)
 {
-  const char *domain, *op;
-  size_t n;
-  gboolean known;
-} Tally;
+  KetteQuoted name;
+  size_t k = 0;
 
-static int
-compare_tally (const void *a, const void *b)
-{
-  const Tally *x = a, *y = b;
-
-  if (x->n != y->n)
-    return x->n < y->n ? 1 : -1;
-  return strcmp (x->op, y->op);
+  if (w->json)
+    g_string_append (w->out, "  \"missing_operators\": [");
+  for (size_t i = 0; i < n; i++)
+    if (rows[i].missing && w->json)
+      {
+        g_string_append (w->out, k++ ? ", {\"name\": " : "{\"name\": ");
+        _kette_json_string (w->out, rows[i].op);
+        g_string_append (w->out, ", \"domain\": ");
+        _kette_json_string (w->out, rows[i].domain);
+        g_string_append_printf (w->out, ", \"count\": %zu}", rows[i].n);
+      }
+    else if (rows[i].missing)
+      g_string_append_printf (
+          w->out, "%s%s (%zu node%s)",
+          k++ ? ", " : "missing operators: ", _kette_tally_name (&rows[i], &name),
+          rows[i].n, rows[i].n == 1 ? "" : "s");
+  w->n_missing = k;
+  if (w->json)
+    g_string_append (w->out, "],\n");
+  else if (k)
+    g_string_append_c (w->out, '\n');
 }
 
 static gboolean
 write_operators (Writer *w, GError **error)
 {
-  const KetteGraph *g = w->graph;
-  Tally *rows
-      = _kette_alloc (_kette_account_process (), g->n_nodes + 1, sizeof *rows, error);
-  size_t n = 0;
+  const size_t n_main = w->graph->n_nodes;
+  KetteTally *rows;
+  KetteQuoted name;
+  size_t n, n_own = 0, k = 0;
 
-  if (!rows)
+  if (!_kette_pass_tally (w->graph, &rows, &n, error))
     return FALSE;
-  for (size_t i = 0; i < g->n_nodes; i++)
-    {
-      const KetteNode *node = g->nodes[i];
-      size_t k              = 0;
-      while (k < n
-             && (strcmp (rows[k].op, node->op) != 0
-                 || strcmp (rows[k].domain, node->domain) != 0))
-        k++;
-      if (k == n)
-        rows[n++] = (Tally){ node->domain, node->op, 0,
-                             _kette_registry_family (node->domain, node->op) != NULL
-                                 || _kette_model_find_function (g->model, node->domain,
-                                                                node->op, "") };
-      rows[k].n++;
-    }
-  qsort (rows, n, sizeof *rows, compare_tally);
+  for (size_t i = 0; i < n; i++)
+    n_own += rows[i].n_own;
   if (w->json)
     g_string_append (w->out, "  \"operators\": [");
+  else if (n_own > n_main)
+    g_string_append_printf (w->out, "%-11s %zu nodes, and %zu in subgraphs\n",
+                            "operators", n_main, n_own - n_main);
   else
-    g_string_append_printf (w->out, "%-11s %zu nodes\n", "operators", g->n_nodes);
-  for (size_t k = 0; k < n; k++)
-    if (w->json)
+    g_string_append_printf (w->out, "%-11s %zu nodes\n", "operators", n_main);
+  for (size_t i = 0; i < n; i++)
+    if (rows[i].n_own && w->json)
       {
-        g_string_append (w->out, k ? ", {\"name\": " : "{\"name\": ");
-        _kette_json_string (w->out, rows[k].op);
+        g_string_append (w->out, k++ ? ", {\"name\": " : "{\"name\": ");
+        _kette_json_string (w->out, rows[i].op);
         g_string_append (w->out, ", \"domain\": ");
-        _kette_json_string (w->out, rows[k].domain);
-        g_string_append_printf (w->out, ", \"count\": %zu, \"known\": %s}", rows[k].n,
-                                rows[k].known ? "true" : "false");
+        _kette_json_string (w->out, rows[i].domain);
+        g_string_append_printf (w->out, ", \"count\": %zu, \"known\": %s}", rows[i].n_own,
+                                rows[i].missing ? "false" : "true");
       }
-    else
-      g_string_append_printf (w->out, "%-11s %6zu  %s%s%.200s%s\n", "", rows[k].n,
-                              rows[k].domain, *rows[k].domain ? ":" : "", rows[k].op,
-                              rows[k].known ? "" : "   (no plugin provides it)");
+    else if (rows[i].n_own)
+      g_string_append_printf (w->out, "%-11s %6zu  %s%s\n", "", rows[i].n_own,
+                              _kette_tally_name (&rows[i], &name),
+                              rows[i].missing ? "   (no plugin provides it)" : "");
   if (w->json)
     g_string_append (w->out, "],\n");
+  write_missing (w, rows, n);
   _kette_free (rows);
   return TRUE;
 }
@@ -294,7 +272,7 @@ write_plan (Writer *w)
   kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, NULL);
   int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, NULL);
   KetteSession *session
-      = w->prepared ? _kette_session_new_full (w->graph, NULL, NULL) : NULL;
+      = w->n_missing ? NULL : _kette_session_new_full (w->graph, NULL, NULL);
   KettePlanInfo info;
 
   if (types && dims && session && sample_types (w->graph, types, dims)
@@ -367,10 +345,10 @@ kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
 {
   Writer w = { .json = json, .graph = self, .wide = width_of_names (self) };
 
-  if (!kette_plugins_get (error))
+  w.prepared = _kette_pass_examine (self, KETTE_BEST_EFFORT, NULL, error);
+  if (!w.prepared)
     return NULL;
-  w.out      = g_string_new (NULL);
-  w.prepared = _kette_pass_prepare (self, NULL);
+  w.out = g_string_new (NULL);
   write_header (&w);
   write_values (&w, "inputs", self->inputs, self->n_inputs, TRUE);
   write_values (&w, "outputs", self->outputs, self->n_outputs, FALSE);

@@ -20,6 +20,35 @@ G_BEGIN_DECLS
 KETTE_EXPORT gboolean kette_graph_check (KetteGraph *self, gboolean structure,
                                          GError **error);
 /**
+ * kette_graph_check_full:
+ * @self: a graph
+ * @structure: as for kette_graph_check(); what can be inferred around unknown operators is
+ *   judged, too
+ * @fault: (nullable) (scope call): receives up to 20 faults of the same step, in order
+ * @user: for @fault
+ * @error: return location
+ *
+ * As kette_graph_check(), but behind a fault it goes on within the same step: operators and
+ * their attributes, then types and shapes, then training steps. What only follows from a fault
+ * that was told is not told.
+ *
+ * Returns: %FALSE with the first fault
+ */
+KETTE_EXPORT gboolean kette_graph_check_full (KetteGraph *self, gboolean structure,
+                                              KetteFaultFunc fault, gpointer user,
+                                              GError **error);
+/**
+ * kette_graph_list_missing:
+ * @self: a graph
+ * @error: return location
+ *
+ * The operators that no loaded plugin provides, in the graph, its subgraphs, the functions
+ * that it calls and its training steps: `com.example:Foo (3 nodes), Bar (1 node)`.
+ *
+ * Returns: (transfer full) (nullable): the text, "" where none is missing; %NULL with `memory`
+ */
+KETTE_EXPORT char *kette_graph_list_missing (KetteGraph *self, GError **error);
+/**
  * kette_graph_describe:
  * @self: a graph
  * @json: a JSON object instead of a readable text

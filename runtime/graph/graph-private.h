@@ -25,11 +25,12 @@ struct _KetteOp;                       /* op/registry.h */
 
 enum /* KetteValue.flags */
 {
-  KETTE_VALUE_INPUT       = 1, /* listed in graph->inputs */
-  KETTE_VALUE_OUTPUT      = 2, /* listed in graph->outputs */
-  KETTE_VALUE_INITIALIZER = 4, /* has data from the file */
-  KETTE_VALUE_STATE       = 8, /* an initializer that a training step rewrites */
-  KETTE_VALUE_DECLARED    = 16 /* its type was written in the file */
+  KETTE_VALUE_INPUT       = 1,  /* listed in graph->inputs */
+  KETTE_VALUE_OUTPUT      = 2,  /* listed in graph->outputs */
+  KETTE_VALUE_INITIALIZER = 4,  /* has data from the file */
+  KETTE_VALUE_STATE       = 8,  /* an initializer that a training step rewrites */
+  KETTE_VALUE_DECLARED    = 16, /* its type was written in the file */
+  KETTE_VALUE_VAGUE = 32 /* less is known of it because of an opaque or faulty node */
 };
 
 struct _KetteValue
@@ -66,7 +67,17 @@ struct _KetteNode
 
 enum /* KetteNode.flags */
 {
-  KETTE_NODE_DEAD = 1 /* removed at the next sweep */
+  KETTE_NODE_DEAD = 1, /* removed at the next sweep */
+  KETTE_NODE_OPAQUE
+  = 2, /* nobody here provides its operator, and the graph tolerates that */
+  KETTE_NODE_FAULTY = 4 /* its fault was told; what it makes is unknown */
+};
+
+enum /* KetteGraph.tolerance */
+{
+  KETTE_STRICT,
+  KETTE_TOLERANT,   /* operators that nobody here provides are no fault */
+  KETTE_BEST_EFFORT /* nor is anything else: as much is found out as can be */
 };
 
 typedef struct
@@ -151,6 +162,7 @@ struct _KetteGraph
   KetteNode *owner; /* of a subgraph: a guess, see _kette_graph_owner */
   KetteGraph *link; /* lists of graphs while they are freed or lent */
   gint lent;        /* owned by its model (a function's body): holds no reference to it */
+  int tolerance;    /* KETTE_STRICT, ...; not copied by a clone */
   const void *proto; /* GraphProto or NULL */
 };
 

@@ -86,6 +86,9 @@ gboolean _kette_failure_to_error (const KetteFailure *failure, kt_status status,
 /* resolve.c: sets node->def by the registry; arity and attributes checked. A model function
  * leaves def NULL and returns TRUE. */
 gboolean _kette_node_resolve (KetteNode *node, GError **error);
+/* The same where TOLERANT instead of the graph says whether an operator that nobody provides
+ * is a fault. */
+gboolean _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error);
 /* infer-node.c: element types and shapes of the outputs, from those of the inputs. */
 gboolean _kette_node_infer (KetteNode *node, GError **error);
 /* emit.c: replaces NODE by its definition's body: nodes are added to its graph, its outputs

@@ -18,19 +18,25 @@ kind_name (int32_t kind)
              : "unknown";
 }
 
-/* The error of a node that no definition serves. */
+/* A node that no definition serves: opaque where that is tolerated, else an error. */
 static gboolean
-not_found (const KetteNode *node, int32_t opset, GError **error)
+not_found (KetteNode *node, int32_t opset, gboolean tolerant, GError **error)
 {
   char where[KETTE_WHERE_SIZE];
   const KetteFamily *family = _kette_registry_family (node->domain, node->op);
+  const gboolean early      = family && family->n_ops && opset > 0
+                         && family->ops[family->n_ops - 1]->op.since > opset;
   KetteQuoted op, domain, other;
 
+  if (tolerant && !early)
+    {
+      node->flags |= KETTE_NODE_OPAQUE;
+      return TRUE;
+    }
   _kette_node_where (node, where);
   _kette_quote (&op, node->op);
   _kette_quote (&domain, node->domain);
-  if (family && family->n_ops && opset > 0
-      && family->ops[family->n_ops - 1]->op.since > opset)
+  if (early)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
                         "%s exists since opset %d, the model imports %d", op.text,
                         family->ops[family->n_ops - 1]->op.since, opset);
@@ -140,6 +146,12 @@ check_attributes (const KetteNode *node, GError **error)
 gboolean
 _kette_node_resolve (KetteNode *node, GError **error)
 {
+  return _kette_node_look_up (node, node->graph->tolerance >= KETTE_TOLERANT, error);
+}
+
+gboolean
+_kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error)
+{
   const int32_t opset = node->version > 0
                             ? node->version
                             : _kette_model_opset (node->graph->model, node->domain);
@@ -147,6 +159,7 @@ _kette_node_resolve (KetteNode *node, GError **error)
   const gboolean own = strcmp (node->domain, "kette") == 0;
 
   node->def = NULL;
+  node->flags &= ~(uint32_t) KETTE_NODE_OPAQUE;
   if (own || !node->overload || !*node->overload)
     node->def
         = _kette_registry_op (node->domain, node->op, own && opset == 0 ? 1 : opset);
@@ -154,7 +167,7 @@ _kette_node_resolve (KetteNode *node, GError **error)
     return _kette_model_find_function (node->graph->model, node->domain, node->op,
                                        node->overload ? node->overload : "")
                ? TRUE
-               : not_found (node, opset, error);
+               : not_found (node, opset, tolerant, error);
 
   const kt_op *op = &node->def->op;
   return check_side (node, "inputs", node->in, node->n_in, op->in, op->n_in, TRUE, error)

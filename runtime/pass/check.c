@@ -7,14 +7,87 @@
 #include <string.h>
 
 gboolean
-_kette_pass_check (KetteGraph *graph, GError **error)
+_kette_pass_go_on (const KetteGraph *graph, KetteFaults *faults, GError **fault,
+                   GError **error)
 {
+  if (graph->tolerance == KETTE_BEST_EFFORT && (*fault)->domain == KETTE_ERROR
+      && (*fault)->code != KETTE_ERROR_MEMORY && (*fault)->code != KETTE_ERROR_TIMEOUT
+      && (*fault)->code != KETTE_ERROR_CANCEL)
+    {
+      g_clear_error (fault);
+      return TRUE;
+    }
+  if (_kette_faults_go_on (faults, fault))
+    return TRUE;
+  g_propagate_error (error, *fault);
+  *fault = NULL;
+  return FALSE;
+}
+
+/* Nothing is known of what NODE makes; VAGUE: why. */
+static void
+forget_outputs (KetteNode *node)
+{
+  for (int32_t i = 0; i < node->n_out; i++)
+    if (node->out[i])
+      {
+        node->out[i]->type   = (kt_type){ 0 };
+        node->out[i]->ints   = NULL;
+        node->out[i]->n_ints = 0;
+        node->out[i]->flags |= KETTE_VALUE_VAGUE;
+      }
+}
+
+gboolean
+_kette_node_is_vague (const KetteNode *node)
+{
+  for (int32_t i = 0; i < node->n_in; i++)
+    if (node->in[i] && (node->in[i]->flags & KETTE_VALUE_VAGUE))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+_kette_pass_forgive (KetteNode *node, size_t n_before, gboolean excused,
+                     KetteFaults *faults, GError **fault, GError **error)
+{
+  KetteGraph *graph = node->graph;
+
+  /* A branch that is never taken may hold shapes that do not fit. */
+  if (graph->parent && (graph->tolerance || faults))
+    excused |= (*fault)->domain == KETTE_ERROR
+               && ((*fault)->code == KETTE_ERROR_SHAPE
+                   || (*fault)->code == KETTE_ERROR_VALUE);
+  for (size_t i = n_before; i < graph->n_nodes; i++)
+    _kette_node_kill (graph->nodes[i]);
+  if (excused && (*fault)->domain == KETTE_ERROR && (*fault)->code != KETTE_ERROR_MEMORY)
+    g_clear_error (fault);
+  else if (!_kette_pass_go_on (graph, faults, fault, error))
+    return FALSE;
+  node->flags |= KETTE_NODE_FAULTY;
+  forget_outputs (node);
+  return TRUE;
+}
+
+gboolean
+_kette_pass_check_all (KetteGraph *graph, KetteFaults *faults, GError **error)
+{
+  GError *fault = NULL;
+
   if (!kette_plugins_get (error))
     return FALSE;
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (!_kette_node_resolve (graph->nodes[i], error))
+    if (!_kette_node_resolve (graph->nodes[i], &fault)
+        && !_kette_pass_forgive (graph->nodes[i], graph->n_nodes, FALSE, faults, &fault,
+                                 error))
       return FALSE;
   return TRUE;
+}
+
+gboolean
+_kette_pass_check (KetteGraph *graph, GError **error)
+{
+  return _kette_pass_check_all (graph, NULL, error);
 }
 
 /* A superseded form: its body is not that of the newest definition, and no kernel takes it. */
@@ -35,33 +108,56 @@ _kette_node_follow (KetteNode *node)
       node->in[i] = node->in[i]->replacement;
 }
 
-gboolean
-_kette_pass_canonical (KetteGraph *graph, GError **error)
+/* Brings NODE to its newest form and finds the types of what it makes; *EXPANDED: by its body.
+ * Types are found on the way because bodies of old forms may depend on ranks. */
+static gboolean
+make_canonical (KetteNode *node, gboolean *expanded, GError **error)
 {
-  gboolean changed = FALSE;
+  *expanded = is_superseded (node);
+  if (!*expanded)
+    return _kette_node_infer (node, error);
+  if (!_kette_node_expand (node, error))
+    return FALSE;
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k] && !_kette_value_inherit (node->out[k], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* What is made of something vague is vague itself as far as its type has gaps. */
+static void
+spread (const KetteNode *node)
+{
+  const gboolean vague = (node->flags & KETTE_NODE_OPAQUE) || _kette_node_is_vague (node);
+
+  for (int32_t i = 0; vague && i < node->n_out; i++)
+    if (node->out[i]
+        && (node->out[i]->type.kind != KT_TENSOR || node->out[i]->type.ndim < 0))
+      node->out[i]->flags |= KETTE_VALUE_VAGUE;
+}
+
+gboolean
+_kette_pass_canonical_all (KetteGraph *graph, KetteFaults *faults, GError **error)
+{
+  gboolean changed = FALSE, expanded;
+  GError *fault    = NULL;
 
   if (!_kette_graph_sort (graph, NULL, 0, error))
     return FALSE;
-  /* Expansion appends nodes, which are looked at in their turn. Types are found on the way,
-   * because bodies of old forms may depend on ranks. */
+  /* Expansion appends nodes, which are looked at in their turn. */
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
-      KetteNode *node = graph->nodes[i];
-      if (node->flags & KETTE_NODE_DEAD)
+      KetteNode *node     = graph->nodes[i];
+      const size_t before = graph->n_nodes;
+      if (node->flags & (KETTE_NODE_DEAD | KETTE_NODE_FAULTY))
         continue;
       _kette_node_follow (node);
-      if (!is_superseded (node))
-        {
-          if (!_kette_node_infer (node, error))
-            return FALSE;
-          continue;
-        }
-      if (!_kette_node_expand (node, error))
+      if (!make_canonical (node, &expanded, &fault)
+          && !_kette_pass_forgive (node, before, expanded && _kette_node_is_vague (node),
+                                   faults, &fault, error))
         return FALSE;
-      for (int32_t k = 0; k < node->n_out; k++)
-        if (node->out[k] && !_kette_value_inherit (node->out[k], error))
-          return FALSE;
-      changed = TRUE;
+      spread (node);
+      changed = changed || expanded;
     }
   if (!changed)
     return TRUE;
@@ -71,13 +167,32 @@ _kette_pass_canonical (KetteGraph *graph, GError **error)
 }
 
 gboolean
+_kette_pass_canonical (KetteGraph *graph, GError **error)
+{
+  return _kette_pass_canonical_all (graph, NULL, error);
+}
+
+gboolean
+_kette_pass_infer_all (KetteGraph *graph, KetteFaults *faults, GError **error)
+{
+  GError *fault = NULL;
+
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      KetteNode *node = graph->nodes[i];
+      if (node->flags & (KETTE_NODE_DEAD | KETTE_NODE_FAULTY))
+        continue;
+      if (!_kette_node_infer (node, &fault)
+          && !_kette_pass_forgive (node, graph->n_nodes, FALSE, faults, &fault, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
 _kette_pass_infer (KetteGraph *graph, GError **error)
 {
-  for (size_t i = 0; i < graph->n_nodes; i++)
-    if (!(graph->nodes[i]->flags & KETTE_NODE_DEAD)
-        && !_kette_node_infer (graph->nodes[i], error))
-      return FALSE;
-  return TRUE;
+  return _kette_pass_infer_all (graph, NULL, error);
 }
 
 KetteGraph *

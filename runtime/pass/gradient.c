@@ -291,9 +291,9 @@ expand_functions (KetteGraph *graph, const KetteValue *target, gboolean *changed
                   GError **error)
 {
   uint8_t *marks = _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error);
-  gboolean ok
-      = marks && _kette_mark_ancestors (graph, target, marks, error)
-        && _kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, marks, changed, error);
+  gboolean ok    = marks && _kette_mark_ancestors (graph, target, marks, error)
+                && _kette_expand_nodes (graph, KETTE_INLINE_FUNCTIONS, marks, NULL,
+                                        changed, error);
 
   _kette_free (marks);
   return ok;

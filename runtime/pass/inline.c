@@ -25,6 +25,8 @@ is_wanted (const KetteNode *node, KetteInline mode)
 {
   const kt_op *op;
 
+  if (node->flags & (KETTE_NODE_OPAQUE | KETTE_NODE_FAULTY))
+    return FALSE;
   if (!node->def)
     return TRUE; /* a model function: the check pass saw to it */
   op = &node->def->op;
@@ -190,25 +192,47 @@ _kette_value_inherit (KetteValue *old, GError **error)
          && _kette_graph_rename (new, name, error);
 }
 
+static gboolean
+expand_node (KetteNode *node, GError **error)
+{
+  _kette_node_follow (node);
+  if (!(node->def ? _kette_node_expand (node, error) : expand_function (node, error)))
+    return FALSE;
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k] && !_kette_value_inherit (node->out[k], error))
+      return FALSE;
+  return TRUE;
+}
+
+/* In a tolerant graph a call is left alone that cannot be expanded yet, such as one of a
+ * function with subgraphs. */
+static gboolean
+is_excused (const KetteNode *node, const GError *fault)
+{
+  return _kette_node_is_vague (node)
+         || (node->graph->tolerance && !node->def
+             && g_error_matches (fault, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED));
+}
+
 gboolean
 _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
-                     gboolean *changed, GError **error)
+                     KetteFaults *faults, gboolean *changed, GError **error)
 {
   const size_t n_marks = marks ? graph->n_nodes : 0;
+  GError *fault        = NULL;
 
   *changed = FALSE;
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
-      KetteNode *node = graph->nodes[i];
+      KetteNode *node     = graph->nodes[i];
+      const size_t before = graph->n_nodes;
       if ((node->flags & KETTE_NODE_DEAD) || (i < n_marks && !marks[i])
           || !is_wanted (node, mode))
         continue;
-      _kette_node_follow (node);
-      if (!(node->def ? _kette_node_expand (node, error) : expand_function (node, error)))
+      if (!expand_node (node, &fault)
+          && !_kette_pass_forgive (node, before, is_excused (node, fault), faults, &fault,
+                                   error))
         return FALSE;
-      for (int32_t k = 0; k < node->n_out; k++)
-        if (node->out[k] && !_kette_value_inherit (node->out[k], error))
-          return FALSE;
       *changed = TRUE;
       if (graph->n_nodes > MAX_NODES)
         return _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
@@ -218,15 +242,22 @@ _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
 }
 
 gboolean
-_kette_pass_inline (KetteGraph *graph, KetteInline mode, GError **error)
+_kette_pass_inline_all (KetteGraph *graph, KetteInline mode, KetteFaults *faults,
+                        GError **error)
 {
   gboolean changed;
 
-  if (!_kette_expand_nodes (graph, mode, NULL, &changed, error))
+  if (!_kette_expand_nodes (graph, mode, NULL, faults, &changed, error))
     return FALSE;
   if (!changed)
     return TRUE;
   _kette_graph_apply_replacements (graph);
   return _kette_graph_sweep (graph, NULL, 0, error)
          && _kette_graph_sort (graph, NULL, 0, error);
+}
+
+gboolean
+_kette_pass_inline (KetteGraph *graph, KetteInline mode, GError **error)
+{
+  return _kette_pass_inline_all (graph, mode, NULL, error);
 }

@@ -11,7 +11,18 @@ gboolean _kette_value_inherit (KetteValue *old, GError **error);
 /* The first half of the pass inline: expands and leaves replacements to be applied. MARKS:
  * NULL, or by node index: 0 for those that stay as they are. */
 gboolean _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
-                              gboolean *changed, GError **error);
+                              KetteFaults *faults, gboolean *changed, GError **error);
 /* expand-gradient.c: marks, by node index, what FROM depends on. */
 gboolean _kette_mark_ancestors (const KetteGraph *graph, const KetteValue *from,
                                 uint8_t *marks, GError **error);
+
+/* check.c, for passes that go on behind a fault. Takes *FAULT: TRUE: it is on the list, or the
+ * graph asks for as much as can be had; FALSE: it is *ERROR now. */
+gboolean _kette_pass_go_on (const KetteGraph *graph, KetteFaults *faults, GError **fault,
+                            GError **error);
+/* The same for NODE, whose outputs become unknown; nodes from N_BEFORE on, which its expansion
+ * left, are killed. EXCUSED: it is no fault of its own and is not told. */
+gboolean _kette_pass_forgive (KetteNode *node, size_t n_before, gboolean excused,
+                              KetteFaults *faults, GError **fault, GError **error);
+/* Does it read something of which too little is known because of another node? */
+gboolean _kette_node_is_vague (const KetteNode *node);

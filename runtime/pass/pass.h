@@ -52,6 +52,47 @@ gboolean _kette_pass_expand_gradients (KetteGraph *graph, GError **error);
 KetteGraph *_kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **updates,
                                   GError **error);
 
+/* Passes that go on: a node that fails is told to FAULTS (NULL: the first fault ends the pass),
+ * what it makes is unknown from then on, and what follows from that is no fault. TRUE even
+ * then. A tolerant graph may hold nodes that nobody provides. */
+gboolean _kette_pass_check_all (KetteGraph *graph, KetteFaults *faults, GError **error);
+gboolean _kette_pass_canonical_all (KetteGraph *graph, KetteFaults *faults,
+                                    GError **error);
+gboolean _kette_pass_inline_all (KetteGraph *graph, KetteInline mode, KetteFaults *faults,
+                                 GError **error);
+gboolean _kette_pass_infer_all (KetteGraph *graph, KetteFaults *faults, GError **error);
+
+/* examine.c: judges a graph with its subgraphs, functions and training steps, as TOLERANCE
+ * says, and returns a copy with types as far as they can be found. FAULTS may hold some then;
+ * a step that has any is the last one, but for best effort. NULL: *ERROR is why not even that
+ * can be had. */
+KetteGraph *_kette_pass_examine (KetteGraph *graph, int tolerance, KetteFaults *faults,
+                                 GError **error);
+
+/* reach.c: the graphs of a model that come into play when GRAPH does: itself, subgraphs,
+ * training steps, the bodies of functions that are called; an enclosing one before an inner
+ * one. With ALL the functions that nobody calls, too. */
+typedef struct
+{
+  KetteGraph **graphs;
+  size_t n, capacity;
+  size_t n_own; /* the first ones: GRAPH and its subgraphs */
+} KetteReach;
+gboolean _kette_reach_init (KetteReach *reach, KetteGraph *graph, gboolean all,
+                            GError **error);
+void _kette_reach_clear (KetteReach *reach);
+/* The operators in use, the most frequent first; freed with _kette_free. */
+typedef struct
+{
+  const char *domain, *op;
+  size_t n, n_own;  /* nodes; of them in GRAPH and its subgraphs */
+  gboolean missing; /* nobody here provides it */
+} KetteTally;
+/* "com.example:Foo", in quotes where it holds more than words may. */
+const char *_kette_tally_name (const KetteTally *row, KetteQuoted *out);
+gboolean _kette_pass_tally (KetteGraph *graph, KetteTally **rows, size_t *n,
+                            GError **error);
+
 /* check, canonical, inline NEEDED, infer on a copy: what sessions, info and draw start from. */
 KetteGraph *_kette_pass_prepare (KetteGraph *graph, GError **error);
 /* The float initializers that training changes by default: at parameter places of their
