@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kette bench: the time of a model's runs.
  */
+#include "model.h"
 #include "verbs.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,7 +108,7 @@ kette_verb_bench (int argc, char **argv)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
 
-  g_autoptr (KetteGraph) graph     = kette_graph_load (argv[1], &error);
+  g_autoptr (KetteGraph) graph     = kette_tool_load (argv[1], &error);
   g_autoptr (KetteSession) session = graph ? kette_session_new (graph, &error) : NULL;
   const guint n                    = graph ? kette_graph_get_n_inputs (graph) : 0;
   g_autofree KetteTensor **inputs  = g_new0 (KetteTensor *, n + 1);

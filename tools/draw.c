@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kette draw: a picture of a graph, forward and backward.
  */
+#include "model.h"
 #include "verbs.h"
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,7 @@ kette_verb_draw (int argc, char **argv)
     return kette_tool_usage (
         "%s ends neither with .svg nor with .dot; --format says which", out);
 
-  g_autoptr (KetteGraph) graph = kette_graph_load (argv[1], &error);
+  g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
   g_autofree char *text = graph ? kette_graph_draw (graph, &options, &error) : NULL;
   if (!text)
     return kette_tool_fail (error);

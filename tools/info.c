@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kette info and kette check: what a model holds, and whether it is sound.
  */
+#include "model.h"
 #include "verbs.h"
 #include <stdio.h>
 
@@ -24,7 +25,7 @@ kette_verb_info (int argc, char **argv)
   for (int i = 1; i < argc; i++)
     {
       g_autoptr (GError) error     = NULL;
-      g_autoptr (KetteGraph) graph = kette_graph_load (argv[i], &error);
+      g_autoptr (KetteGraph) graph = kette_tool_load (argv[i], &error);
       g_autofree char *text = graph ? kette_graph_describe (graph, json, &error) : NULL;
       if (!text)
         return kette_tool_fail (error);
@@ -58,7 +59,7 @@ kette_verb_check (int argc, char **argv)
   for (int i = 1; i < argc; i++)
     {
       g_autoptr (GError) error     = NULL;
-      g_autoptr (KetteGraph) graph = kette_graph_load (argv[i], &error);
+      g_autoptr (KetteGraph) graph = kette_tool_load (argv[i], &error);
       if (!graph || !kette_graph_check (graph, structure, &error))
         {
           const int code = kette_tool_fail (error);

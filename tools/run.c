@@ -2,6 +2,7 @@
  * kette run and kette grad: outputs, or gradients, of a model for given inputs.
  */
 #include "feed.h"
+#include "model.h"
 #include "print.h"
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,8 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
     return status;
   KetteTensor **outputs            = g_new0 (KetteTensor *, n_out + 1);
   g_autoptr (KetteSession) session = kette_session_new (graph, &error);
-  if (session && kette_session_run (session, inputs, outputs, NULL, &error))
+  if (session
+      && kette_session_run (session, inputs, outputs, kette_tool_deadline (), &error))
     status = deliver (graph, outputs, output_words, top);
   else
     {
@@ -153,7 +155,7 @@ kette_verb_run (int argc, char **argv)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
 
-  g_autoptr (KetteGraph) graph = kette_graph_load (argv[1], &error);
+  g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
   return graph ? run_graph (graph, inputs, outputs, first, top) : kette_tool_fail (error);
 }
 
@@ -194,7 +196,7 @@ kette_verb_grad (int argc, char **argv)
   if (!out && !inputs)
     return kette_tool_usage ("grad needs -o FILE or --input NAME=FILE");
 
-  g_autoptr (KetteGraph) graph   = kette_graph_load (argv[1], &error);
+  g_autoptr (KetteGraph) graph   = kette_tool_load (argv[1], &error);
   const KetteGradientFlags flags = (standard ? KETTE_GRADIENT_STANDARD : 0)
                                    | (raise ? KETTE_GRADIENT_RAISE_OPSET : 0);
   if (!graph

@@ -2,6 +2,7 @@
  * kette test: ONNX backend test directories (model.onnx, test_data_set_N/input_K.pb, ...).
  */
 #include "feed.h"
+#include "model.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -118,7 +119,7 @@ static gboolean
 run_directory (const char *dir, const Tests *tests, double *worst, GError **error)
 {
   g_autofree char *model       = g_build_filename (dir, "model.onnx", NULL);
-  g_autoptr (KetteGraph) graph = kette_graph_load (model, error);
+  g_autoptr (KetteGraph) graph = kette_tool_load (model, error);
   g_autoptr (KetteSession) session
       = graph ? kette_session_new_with_flags (
             graph, tests->no_native ? KETTE_SESSION_NO_NATIVE : 0, error)

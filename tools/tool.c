@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the verbs share: options, errors and their exit statuses.
  */
+#include "model.h"
 #include "verbs.h"
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,8 @@ kette_tool_fail (const GError *error)
   fprintf (stderr, "%s\n", error->message);
   if (error->domain == G_OPTION_ERROR)
     return KETTE_EXIT_USAGE;
+  if (g_error_matches (error, KETTE_ERROR, KETTE_ERROR_CANCEL) && kette_tool_signal ())
+    return 128 + kette_tool_signal ();
   if (error->domain == KETTE_ERROR && error->code >= 0
       && (size_t) error->code < G_N_ELEMENTS (statuses))
     return statuses[error->code];
@@ -89,9 +92,11 @@ kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries, const ch
   g_option_context_set_summary (context, summary);
   g_option_context_set_description (context, description);
   g_option_context_add_main_entries (context, entries, NULL);
+  kette_tool_add_model_options (context);
   g_set_prgname (program);
   if (g_option_context_parse (context, argc, argv, &error))
-    return TRUE;
-  *status = kette_tool_usage ("%s", error->message);
-  return FALSE;
+    *status = kette_tool_apply_model_options ();
+  else
+    *status = kette_tool_usage ("%s", error->message);
+  return *status == 0;
 }

@@ -70,10 +70,21 @@ static gboolean
 scan_charge (Scan *s, size_t n)
 {
   if (!_kette_add (s->out->estimate, n, &s->out->estimate) || s->out->estimate > s->cap)
-    return _kette_fail (s->error, KETTE_ERROR_LIMIT, "graph",
-                        "unpacked it needs more than unpacked-bytes allows, %zu bytes",
-                        s->cap);
+    return _kette_scan_too_much (s->cap, s->error);
   return TRUE;
+}
+
+gboolean
+_kette_scan_too_much (size_t cap, GError **error)
+{
+  if (cap >= _kette_account_process ()->cap)
+    return _kette_fail (error, KETTE_ERROR_MEMORY, "graph",
+                        "unpacked it needs more than the %zu bytes of memory that are "
+                        "allowed",
+                        cap);
+  return _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
+                      "unpacked it needs more than unpacked-bytes allows, %zu bytes",
+                      cap);
 }
 
 /* Room for N more bytes in the copy. */

@@ -22,6 +22,9 @@ gboolean _kette_scan (GBytes *bytes, const ProtobufCMessageDescriptor *type,
 /* The cap of the estimate for a file of SIZE bytes. */
 size_t _kette_scan_cap (const KetteLimits *limits, size_t size);
 
+/* The error for a message that needs more than CAP bytes. */
+gboolean _kette_scan_too_much (size_t cap, GError **error);
+
 /* An unpacked message. Its raw_data point into BYTES. Everything is freed with it. */
 typedef struct
 {

@@ -199,9 +199,7 @@ _kette_message_new (GBytes *bytes, const ProtobufCMessageDescriptor *type,
   if (!self->root)
     {
       if (self->refused)
-        _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
-                     "unpacked it needs more than unpacked-bytes allows, %zu bytes",
-                     self->cap);
+        _kette_scan_too_much (self->cap, error);
       else
         _kette_fail (error, KETTE_ERROR_MEMORY, "graph", "no memory to unpack %zu bytes",
                      thin.n);
