@@ -273,11 +273,11 @@ function_opsets (KetteBuild *b, size_t scope, KetteFunction *f, GError **error)
       const Onnx__OperatorSetIdProto *id = proto->opset_import[i];
 
       if (id->version < 1 || id->version > INT32_MAX)
-        return _kette_fail (error, KETTE_ERROR_FORMAT,
-                            _kette_scope_where (b, scope, -1, NULL, NULL, where),
-                            "domain %s has version %" G_GINT64_FORMAT
-                            ", must be 1 or more",
-                            KETTE_QUOTE (_kette_domain (id->domain)), id->version);
+        return _kette_fail (
+            error, KETTE_ERROR_FORMAT,
+            _kette_scope_where (b, scope, -1, NULL, NULL, where),
+            "domain %s has version %" G_GINT64_FORMAT ", must be in 1..%d",
+            KETTE_QUOTE (_kette_domain (id->domain)), id->version, INT32_MAX);
       f->opsets[i] = (KetteOpset){ _kette_domain (id->domain), (int32_t) id->version };
       for (size_t k = 0; k < i; k++)
         if (strcmp (f->opsets[k].domain, f->opsets[i].domain) == 0

@@ -150,7 +150,15 @@ from_strings (const Onnx__TensorProto *proto, const Layout *l, const char *where
 {
   KetteTensor *tensor;
   kt_str *strings;
+  const char *used;
 
+  if (proto->n_string_data == 0 && l->count > 0
+      && _kette_tensor_storages (proto, &used) > 0)
+    {
+      _kette_fail (error, KETTE_ERROR_TENSOR, where,
+                   "%s is stored in %s, must be in string_data", l->text, used);
+      return NULL;
+    }
   if (proto->n_string_data != l->count)
     {
       _kette_fail (error, KETTE_ERROR_TENSOR, where,

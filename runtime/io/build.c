@@ -38,8 +38,8 @@ read_opset (KetteBuild *b, const Onnx__OperatorSetIdProto *id, GError **error)
 
   if (id->version < 1 || id->version > INT32_MAX)
     return _kette_fail (error, KETTE_ERROR_FORMAT, "opset_import",
-                        "domain %s has version %" G_GINT64_FORMAT ", must be 1 or more",
-                        KETTE_QUOTE (domain), id->version);
+                        "domain %s has version %" G_GINT64_FORMAT ", must be in 1..%d",
+                        KETTE_QUOTE (domain), id->version, INT32_MAX);
   g_snprintf (what, sizeof what, "domain %s has version", KETTE_QUOTE (domain));
   for (size_t k = 0; k < G_N_ELEMENTS (newest); k++)
     if (strcmp (domain, newest[k].domain) == 0

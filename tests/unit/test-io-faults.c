@@ -30,7 +30,7 @@ static const Case cases[] = {
   { "1:8 8:{2:13}", "graph: the model has no graph" },
   { "1:8 8:{2:13} 7:{} 7:{}", "graph: byte 8: graph of ModelProto is there twice" },
   { "1:8 8:{2:0} 7:{}",
-    "format: opset_import: domain \"\" has version 0, must be 1 or more" },
+    "format: opset_import: domain \"\" has version 0, must be in 1..2147483647" },
   { "1:8 8:{2:99} 7:{}",
     "unsupported: opset_import: domain \"\" has version 99, the newest "
     "known here is 28; --allow-newer tries it with that" },
