@@ -14,6 +14,7 @@ struct _KetteTensor
   void *data;          /* may be unaligned when it lies in a mapped file            */
   void (*release) (gpointer owner); /* gives back owner; NULL: nothing to give back */
   gpointer owner;
+  gboolean mapped; /* data lie in a read-only map of a file: pages can be dropped */
   int64_t dims[KETTE_MAX_RANK];
 };
 
@@ -29,6 +30,9 @@ KetteTensor *_kette_tensor_new_view (int dtype, const int64_t *dims, int rank, v
 KetteTensor *_kette_tensor_new_strings (const kt_str *strings, const int64_t *dims,
                                         int rank, GError **error);
 KetteTensor *_kette_tensor_copy (const KetteTensor *self, GError **error);
+/* Copies the data (no strings) to OUT. Pages of a mapped file are dropped behind the copy, so
+ * that weights are not held twice. */
+void _kette_tensor_read (const KetteTensor *self, void *out);
 /* The DLPack view: shape points into the tensor. */
 void _kette_tensor_view (const KetteTensor *self, kt_tensor *out);
 /* From a DLPack view on the CPU (compact), copied. */

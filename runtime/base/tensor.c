@@ -4,6 +4,8 @@
  */
 #include "base/tensor-private.h"
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 G_DEFINE_BOXED_TYPE (KetteTensor, kette_tensor, kette_tensor_ref, kette_tensor_unref)
 
@@ -151,6 +153,32 @@ _kette_tensor_new_strings (const kt_str *strings, const int64_t *dims, int rank,
   return self;
 }
 
+void
+_kette_tensor_read (const KetteTensor *self, void *out)
+{
+  const size_t page = (size_t) sysconf (_SC_PAGESIZE), piece = (size_t) 1 << 20;
+  const char *data  = self->data;
+  uintptr_t dropped = ((uintptr_t) data + page - 1) / page * page;
+
+  if (!self->mapped)
+    {
+      if (self->bytes > 0)
+        memcpy (out, data, self->bytes);
+      return;
+    }
+  for (size_t at = 0; at < self->bytes; at += piece)
+    {
+      const size_t n      = MIN (piece, self->bytes - at);
+      const uintptr_t end = (uintptr_t) (data + at + n) / page * page;
+
+      memcpy ((char *) out + at, data + at, n);
+      /* They stay in the system's cache; who reads them again gets them again. */
+      if (end > dropped)
+        madvise ((void *) dropped, end - dropped, MADV_DONTNEED);
+      dropped = MAX (dropped, end);
+    }
+}
+
 KetteTensor *
 _kette_tensor_copy (const KetteTensor *self, GError **error)
 {
@@ -159,8 +187,8 @@ _kette_tensor_copy (const KetteTensor *self, GError **error)
   if (self->dtype == KT_STRING)
     return _kette_tensor_new_strings (self->data, self->dims, self->rank, error);
   copy = _kette_tensor_new_raw (self->dtype, self->dims, self->rank, error);
-  if (copy && self->bytes > 0)
-    memcpy (copy->data, self->data, self->bytes);
+  if (copy)
+    _kette_tensor_read (self, copy->data);
   return copy;
 }
 

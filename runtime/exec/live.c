@@ -57,8 +57,7 @@ move (KetteGraph *graph, Block *block, size_t *offset, GError **error)
       if (!tensor)
         return FALSE;
       g_atomic_int_inc (&block->ref);
-      if (old->bytes)
-        memcpy (data, old->data, old->bytes);
+      _kette_tensor_read (old, data);
       *offset += ALIGN (old->bytes);
       _kette_value_set_data (value, tensor);
       kette_tensor_unref (tensor);

@@ -132,7 +132,10 @@ from_raw (const Onnx__TensorProto *proto, const Layout *l, const uint8_t *data,
       tensor = _kette_tensor_new_view (l->dtype, proto->dims, l->rank, (void *) data,
                                        release_bytes, bytes, error);
       if (tensor)
-        g_bytes_ref (bytes);
+        {
+          tensor->mapped = _kette_is_map (data);
+          g_bytes_ref (bytes);
+        }
       return tensor;
     }
   tensor = _kette_tensor_new_raw (l->dtype, proto->dims, l->rank, error);

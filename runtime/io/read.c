@@ -16,17 +16,54 @@
 
 #define READ_MAX ((size_t) 1 << 20) /* larger files are mapped */
 
-typedef struct
+typedef struct _Map Map;
+struct _Map
 {
   void *data;
   size_t size;
-} Map;
+  Map *next, *prev;
+};
+
+static GMutex maps_lock;
+static Map *maps; /* newest first */
+
+gboolean
+_kette_is_map (const void *p)
+{
+  const Map *map;
+
+  g_mutex_lock (&maps_lock);
+  for (map = maps; map; map = map->next)
+    if ((uintptr_t) p - (uintptr_t) map->data < map->size)
+      break;
+  g_mutex_unlock (&maps_lock);
+  return map != NULL;
+}
+
+static void
+map_enter (Map *map)
+{
+  g_mutex_lock (&maps_lock);
+  map->next = maps;
+  if (map->next)
+    map->next->prev = map;
+  maps = map;
+  g_mutex_unlock (&maps_lock);
+}
 
 static void
 map_free (gpointer data)
 {
   Map *map = data;
 
+  g_mutex_lock (&maps_lock);
+  if (map->next)
+    map->next->prev = map->prev;
+  if (map->prev)
+    map->prev->next = map->next;
+  else
+    maps = map->next;
+  g_mutex_unlock (&maps_lock);
   _kette_system.unmap (map->data, map->size);
   _kette_free (map);
 }
@@ -82,6 +119,7 @@ _kette_fd_bytes (int fd, size_t size, const char *where, GError **error)
       return NULL;
     }
   map->size = size;
+  map_enter (map);
   return g_bytes_new_with_free_func (map->data, size, map_free, map);
 }
 

@@ -24,6 +24,8 @@ void _kette_file_close (KetteFile *self);
 gboolean _kette_regular (const struct stat *st, const char *where, GError **error);
 /* SIZE bytes of an open regular file: read when small, mapped when large. */
 GBytes *_kette_fd_bytes (int fd, size_t size, const char *where, GError **error);
+/* Does P lie in one of those maps? */
+gboolean _kette_is_map (const void *p);
 
 /* hint.c: what the bytes of a file that is no model might be, or NULL. */
 const char *_kette_hint (GBytes *bytes);
