@@ -270,7 +270,7 @@ _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable
                || _kette_fail (error, KETTE_ERROR_INTERNAL, NULL, "output %zu was lost",
                                i));
       for (size_t k = 0; !ok && k < i; k++)
-        kette_tensor_unref (outputs[k]);
+        g_clear_pointer (&outputs[k], kette_tensor_unref);
     }
   if (current != run)
     {
