@@ -152,28 +152,52 @@ target_clear (Target *t)
   g_free (t->name);
 }
 
+/* FALSE: it is not known whether there is a file. */
+static gboolean
+look_at (const char *file, int flags, struct stat *st, gboolean *exists, GError **error)
+{
+  *exists = _kette_system.fstatat (AT_FDCWD, file, st, flags) == 0;
+  if (!*exists && errno != ENOENT)
+    return _kette_fail_errno (error, errno, NULL, "cannot look at the old file");
+  return TRUE;
+}
+
+/* A link stays a link: what it points to is replaced. One that points to nothing is replaced
+ * itself. */
+static gboolean
+follow_link (Target *t, const char *file, GError **error)
+{
+  struct stat st;
+  gboolean exists;
+
+  if (!look_at (file, AT_SYMLINK_NOFOLLOW, &st, &exists, error))
+    return FALSE;
+  if (!exists || !S_ISLNK (st.st_mode))
+    return TRUE;
+  t->resolved = _kette_system.realpath (file);
+  if (!t->resolved && errno != ENOENT)
+    return _kette_fail_errno (error, errno, NULL, "cannot follow the link");
+  return TRUE;
+}
+
 static gboolean
 target_open (Target *t, const char *file, GError **error)
 {
   struct stat st;
 
-  /* A link stays a link: what it points to is replaced. */
-  if (_kette_system.fstatat (AT_FDCWD, file, &st, AT_SYMLINK_NOFOLLOW) == 0
-      && S_ISLNK (st.st_mode))
-    t->resolved = _kette_system.realpath (file);
+  if (!follow_link (t, file, error))
+    return FALSE;
   if (t->resolved)
     file = t->resolved;
   t->folder_name = g_path_get_dirname (file);
   t->name        = g_path_get_basename (file);
   g_snprintf (t->prefix, sizeof t->prefix, ".%.200s.kette-tmp-", t->name);
-  if (_kette_system.fstatat (AT_FDCWD, file, &st, 0) == 0)
-    {
-      if (!S_ISREG (st.st_mode))
-        return _kette_fail (error, KETTE_ERROR_IO, NULL, "is %s",
-                            S_ISDIR (st.st_mode) ? "a directory" : "not a regular file");
-      t->exists = TRUE;
-      t->mode   = st.st_mode & 07777;
-    }
+  if (!look_at (file, 0, &st, &t->exists, error))
+    return FALSE;
+  if (t->exists && !S_ISREG (st.st_mode))
+    return _kette_fail (error, KETTE_ERROR_IO, NULL, "is %s",
+                        S_ISDIR (st.st_mode) ? "a directory" : "not a regular file");
+  t->mode   = t->exists ? st.st_mode & 07777 : 0;
   t->folder = _kette_system.openat (AT_FDCWD, t->folder_name,
                                     O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (t->folder < 0)
