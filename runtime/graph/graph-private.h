@@ -89,6 +89,8 @@ typedef struct
 typedef struct
 {
   const char *key, *value;
+  size_t
+      room; /* bytes at value, which are used again: training sets the same keys often */
 } KetteMeta;
 
 typedef struct

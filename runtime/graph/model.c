@@ -188,16 +188,26 @@ _kette_model_set_meta (KetteModel *model, const char *key, const char *value,
                        GError **error)
 {
   const size_t at = place_of (model->meta_index, key);
-  const char *name, *copy;
+  const size_t n = value ? strlen (value) + 1 : 0, room = MAX (n, 32);
+  KetteMeta *old = at > 0 ? &model->meta[at - 1] : NULL;
+  const char *name;
+  char *copy;
 
   if (!value)
     return at == 0 || remove_meta (model, at, error);
-  copy = _kette_region_strdup (model->region, value, error);
+  if (old && n <= old->room)
+    {
+      memmove ((char *) old->value, value, n);
+      return TRUE;
+    }
+  copy = _kette_region_alloc (model->region, room, 1, error);
   if (!copy)
     return FALSE;
-  if (at > 0)
+  memcpy (copy, value, n);
+  if (old)
     {
-      model->meta[at - 1].value = copy;
+      old->value = copy;
+      old->room  = room;
       return TRUE;
     }
   name = _kette_region_strdup (model->region, key, error);
@@ -207,7 +217,7 @@ _kette_model_set_meta (KetteModel *model, const char *key, const char *value,
       || !_kette_names_set (model->meta_index, name, GSIZE_TO_POINTER (model->n_meta + 1),
                             error))
     return FALSE;
-  model->meta[model->n_meta++] = (KetteMeta){ name, copy };
+  model->meta[model->n_meta++] = (KetteMeta){ name, copy, room };
   return TRUE;
 }
 

@@ -345,6 +345,14 @@ _kette_checkpoint_check_data (KetteTrainer *self, GError **error)
                       "the data differ from those that the checkpoint was made with");
 }
 
+/* Once: training changes no node, and what was exported before would stay in memory. */
+static gboolean
+export_functions (KetteTrainer *self, GError **error)
+{
+  self->exported = self->exported || _kette_pass_export_functions (self->graph, error);
+  return self->exported;
+}
+
 static gboolean
 save (KetteTrainer *self, const char *file, GError **error)
 {
@@ -361,7 +369,7 @@ save (KetteTrainer *self, const char *file, GError **error)
          && _kette_model_set_meta (model, "kette.graph-sha256", self->graph_hash, error)
          && _kette_model_set_meta (model, "kette.data-sha256", *hash ? hash : NULL, error)
          && _kette_settings_save (&self->settings, model, error)
-         && _kette_pass_export_functions (self->graph, error)
+         && export_functions (self, error)
          && _kette_graph_save_full (self->graph, file, &options, error);
 }
 

@@ -184,6 +184,7 @@ struct _KetteTrainer
   KetteSettings settings;
   gboolean own_step;   /* the model came with its step */
   gboolean freed;      /* the batch dimension was freed */
+  gboolean exported;   /* functions for other runtimes are in the model */
   KetteValue **params; /* candidates for training */
   uint8_t *trained;    /* per candidate */
   size_t n_params;
