@@ -129,6 +129,11 @@ function_for (Exporter *e, const KetteNode *call, GError **error)
   char digest[65], overload[32];
   unsigned variants = 0;
 
+  if (!f && g_error_matches (local, KETTE_ERROR, KETTE_ERROR_MEMORY))
+    {
+      g_propagate_error (error, local);
+      return NULL;
+    }
   if (!f)
     {
       g_clear_error (&local); /* a body that needs the sizes */
@@ -233,6 +238,11 @@ drop_own (KetteModel *model)
       kette_graph_unref (model->functions[i]->body);
     else
       model->functions[kept++] = model->functions[i];
+  if (kept < model->n_functions)
+    { /* the index names places in the list */
+      g_clear_pointer (&model->function_index, _kette_names_free);
+      model->n_indexed = 0;
+    }
   model->n_functions = kept;
 }
 
