@@ -90,7 +90,6 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_MESSAGES, "");
-  kette_tool_catch_warnings ();
   signal (SIGPIPE, SIG_IGN); /* a closed pipe ends the command by its write error */
 #ifdef SIGXFSZ
   signal (SIGXFSZ, SIG_IGN); /* a file at its size limit is a write error, no death */
