@@ -67,7 +67,7 @@ measure (KetteSession *session, KetteTensor **inputs, guint n_out, double second
       const gint64 begin = g_get_monotonic_time ();
       for (gint64 r = 0; r < runs; r++)
         {
-          if (!kette_session_run (session, inputs, out, NULL, error))
+          if (!kette_session_run (session, inputs, out, kette_tool_deadline (), error))
             return FALSE;
           for (guint i = 0; i < n_out; i++)
             kette_tensor_unref (out[i]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The command `kette`: picks the verb.
  */
+#include "stop.h"
 #include "verbs.h"
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,10 +90,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_MESSAGES, "");
-  signal (SIGPIPE, SIG_IGN); /* a closed pipe ends the command by its write error */
-#ifdef SIGXFSZ
-  signal (SIGXFSZ, SIG_IGN); /* a file at its size limit is a write error, no death */
-#endif
+  kette_tool_watch ();
   if (argc >= 2 && strcmp (argv[1], "--version") == 0)
     {
       puts ("kette " KETTE_VERSION);

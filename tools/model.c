@@ -4,7 +4,6 @@
 #include "model.h"
 #include "verbs.h"
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@ static char *max_memory;
 static double time_limit;
 static gboolean allow_links, allow_newer, no_checksum;
 static KetteLimits limits;
-static KetteDeadline *deadline;
 
 static const GOptionEntry entries[] = {
   { "limit", 0, 0, G_OPTION_ARG_STRING_ARRAY, &limit_words,
@@ -120,40 +118,8 @@ kette_tool_apply_model_options (void)
                              max_memory);
   if (max_memory)
     kette_set_memory_limit (bytes);
-  deadline = kette_deadline_new (time_limit);
+  kette_tool_set_time_limit (time_limit);
   return 0;
-}
-
-/* The first signal ends the verb behind the step that runs; the second ends the program at
- * once: files appear whole or not at all. */
-static void
-on_signal (int number)
-{
-  if (kette_deadline_get_signal (deadline))
-    _exit (128 + number);
-  kette_deadline_interrupt (deadline, number);
-}
-
-GCancellable *
-kette_tool_deadline (void)
-{
-  static gboolean caught;
-  struct sigaction action = { .sa_handler = on_signal };
-
-  if (!caught)
-    {
-      caught = TRUE;
-      sigemptyset (&action.sa_mask);
-      sigaction (SIGINT, &action, NULL);
-      sigaction (SIGTERM, &action, NULL);
-    }
-  return G_CANCELLABLE (deadline);
-}
-
-int
-kette_tool_signal (void)
-{
-  return deadline ? kette_deadline_get_signal (deadline) : 0;
 }
 
 /* All of standard input, up to the limit of a file. */
@@ -219,7 +185,7 @@ kette_tool_load_with (const char *file, KetteFaultFunc fault, gpointer user,
                                      | (allow_newer ? KETTE_LOAD_ALLOW_NEWER : 0)
                                      | (no_checksum ? KETTE_LOAD_NO_CHECKSUM : 0)),
           .data_roots  = (const char *const *) data_roots,
-          .cancellable = G_CANCELLABLE (deadline),
+          .cancellable = kette_tool_deadline (),
           .fault       = fault,
           .user        = user };
   g_autoptr (GBytes) bytes = NULL;

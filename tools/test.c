@@ -11,6 +11,7 @@ typedef struct
   double rtol, atol;
   gboolean no_native, quiet;
   guint n_passed, n_failed, n_unsupported;
+  GError *stopped; /* by a signal or the time limit */
 } Tests;
 
 enum /* ONNX's numbers of element types */
@@ -104,7 +105,7 @@ run_set (KetteGraph *graph, KetteSession *session, const char *dir, const Tests 
 
   if (ok)
     {
-      ok = kette_session_run (session, inputs, actual, NULL, error);
+      ok = kette_session_run (session, inputs, actual, kette_tool_deadline (), error);
       if (!ok)
         memset (actual, 0, n_out * sizeof *actual);
       ok = ok && compare_set (graph, actual, expected, tests, worst, error);
@@ -156,6 +157,9 @@ test_directory (const char *dir, Tests *tests)
       if (!tests->quiet)
         printf ("PASS %s (largest error %.3g of the tolerance)\n", name, worst);
     }
+  else if (g_error_matches (error, KETTE_ERROR, KETTE_ERROR_CANCEL)
+           || g_error_matches (error, KETTE_ERROR, KETTE_ERROR_TIMEOUT))
+    tests->stopped = g_steal_pointer (&error);
   else if (g_error_matches (error, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED))
     {
       tests->n_unsupported++;
@@ -183,7 +187,8 @@ test_tree (const char *root, Tests *tests)
   gboolean found                = FALSE;
 
   g_ptr_array_add (pending, g_strdup (root));
-  while (pending->len && !ferror (stdout)) /* a reader that went away ends it */
+  while (pending->len && !tests->stopped
+         && !ferror (stdout)) /* a reader that went away ends it */
     {
       g_autofree char *dir        = g_ptr_array_steal_index (pending, pending->len - 1);
       g_autofree char *model      = g_build_filename (dir, "model.onnx", NULL);
@@ -240,11 +245,16 @@ kette_verb_test (int argc, char **argv)
   if (!(tests.rtol >= 0) || !(tests.atol >= 0) || threads < 0 || threads > 256)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
-  for (int i = 1; i < argc; i++)
+  for (int i = 1; i < argc && !tests.stopped; i++)
     if (!test_tree (argv[i], &tests))
       return kette_tool_usage ("%s: holds no model.onnx, nor does any directory below",
                                argv[i]);
   printf ("%u passed, %u failed, %u unsupported\n", tests.n_passed, tests.n_failed,
           tests.n_unsupported);
+  if (tests.stopped)
+    {
+      g_autoptr (GError) error = tests.stopped;
+      return kette_tool_fail (error);
+    }
   return tests.n_failed ? KETTE_EXIT_FAULTS : 0;
 }

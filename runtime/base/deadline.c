@@ -30,17 +30,22 @@ kette_deadline_init (KetteDeadline *self)
   self->start = g_get_monotonic_time ();
 }
 
+void
+kette_deadline_set_seconds (KetteDeadline *self, double seconds)
+{
+  const double most = 1e9; /* 30 years: what is longer needs no end */
+  const gboolean is = seconds > 0 && seconds < most;
+
+  self->seconds = is ? seconds : 0;
+  self->end     = is ? self->start + MAX ((gint64) (seconds * 1e6), 1) : 0;
+}
+
 KetteDeadline *
 kette_deadline_new (double seconds)
 {
-  const double most   = 1e9; /* 30 years: what is longer needs no end */
   KetteDeadline *self = g_object_new (KETTE_TYPE_DEADLINE, NULL);
 
-  if (seconds > 0 && seconds < most)
-    {
-      self->seconds = seconds;
-      self->end     = self->start + MAX ((gint64) (seconds * 1e6), 1);
-    }
+  kette_deadline_set_seconds (self, seconds);
   return self;
 }
 

@@ -26,6 +26,12 @@ G_DECLARE_FINAL_TYPE (KetteDeadline, kette_deadline, KETTE, DEADLINE, GCancellab
  */
 KETTE_EXPORT KetteDeadline *kette_deadline_new (double seconds);
 /**
+ * kette_deadline_set_seconds:
+ * @self: a deadline that no work was given yet
+ * @seconds: how long the work may take, from the making of @self on; 0: no time limit
+ */
+KETTE_EXPORT void kette_deadline_set_seconds (KetteDeadline *self, double seconds);
+/**
  * kette_deadline_interrupt:
  * @self: a deadline
  * @signal: why: the number of a signal, not 0

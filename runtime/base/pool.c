@@ -8,6 +8,7 @@
  */
 #include "base/pool.h"
 #include "base/cgroup.h"
+#include "base/running.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@ enum
 {
   MOST_THREADS = 256,
   STACK        = 512 * 1024,
+  SPARE        = 32 * 1024,
   SPIN_DEFAULT = 30, /* microseconds; waking a sleeper costs about as much */
 
   GATE_OPEN   = 1 << 16,
@@ -37,6 +39,7 @@ static struct
   void *arg;
   int64_t n, grain, pieces;
   GCancellable *stop;
+  const KetteRunning *running;       /* the caller's */
   atomic_bool cut;                   /* pieces were left out because of stop */
   _Alignas(64) _Atomic int64_t next; /* piece */
   _Alignas(64) _Atomic uint32_t gate;
@@ -150,8 +153,11 @@ work (void *data)
 {
   const int32_t worker = (int32_t) (intptr_t) data;
   uint32_t seen        = 0;
+  char spare[SPARE]; /* where a handler runs when the stack itself is used up */
+  const stack_t alternate = { .ss_sp = spare, .ss_size = sizeof spare };
 
   inside = worker + 1;
+  sigaltstack (&alternate, NULL);
   for (;;)
     {
       uint32_t epoch;
@@ -169,7 +175,9 @@ work (void *data)
       seen = epoch;
       if (enter ())
         {
+          _kette_running = pool.running;
           run_pieces (worker);
+          _kette_running = NULL;
           leave ();
         }
     }
@@ -211,6 +219,7 @@ end_workers (void)
 static void
 start_workers (int workers)
 {
+  static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
   static gboolean prepared; /* under busy */
   sigset_t all, old;
   pthread_attr_t attr;
@@ -222,6 +231,8 @@ start_workers (int workers)
     return;
   pthread_attr_setstacksize (&attr, STACK);
   sigfillset (&all); /* signals are for the program's own threads */
+  for (size_t i = 0; i < G_N_ELEMENTS (own); i++)
+    sigdelset (&all, own[i]); /* but not what a thread does itself: blocked, it kills */
   pthread_sigmask (SIG_SETMASK, &all, &old);
   while (pool.started < workers
          && pthread_create (&pool.workers[pool.started], &attr, work,
@@ -342,12 +353,13 @@ run_parallel (int64_t n, int64_t grain, kt_body *body, void *arg, GCancellable *
   else if (pool.started < threads - 1)
     start_workers (threads - 1);
 
-  pool.body   = body;
-  pool.arg    = arg;
-  pool.n      = n;
-  pool.grain  = grain;
-  pool.pieces = pieces;
-  pool.stop   = stop;
+  pool.body    = body;
+  pool.arg     = arg;
+  pool.n       = n;
+  pool.grain   = grain;
+  pool.pieces  = pieces;
+  pool.running = _kette_running;
+  pool.stop    = stop;
   atomic_store_explicit (&pool.cut, FALSE, memory_order_relaxed);
   atomic_store_explicit (&pool.next, 0, memory_order_relaxed);
   atomic_store (&pool.gate, GATE_OPEN);

@@ -176,9 +176,13 @@ run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
   ok = r.workspace != NULL;
   if (ok)
     {
-      const kt_status status
-          = step.kernel->kernel.run (_kette_host (), &r.head, step.state);
-      ok = (status == KT_OK && failure.status == KT_OK && !sized.error)
+      const KetteRunning *outer = _kette_running;
+      kt_status status;
+
+      _kette_running = &step.running;
+      status         = step.kernel->kernel.run (_kette_host (), &r.head, step.state);
+      _kette_running = outer;
+      ok             = (status == KT_OK && failure.status == KT_OK && !sized.error)
            || _kette_step_failed (shared, &failure, status, node, error);
     }
   ok = ok && adopt_sized (node, &sized, error);

@@ -73,8 +73,14 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       step->state = kernel->user;
       if (kernel->prepare)
         {
-          step->state = NULL;
+          const KetteRunning *outer = _kette_running;
+          const KetteRunning now    = { family->kernels[i]->plugin, node->name, node->op,
+                                        "prepare", node->index };
+
+          step->state    = NULL;
+          _kette_running = &now;
           status = kernel->prepare (_kette_host (), &prep, kernel->user, &step->state);
+          _kette_running = outer;
         }
       if (status == KT_OK && failure.status != KT_OK)
         status = failure.status;
@@ -89,6 +95,8 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       step->kernel     = family->kernels[i];
       step->workspace  = prep.workspace;
       step->per_worker = prep.per_worker != 0;
+      step->running    = (KetteRunning){ step->kernel->plugin, node->name, node->op, NULL,
+                                         node->index };
       drop (&prep);
       if (!ok)
         step->kernel = NULL;

@@ -291,7 +291,8 @@ plan_nodes (KettePlan *plan, size_t n_forward_nodes, GError **error)
       = last ? _kette_alloc (_kette_account_process (), g->n_values + g->n_nodes + 1,
                              sizeof *last_of_storage, error)
              : NULL;
-  gboolean ok = last_of_storage != NULL;
+  GCancellable *stop = _kette_stop_of (NULL); /* kernels may pack weights */
+  gboolean ok        = last_of_storage != NULL;
 
   for (size_t i = 0; ok && i < g->n_values; i++)
     if (plan->storage_of[i])
@@ -301,7 +302,8 @@ plan_nodes (KettePlan *plan, size_t n_forward_nodes, GError **error)
       if (i == n_forward_nodes)
         plan->n_forward = plan->n_steps;
       if (plan->planned[i])
-        ok = add_step (plan, g->nodes[i], last, last_of_storage, error);
+        ok = _kette_check_stop (stop, NULL, error)
+             && add_step (plan, g->nodes[i], last, last_of_storage, error);
     }
   if (n_forward_nodes >= g->n_nodes)
     plan->n_forward = plan->n_steps;

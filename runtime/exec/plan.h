@@ -8,6 +8,7 @@
 #pragma once
 #include "base/deadline-private.h"
 #include "base/device.h"
+#include "base/running.h"
 #include "exec/session-private.h"
 #include "op/context.h"
 
@@ -38,6 +39,7 @@ typedef struct
   gboolean per_worker;
   uint32_t first_tensor;      /* operands in run->tensors: inputs, then outputs */
   const KetteBinding *update; /* a copy into state, instead of a kernel */
+  KetteRunning running;
 } KetteStep;
 
 typedef struct _KettePlan KettePlan;

@@ -258,7 +258,8 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
                                _kette_run_data (run, step->update->value), bytes);
       return TRUE;
     }
-  status = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
+  _kette_running = &step->running;
+  status         = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
   if (G_LIKELY (status == KT_OK && run->failure.status == KT_OK))
     return TRUE;
   return _kette_step_failed (&run->shared, &run->failure, status, step->node, error);
@@ -282,19 +283,18 @@ _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
   const KettePlan *plan = run->plan;
   const size_t begin    = phases & KETTE_PHASE_FORWARD ? 0 : plan->n_forward;
   const size_t end      = phases & KETTE_PHASE_UPDATE ? plan->n_steps : plan->n_forward;
+  const KetteRunning *outer = _kette_running;
+  gboolean ok               = TRUE;
 
   run->shared.cancellable = cancellable;
   run->failure.status     = KT_OK;
   run->failure.text[0]    = '\0';
-  for (size_t i = begin; i < end; i++)
-    {
-      if (cancellable && _kette_stopped (cancellable)
-          && !stop_at (run, &plan->steps[i], error))
-        return FALSE;
-      if (!run_step (run, &plan->steps[i], &run->steps[i], error))
-        return FALSE;
-    }
-  return TRUE;
+  for (size_t i = begin; ok && i < end; i++)
+    ok = (!cancellable || !_kette_stopped (cancellable)
+          || stop_at (run, &plan->steps[i], error))
+         && run_step (run, &plan->steps[i], &run->steps[i], error);
+  _kette_running = outer;
+  return ok;
 }
 
 gboolean

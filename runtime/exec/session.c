@@ -109,7 +109,8 @@ check_kinds (KetteValue *const *values, size_t n, const char *what, GError **err
 static gboolean
 prepare (KetteSession *self, GError **error)
 {
-  KetteGraph *g = self->graph;
+  KetteGraph *g      = self->graph;
+  GCancellable *stop = _kette_stop_of (NULL);
   const KetteInline mode
       = self->options.no_native ? KETTE_INLINE_BODIES : KETTE_INLINE_NEEDED;
 
@@ -117,9 +118,10 @@ prepare (KetteSession *self, GError **error)
          && check_kinds (g->inputs, g->n_inputs, "input", error)
          && check_kinds (g->outputs, g->n_outputs, "output", error)
          && _kette_pass_canonical (g, error) && _kette_pass_infer (g, error)
+         && _kette_check_stop (stop, NULL, error)
          && _kette_pass_expand_gradients (g, error) && _kette_pass_infer (g, error)
-         && _kette_pass_inline (g, mode, error) && _kette_pass_infer (g, error)
-         && align_constants (g, self->options.live, error)
+         && _kette_check_stop (stop, NULL, error) && _kette_pass_inline (g, mode, error)
+         && _kette_pass_infer (g, error) && align_constants (g, self->options.live, error)
          && _kette_pass_fold (g, self->options.live, _kette_evaluate, error);
 }
 

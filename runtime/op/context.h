@@ -3,6 +3,7 @@
  * pointer to a KetteContext, so that the host's functions can take any of them.
  */
 #pragma once
+#include "base/running.h"
 #include "op/registry.h"
 
 /* The first error that a plugin reported. */

@@ -242,8 +242,16 @@ static gboolean
 call (kt_graph *g, kt_status (*callback) (const kt_host *, kt_graph *, void *),
       GError **error)
 {
-  const KetteNode *node  = g->context->node;
-  const kt_status status = callback (_kette_host (), g, node->def->op.user);
+  const KetteNode *node     = g->context->node;
+  const KetteRunning *outer = _kette_running;
+  const KetteRunning now
+      = { node->def->plugin, node->name, node->op,
+          g->emit == KETTE_EMIT_BODY ? "body" : "gradient", node->index };
+  kt_status status;
+
+  _kette_running = &now;
+  status         = callback (_kette_host (), g, node->def->op.user);
+  _kette_running = outer;
 
   return status == KT_OK && g->context->failure->status == KT_OK
              ? TRUE

@@ -177,6 +177,12 @@ explain_family (GString *out, const KetteFamily *family)
                                    : "  kernel    none: expanded before a run\n");
 }
 
+gsize
+kette_plugins_running (char *out, gsize size)
+{
+  return _kette_running_text (out, size);
+}
+
 char *
 kette_plugins_explain (KettePlugins *self, const char *op)
 {

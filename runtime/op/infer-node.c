@@ -170,10 +170,15 @@ _kette_node_infer (KetteNode *node, GError **error)
         node->out[i]->n_ints = 0;
       }
 
-  const kt_status status
-      = node->def->op.infer
-            ? node->def->op.infer (_kette_host (), &infer, node->def->op.user)
-            : KT_OK;
+  const KetteRunning *outer = _kette_running;
+  const KetteRunning now
+      = { node->def->plugin, node->name, node->op, "infer", node->index };
+  kt_status status = KT_OK;
+
+  _kette_running = &now;
+  if (node->def->op.infer)
+    status = node->def->op.infer (_kette_host (), &infer, node->def->op.user);
+  _kette_running = outer;
   if (status != KT_OK || failure.status != KT_OK)
     return _kette_failure_to_error (&failure, status, node, error);
   for (int32_t i = 0; i < node->n_out; i++)

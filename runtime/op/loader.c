@@ -118,10 +118,18 @@ open_plugin (KettePluginFile *file, gboolean trust, GError **error)
 {
   if (!trust && !check_trust (file->path, error))
     return FALSE;
-  file->handle = dlopen (file->path, RTLD_NOW | RTLD_LOCAL);
-  if (!file->handle)
-    return _kette_fail (error, KETTE_ERROR_PLUGIN, NULL, "%s", dlerror ());
-  return register_plugin (file, error);
+  const KetteRunning *outer = _kette_running;
+  const KetteRunning now    = { .plugin = file->path, .task = "open" };
+  gboolean ok;
+
+  _kette_running = &now;
+  file->handle   = dlopen (file->path, RTLD_NOW | RTLD_LOCAL);
+  if (file->handle)
+    ok = register_plugin (file, error);
+  else
+    ok = _kette_fail (error, KETTE_ERROR_PLUGIN, NULL, "%s", dlerror ());
+  _kette_running = outer;
+  return ok;
 }
 
 /* Loads PATH unless a plugin of that base name is there already: earlier places in the

@@ -66,5 +66,17 @@ KETTE_EXPORT char *kette_plugins_to_text (KettePlugins *self);
  * Returns: (transfer full): readable text
  */
 KETTE_EXPORT char *kette_plugins_explain (KettePlugins *self, const char *op);
+/**
+ * kette_plugins_running: (skip)
+ * @out: where the text goes
+ * @size: of @out in bytes; 512 are enough
+ *
+ * What the calling thread is doing in a plugin at this moment:
+ * `plugin "kette-x.so", node "n0" (Swish)`. May be called by the handler of a signal that a
+ * crash raised.
+ *
+ * Returns: the length of the text; 0: no plugin is at work
+ */
+KETTE_EXPORT gsize kette_plugins_running (char *out, gsize size);
 
 G_END_DECLS
