@@ -21,5 +21,6 @@ done
 "$build/bench/step" "$model" "$seconds" >>"$json"
 "$python" bench/torch_step.py "$seconds" >>"$json"
 "$build/bench/chain" "$seconds" >>"$json"
+"$build/bench/load" "$seconds" >>"$json"
 "$build/bench/start" "$build/tools/kette" "$model" "$sample" "${BENCH_TIMES:-40}" >>"$json"
 python3 bench/table.py "$json"

@@ -25,6 +25,16 @@ def main():
     print(f'{chain["what"]:32}{chain["ns"]:8.1f} ns   goal <= {chain["goal"]} ns')
     print(f'{start["what"]:32}{start["ms"]:8.2f} ms   goal <= {start["goal_ms"]} ms')
     print(f'{"peak memory of that process":32}{start["peak_mb"]:8.1f} MB   goal <= {start["goal_mb"]} MB')
+    large, nodes = rows["load-46MB"], rows["load-nodes"]
+    print(f'{large["what"] + ": read":32}{large["read_ms"]:8.2f} ms   summed in a map {large["sum_ms"]:.2f} ms')
+    print(f'{"  scan and unpack":32}{large["scan_ms"]:8.2f} ms   {large["ratio"]:.3f}x of reading '
+          f'({large["least"]:.3f} .. {large["most"]:.3f}), goal <= {large["goal"]}x')
+    for row, goal in (large, ""), (nodes, f'goal <= {nodes["goal_ms"]} ms'):
+        if row is nodes:
+            print(f'{nodes["what"] + ": scan, unpack":32}{nodes["scan_ms"]:8.2f} ms')
+        print(f'{"  loaded":32}{row["load_ms"]:8.2f} ms   {goal}')
+        print(f'{"  loaded, checked":32}{row["check_ms"]:8.2f} ms')
+        print(f'{"  loaded, checked and planned":32}{row["session_ms"]:8.2f} ms')
 
 
 main()

@@ -91,8 +91,12 @@ kette_verb_draw (int argc, char **argv)
         "%s ends neither with .svg nor with .dot; --format says which", out);
 
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
-  g_autofree char *text = graph ? kette_graph_draw (graph, &options, &error) : NULL;
-  if (!text)
+  g_autofree char *text    = graph ? kette_graph_draw (graph, &options, &error) : NULL;
+  g_autofree char *missing = text ? kette_graph_list_missing (graph, &error) : NULL;
+  if (!missing)
     return kette_tool_fail (error);
+  if (*missing)
+    fprintf (stderr, "%s: no plugin provides %s; dashed in the picture\n", argv[1],
+             missing);
   return write_text (out, text);
 }

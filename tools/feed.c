@@ -12,12 +12,22 @@ kette_tool_free_tensors (KetteTensor **tensors, guint n)
   g_free (tensors);
 }
 
+/* The inputs that must be fed, then those that have a default. */
+static const char *
+input_name (KetteGraph *graph, guint i)
+{
+  const guint n = kette_graph_get_n_inputs (graph);
+
+  return i < n ? kette_graph_get_input_name (graph, i)
+               : kette_graph_get_default_name (graph, i - n);
+}
+
 static int
 input_index (KetteGraph *graph, const char *name, size_t n)
 {
-  for (guint i = 0; i < kette_graph_get_n_inputs (graph); i++)
+  for (guint i = 0; input_name (graph, i); i++)
     {
-      const char *input = kette_graph_get_input_name (graph, i);
+      const char *input = input_name (graph, i);
       if (strlen (input) == n && memcmp (input, name, n) == 0)
         return (int) i;
     }
@@ -57,8 +67,7 @@ load (KetteGraph *graph, int i, const char *file, int first, GError **error)
   rows               = first > 0 && rank > 0 && dims[0] > first
                            ? kette_tensor_rows (raw, 0, (gsize) first, error)
                            : kette_tensor_ref (raw);
-  x = rows ? kette_input_prepare (graph, kette_graph_get_input_name (graph, (guint) i),
-                                  rows, error)
+  x = rows ? kette_input_prepare (graph, input_name (graph, (guint) i), rows, error)
            : NULL;
   if (!x)
     g_prefix_error (error, "%s: ", file);
@@ -69,7 +78,8 @@ KetteTensor **
 kette_tool_feed (KetteGraph *graph, char *const *words, int first, int *status)
 {
   const guint n            = kette_graph_get_n_inputs (graph);
-  KetteTensor **inputs     = g_new0 (KetteTensor *, n + 1);
+  const guint all          = n + kette_graph_get_n_defaults (graph);
+  KetteTensor **inputs     = g_new0 (KetteTensor *, all + 1);
   g_autoptr (GError) error = NULL;
 
   *status = 0;
@@ -91,6 +101,6 @@ kette_tool_feed (KetteGraph *graph, char *const *words, int first, int *status)
                                   kette_graph_get_input_name (graph, i));
   if (!*status)
     return inputs;
-  kette_tool_free_tensors (inputs, n);
+  kette_tool_free_tensors (inputs, all);
   return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kette info and kette check: what a model holds, and whether it is sound.
+ * kette info: what a model holds.
  */
 #include "model.h"
 #include "verbs.h"
@@ -34,39 +34,4 @@ kette_verb_info (int argc, char **argv)
       kette_tool_print (text);
     }
   return 0;
-}
-
-int
-kette_verb_check (int argc, char **argv)
-{
-  gboolean structure = FALSE, quiet = FALSE;
-  const GOptionEntry entries[] = {
-    { "structure", 0, 0, G_OPTION_ARG_NONE, &structure,
-      "judge only what needs no plugin; unknown operators are accepted", NULL },
-    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "print faults only", NULL },
-    { NULL, 0, 0, 0, NULL, NULL, NULL },
-  };
-  int status, worst = 0;
-
-  if (!kette_tool_parse (
-          &argc, &argv, entries, "MODEL...",
-          "Checks model files: form, names, operators, types, shapes, training "
-          "steps.",
-          "  kette check model.onnx\n  kette check --structure *.onnx\n", &status))
-    return status;
-  if (argc < 2)
-    return kette_tool_usage ("check needs a MODEL");
-  for (int i = 1; i < argc; i++)
-    {
-      g_autoptr (GError) error     = NULL;
-      g_autoptr (KetteGraph) graph = kette_tool_load (argv[i], &error);
-      if (!graph || !kette_graph_check (graph, structure, &error))
-        {
-          const int code = kette_tool_fail (error);
-          worst          = argc == 2 && code != 65 ? code : KETTE_EXIT_FAULTS;
-        }
-      else if (!quiet)
-        printf ("%s: sound\n", argv[i]);
-    }
-  return worst;
 }

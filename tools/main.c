@@ -90,6 +90,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
 
   setlocale (LC_MESSAGES, "");
+  kette_tool_catch_warnings ();
   kette_tool_watch ();
   if (argc >= 2 && strcmp (argv[1], "--version") == 0)
     {

@@ -99,6 +99,7 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
 {
   g_autoptr (GError) error = NULL;
   const guint n_in         = kette_graph_get_n_inputs (graph),
+              n_default    = kette_graph_get_n_defaults (graph),
               n_out        = kette_graph_get_n_outputs (graph);
   int status               = check_outputs (graph, output_words);
   KetteTensor **inputs
@@ -106,17 +107,22 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
 
   if (!inputs)
     return status;
-  KetteTensor **outputs            = g_new0 (KetteTensor *, n_out + 1);
-  g_autoptr (KetteSession) session = kette_session_new (graph, &error);
+  KetteTensor **outputs = g_new0 (KetteTensor *, n_out + 1);
+  gboolean fed          = FALSE; /* an input that has a default */
+  for (guint i = 0; i < n_default; i++)
+    fed = fed || inputs[n_in + i];
+  g_autoptr (KetteSession) session = kette_session_new_with_flags (
+      graph, fed ? KETTE_SESSION_FEED_DEFAULTS : (KetteSessionFlags) 0, &error);
   if (session
-      && kette_session_run (session, inputs, outputs, kette_tool_deadline (), &error))
+      && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
+                                          kette_tool_deadline (), &error))
     status = deliver (graph, outputs, output_words, top);
   else
     {
       status = kette_tool_fail (error);
       memset (outputs, 0, n_out * sizeof *outputs);
     }
-  kette_tool_free_tensors (inputs, n_in);
+  kette_tool_free_tensors (inputs, n_in + n_default);
   kette_tool_free_tensors (outputs, n_out);
   return status;
 }

@@ -37,6 +37,25 @@ kette_tool_fail (const GError *error)
   return 70;
 }
 
+/* What the library has to say beside errors: "warning: ..." on standard error. */
+static GLogWriterOutput
+write_log (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user)
+{
+  for (gsize i = 0; level & (G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_WARNING) && i < n; i++)
+    if (strcmp (fields[i].key, "MESSAGE") == 0 && fields[i].length < 0)
+      {
+        fprintf (stderr, "warning: %s\n", (const char *) fields[i].value);
+        return G_LOG_WRITER_HANDLED;
+      }
+  return g_log_writer_default (level, fields, n, user);
+}
+
+void
+kette_tool_catch_warnings (void)
+{
+  g_log_set_writer_func (write_log, NULL, NULL);
+}
+
 int
 kette_tool_usage (const char *format, ...)
 {

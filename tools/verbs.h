@@ -31,6 +31,8 @@ gboolean kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries,
                            int *status);
 /* Says on standard error what is wrong with the words of the command; KETTE_EXIT_USAGE. */
 int kette_tool_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+/* Warnings of the library become lines on standard error. */
+void kette_tool_catch_warnings (void);
 /* Writes TEXT to standard output. */
 void kette_tool_print (const char *text);
 /* Writes what is still in the buffer of standard output; the exit status. A reader that went

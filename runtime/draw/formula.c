@@ -8,6 +8,7 @@
 
 #define MAX_ARGUMENTS 3
 #define MAX_NOTES 3
+#define MAX_SUBGRAPHS 3
 #define MAX_MARKUP 200
 #define CROSS "\xc3\x97"
 #define DOTS "\xe2\x80\xa6"
@@ -291,6 +292,31 @@ add_notes_of (const KetteView *view, const KetteNode *node, KetteBox *box, guint
     }
 }
 
+/* "then_branch: 12 nodes": what a box holds that is not drawn. */
+static void
+add_subgraphs (const KetteNode *node, KetteBox *box)
+{
+  guint shown = 0;
+
+  for (int32_t i = 0; node->subgraphs && i < node->n_attrs; i++)
+    {
+      g_autofree char *name = NULL;
+
+      if (!node->subgraphs[i])
+        continue;
+      if (shown++ == MAX_SUBGRAPHS)
+        {
+          g_ptr_array_add (box->notes, g_strdup ("and more graphs"));
+          return;
+        }
+      name = _kette_notation_name (node->attrs[i].name, 14);
+      g_ptr_array_add (box->notes,
+                       g_strdup_printf ("%s: %zu node%s", name,
+                                        node->subgraphs[i]->n_nodes,
+                                        node->subgraphs[i]->n_nodes == 1 ? "" : "s"));
+    }
+}
+
 void
 _kette_notation_notes (const KetteView *view, KetteBox *box)
 {
@@ -303,4 +329,5 @@ _kette_notation_notes (const KetteView *view, KetteBox *box)
   add_notes_of (view, box->node, box, &hidden);
   if (hidden)
     g_ptr_array_add (box->notes, g_strdup_printf ("+ %u more", hidden));
+  add_subgraphs (box->node, box);
 }

@@ -215,6 +215,8 @@ set_words (KetteView *view, KetteBox *box)
     box->word = g_strdup ("output");
   if (box->symbol && view->n_layers)
     box->formula = _kette_notation_formula (view, box);
+  if (box->kind == KETTE_BOX_MISSING && box->node->domain[0])
+    g_ptr_array_add (box->notes, _kette_notation_name (box->node->domain, 24));
   if (!box->formula && box->value)
     g_ptr_array_add (box->notes, _kette_notation_name (box->value->name, 24));
 }

@@ -41,24 +41,29 @@ read_view (const char *text, View *view, GError **error)
 }
 
 /* Types as far as they can be had: a node that nobody provides, or whose shapes do not fit,
- * must not keep the rest of the graph from being drawn. Only want of memory is an error. */
+ * must not keep the rest of the graph from being drawn. What only the newest forms and the
+ * bodies of functions tell is taken from a graph that was rewritten so. */
 static gboolean
 infer_types (KetteGraph *graph, GError **error)
 {
-  if (!kette_plugins_get (error))
-    return FALSE;
-  for (size_t i = 0; i < graph->n_nodes; i++)
-    {
-      g_autoptr (GError) reason = NULL;
+  KetteGraph *examined = _kette_pass_examine (graph, KETTE_BEST_EFFORT, NULL, error);
+  gboolean ok;
 
-      if ((_kette_node_resolve (graph->nodes[i], &reason)
-           && _kette_node_infer (graph->nodes[i], &reason))
-          || !g_error_matches (reason, KETTE_ERROR, KETTE_ERROR_MEMORY))
-        continue;
-      g_propagate_error (error, g_steal_pointer (&reason));
-      return FALSE;
+  graph->tolerance = KETTE_BEST_EFFORT;
+  ok               = examined && _kette_pass_check_all (graph, NULL, error)
+       && _kette_pass_infer_all (graph, NULL, error);
+  for (size_t i = 0; ok && i < graph->n_values; i++)
+    {
+      KetteValue *v           = graph->values[i];
+      const KetteValue *known = v->type.kind && v->type.ndim >= 0
+                                    ? NULL
+                                    : _kette_graph_find (examined, v->name);
+
+      if (known && known->type.kind)
+        ok = _kette_value_set_type (v, &known->type, error);
     }
-  return TRUE;
+  kette_graph_unref (examined);
+  return ok;
 }
 
 /* The model's own training step, with the loss first among its outputs. */
@@ -241,6 +246,22 @@ take_loss (KetteScope *scope, KetteGraph *graph, const char *name, KetteValue **
              && try_gradient (scope, *wrt, *n_wrt, error));
 }
 
+/* Does a node have an operator that nobody provides? There are no gradients then. */
+static gboolean
+has_missing (KetteGraph *graph, gboolean *answer, GError **error)
+{
+  KetteTally *rows;
+  size_t n;
+
+  *answer = FALSE;
+  if (!_kette_pass_tally (graph, &rows, &n, error))
+    return FALSE;
+  for (size_t i = 0; i < n; i++)
+    *answer = *answer || rows[i].missing;
+  _kette_free (rows);
+  return TRUE;
+}
+
 /* Is there something that "auto" would draw a gradient of? */
 static gboolean
 has_loss (KetteGraph *graph, const KetteDrawOptions *options, gboolean *answer,
@@ -249,10 +270,15 @@ has_loss (KetteGraph *graph, const KetteDrawOptions *options, gboolean *answer,
   KetteScope scope = { 0 };
   KetteValue **wrt = NULL;
   size_t n_wrt     = 0;
-  gboolean ok      = TRUE;
+  gboolean ok      = TRUE, missing;
 
-  *answer = options->loss || has_step (graph);
+  *answer = options->loss != NULL;
   if (*answer)
+    return TRUE;
+  if (!has_missing (graph, &missing, error))
+    return FALSE;
+  *answer = !missing && has_step (graph);
+  if (missing || *answer)
     return TRUE;
   ok = take_graph (&scope, graph, error);
   if (ok && _kette_scope_scalar_output (scope.graph))

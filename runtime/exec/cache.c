@@ -94,14 +94,22 @@ check_input (const KetteValue *input, const kt_type *type, GError **error)
 }
 
 static gboolean
-set_inputs (KetteGraph *g, const kt_type *types, KetteTensor *const *tensors,
-            GError **error)
+set_inputs (const KetteSession *self, KetteGraph *g, const kt_type *types,
+            KetteTensor *const *tensors, GError **error)
 {
   for (size_t i = 0; i < g->n_inputs; i++)
     {
       KetteValue *input = g->inputs[i];
-      if (input->data && types[i].kind == 0)
-        continue; /* its default serves */
+      if (types[i].kind == 0 && self->defaults[i])
+        { /* its default serves: in this plan it is a constant */
+          const KetteTensor *t = self->defaults[i];
+          if (!_kette_value_set_tensor_type (input, t->dtype, t->dims, t->rank, error))
+            return FALSE;
+          _kette_value_set_data (input, self->defaults[i]);
+          continue;
+        }
+      if (types[i].kind == 0 && input->data)
+        continue;
       if (!check_input (input, &types[i], error)
           || !_kette_value_set_type (input, &types[i], error))
         return FALSE;
@@ -165,7 +173,7 @@ make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors
     updates[u] = (KetteBinding){ map[self->updates[u].key->index],
                                  map[self->updates[u].value->index] };
   _kette_free (map);
-  if (updates && set_inputs (g, types, tensors, error) && settle (self, g, error))
+  if (updates && set_inputs (self, g, types, tensors, error) && settle (self, g, error))
     {
       const gboolean by_content = was_asked (g);
       plan                      = _kette_plan_new (g, updates, self->n_updates, error);

@@ -12,6 +12,9 @@ struct _KetteSession
   KetteBinding *updates; /* in graph */
   size_t n_updates,
       n_outputs; /* outputs that are results, before those that are updates */
+  /* By input: its default; NULL: none, or it is a constant here. */
+  KetteTensor **defaults;
+  uint8_t *has_default; /* by input: the caller need not feed it */
   GMutex lock;
   KettePlan *plans; /* latest first */
   size_t n_plans;

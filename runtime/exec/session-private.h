@@ -21,6 +21,8 @@ typedef struct
   size_t n_updates;
   uint64_t seed;      /* of the random operators */
   gboolean no_native; /* bodies instead of kernels wherever an operator has one */
+  /* Inputs with a default: constants, or to be fed; else as the file's version has it. */
+  gboolean fold_defaults, feed_defaults;
 } KetteSessionOptions;
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of

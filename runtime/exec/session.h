@@ -27,12 +27,18 @@ KETTE_EXPORT KetteSession *kette_session_new (KetteGraph *graph, GError **error)
 /**
  * KetteSessionFlags:
  * @KETTE_SESSION_NO_NATIVE: operators that have a body run as their body, kernels or not
+ * @KETTE_SESSION_FOLD_DEFAULTS: inputs with a default are constants and cannot be fed
+ * @KETTE_SESSION_FEED_DEFAULTS: inputs with a default can be fed whatever the file's version;
+ *   without it, in models of IR version 3 and older they are constants, because those versions
+ *   list every weight as an input
  *
  * How a session is made.
  */
 typedef enum
 {
-  KETTE_SESSION_NO_NATIVE = 1
+  KETTE_SESSION_NO_NATIVE     = 1,
+  KETTE_SESSION_FOLD_DEFAULTS = 2,
+  KETTE_SESSION_FEED_DEFAULTS = 4
 } KetteSessionFlags;
 /**
  * kette_session_new_with_flags:
@@ -61,6 +67,21 @@ KETTE_EXPORT void kette_session_unref (KetteSession *self);
 KETTE_EXPORT gboolean kette_session_run (KetteSession *self, KetteTensor *const *inputs,
                                          KetteTensor **outputs, GCancellable *cancellable,
                                          GError **error);
+/**
+ * kette_session_run_with_defaults:
+ * @self: a session
+ * @inputs: (array): one tensor per input of the graph, in order
+ * @defaults: (array) (nullable): one per input that has a default
+ *   (kette_graph_get_n_defaults()), in order; %NULL entries keep it
+ * @outputs: (out caller-allocates) (array): one tensor per output, in order, each (transfer full)
+ * @cancellable: (nullable): stops the run between two steps
+ * @error: return location
+ *
+ * Returns: %FALSE with an error that names the input or the node
+ */
+KETTE_EXPORT gboolean kette_session_run_with_defaults (
+    KetteSession *self, KetteTensor *const *inputs, KetteTensor *const *defaults,
+    KetteTensor **outputs, GCancellable *cancellable, GError **error);
 /**
  * kette_set_threads:
  * @threads: threads for kernels, the caller included; 0: all that the process may use

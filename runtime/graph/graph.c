@@ -133,6 +133,21 @@ kette_graph_get_input_name (KetteGraph *self, guint i)
 }
 
 guint
+kette_graph_get_n_defaults (KetteGraph *self)
+{
+  return (guint) self->n_inputs - kette_graph_get_n_inputs (self);
+}
+
+const char *
+kette_graph_get_default_name (KetteGraph *self, guint i)
+{
+  for (size_t k = 0; k < self->n_inputs; k++)
+    if (!is_fed (self->inputs[k]) && i-- == 0)
+      return self->inputs[k]->name;
+  return NULL;
+}
+
+guint
 kette_graph_get_n_outputs (KetteGraph *self)
 {
   return (guint) self->n_outputs;

@@ -52,6 +52,19 @@ KETTE_EXPORT const char *kette_graph_get_input_name (KetteGraph *self, guint i);
 KETTE_EXPORT const gint64 *kette_graph_get_input_type (KetteGraph *self, guint i,
                                                        int *dtype, int *rank);
 /**
+ * kette_graph_get_n_defaults:
+ * @self: a graph
+ * Returns: the number of inputs that have a default: initializers that are inputs as well
+ */
+KETTE_EXPORT guint kette_graph_get_n_defaults (KetteGraph *self);
+/**
+ * kette_graph_get_default_name:
+ * @self: a graph
+ * @i: index, below kette_graph_get_n_defaults()
+ * Returns: (transfer none) (nullable): the name, %NULL beyond the last
+ */
+KETTE_EXPORT const char *kette_graph_get_default_name (KetteGraph *self, guint i);
+/**
  * kette_graph_get_n_outputs:
  * @self: a graph
  * Returns: the number of outputs

@@ -2,6 +2,7 @@
  * The header of a model, and the order in which the parts are built.
  */
 #include "io/build.h"
+#include "base/deadline-private.h"
 #include <string.h>
 
 /* The newest version of each domain that is known here; others are for plugins to know. */
@@ -29,22 +30,33 @@ check_newer (const KetteBuild *b, const char *where, const char *what, int64_t v
   return TRUE;
 }
 
-static gboolean
-read_opset (KetteBuild *b, const Onnx__OperatorSetIdProto *id, GError **error)
+gboolean
+_kette_build_check_opset (const KetteBuild *b, const char *where,
+                          const Onnx__OperatorSetIdProto *id, GError **error)
 {
-  const char *domain   = _kette_domain (id->domain);
-  const int32_t before = _kette_model_opset (b->model, domain);
+  const char *domain = _kette_domain (id->domain);
   char what[KETTE_QUOTE_SIZE + 32];
 
   if (id->version < 1 || id->version > INT32_MAX)
-    return _kette_fail (error, KETTE_ERROR_FORMAT, "opset_import",
+    return _kette_fail (error, KETTE_ERROR_FORMAT, where,
                         "domain %s has version %" G_GINT64_FORMAT ", must be in 1..%d",
                         KETTE_QUOTE (domain), id->version, INT32_MAX);
   g_snprintf (what, sizeof what, "domain %s has version", KETTE_QUOTE (domain));
   for (size_t k = 0; k < G_N_ELEMENTS (newest); k++)
     if (strcmp (domain, newest[k].domain) == 0
-        && !check_newer (b, "opset_import", what, id->version, newest[k].newest, error))
+        && !check_newer (b, where, what, id->version, newest[k].newest, error))
       return FALSE;
+  return TRUE;
+}
+
+static gboolean
+read_opset (KetteBuild *b, const Onnx__OperatorSetIdProto *id, GError **error)
+{
+  const char *domain   = _kette_domain (id->domain);
+  const int32_t before = _kette_model_opset (b->model, domain);
+
+  if (!_kette_build_check_opset (b, "opset_import", id, error))
+    return FALSE;
   if (before != 0 && before != id->version)
     return _kette_fail (error, KETTE_ERROR_GRAPH, "opset_import",
                         "domain %s is imported twice, versions %d and %" G_GINT64_FORMAT,
@@ -125,7 +137,8 @@ build_all (KetteBuild *b, GError **error)
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (steps); i++)
-    if (!steps[i](b, error) || !_kette_faults_none (b->loading->faults, error))
+    if (!_kette_check_stop (b->loading->cancellable, NULL, error) || !steps[i](b, error)
+        || !_kette_faults_none (b->loading->faults, error))
       return FALSE;
   return TRUE;
 }
