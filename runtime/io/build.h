@@ -80,6 +80,10 @@ const char *_kette_scope_where_attr (const KetteBuild *b, size_t scope, size_t n
 gboolean _kette_build_scopes (KetteBuild *b, GError **error);
 void _kette_build_clear (KetteBuild *b);
 
+/* build.c: may a model or a function import this version of a domain? */
+gboolean _kette_build_check_opset (const KetteBuild *b, const char *where,
+                                   const Onnx__OperatorSetIdProto *id, GError **error);
+
 /* build-function.c: keys, call cycles, call depth, size after inlining; then the functions. */
 gboolean _kette_build_check_calls (KetteBuild *b, GError **error);
 gboolean _kette_build_functions (KetteBuild *b, GError **error);
