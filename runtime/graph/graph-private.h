@@ -164,7 +164,9 @@ struct _KetteGraph
   KetteNode *owner; /* of a subgraph: a guess, see _kette_graph_owner */
   KetteGraph *link; /* lists of graphs while they are freed or lent */
   gint lent;        /* owned by its model (a function's body): holds no reference to it */
-  int tolerance;    /* KETTE_STRICT, ...; not copied by a clone */
+  const char
+      *role;     /* 'function "d:f"', 'training_info[0], algorithm'; NULL: looked for */
+  int tolerance; /* KETTE_STRICT, ...; not copied by a clone */
   const void *proto; /* GraphProto or NULL */
 };
 

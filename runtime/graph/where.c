@@ -80,6 +80,11 @@ append_role (const KetteGraph *graph, char *out)
 {
   const KetteModel *model = graph->model;
 
+  if (graph->role)
+    {
+      append (out, "%s", graph->role);
+      return;
+    }
   for (size_t i = 0; i < model->n_functions; i++)
     if (model->functions[i]->body == graph)
       {

@@ -43,6 +43,36 @@ _kette_build_callee (const KetteBuild *b, const Onnx__NodeProto *node, GError **
   return (gssize) GPOINTER_TO_SIZE (found) - 1;
 }
 
+/* The sets of operators that the body of a function means. */
+static gboolean
+read_opsets (KetteBuild *b, size_t scope, GError **error)
+{
+  const Onnx__FunctionProto *proto = b->scopes[scope].function;
+  KetteNames *versions             = _kette_names_new (error);
+  char where[KETTE_WHERE_SIZE];
+
+  b->scopes[scope].opsets = versions;
+  _kette_scope_where (b, scope, -1, NULL, NULL, where);
+  for (size_t i = 0; versions && i < proto->n_opset_import; i++)
+    {
+      const Onnx__OperatorSetIdProto *id = proto->opset_import[i];
+      const char *domain                 = _kette_domain (id->domain);
+      size_t before;
+
+      if (!_kette_build_check_opset (b, where, id, error))
+        return FALSE;
+      before = GPOINTER_TO_SIZE (_kette_names_get (versions, domain));
+      if (before && before != (size_t) id->version)
+        return _kette_fail (error, KETTE_ERROR_GRAPH, where,
+                            "imports domain %s twice, versions %zu and %" G_GINT64_FORMAT,
+                            KETTE_QUOTE (domain), before, id->version);
+      if (!before
+          && !_kette_names_set (versions, domain, GSIZE_TO_POINTER (id->version), error))
+        return FALSE;
+    }
+  return versions != NULL;
+}
+
 static gboolean
 make_keys (KetteBuild *b, GError **error)
 {
@@ -64,7 +94,8 @@ make_keys (KetteBuild *b, GError **error)
         _kette_fail (error, KETTE_ERROR_GRAPH, where, "has no name");
       else if (_kette_names_get (b->function_keys, key))
         _kette_fail (error, KETTE_ERROR_GRAPH, where, "is there twice");
-      else if (_kette_names_set (b->function_keys, key, GSIZE_TO_POINTER (i + 1), error))
+      else if (_kette_names_set (b->function_keys, key, GSIZE_TO_POINTER (i + 1), error)
+               && read_opsets (b, b->functions + i, error))
         continue;
       if (!_kette_build_go_on (b, error))
         return FALSE;
@@ -262,32 +293,14 @@ static gboolean
 function_opsets (KetteBuild *b, size_t scope, KetteFunction *f, GError **error)
 {
   const Onnx__FunctionProto *proto = b->scopes[scope].function;
-  char where[KETTE_WHERE_SIZE];
 
   f->opsets = _kette_region_alloc (b->model->region, proto->n_opset_import,
                                    sizeof *f->opsets, error);
   if (!f->opsets)
     return FALSE;
   for (size_t i = 0; i < proto->n_opset_import; i++)
-    {
-      const Onnx__OperatorSetIdProto *id = proto->opset_import[i];
-
-      if (id->version < 1 || id->version > INT32_MAX)
-        return _kette_fail (
-            error, KETTE_ERROR_FORMAT,
-            _kette_scope_where (b, scope, -1, NULL, NULL, where),
-            "domain %s has version %" G_GINT64_FORMAT ", must be in 1..%d",
-            KETTE_QUOTE (_kette_domain (id->domain)), id->version, INT32_MAX);
-      f->opsets[i] = (KetteOpset){ _kette_domain (id->domain), (int32_t) id->version };
-      for (size_t k = 0; k < i; k++)
-        if (strcmp (f->opsets[k].domain, f->opsets[i].domain) == 0
-            && f->opsets[k].version != f->opsets[i].version)
-          return _kette_fail (error, KETTE_ERROR_GRAPH,
-                              _kette_scope_where (b, scope, -1, NULL, NULL, where),
-                              "imports domain %s twice, versions %d and %d",
-                              KETTE_QUOTE (f->opsets[i].domain), f->opsets[k].version,
-                              f->opsets[i].version);
-    }
+    f->opsets[i] = (KetteOpset){ _kette_domain (proto->opset_import[i]->domain),
+                                 (int32_t) proto->opset_import[i]->version };
   f->n_opsets = proto->n_opset_import;
   return TRUE;
 }

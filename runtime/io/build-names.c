@@ -19,6 +19,7 @@ define (KetteBuild *b, size_t scope, gssize node, const char *kind, const char *
         GError **error)
 {
   KetteGraph *graph = b->scopes[scope].graph;
+  const char *plain = node < 0 ? kind : NULL;
   char where[KETTE_WHERE_SIZE];
 
   if (!*name)
@@ -26,11 +27,11 @@ define (KetteBuild *b, size_t scope, gssize node, const char *kind, const char *
                  _kette_scope_where (b, scope, node, kind, NULL, where), "has no name");
   else if (_kette_graph_find (graph, name))
     _kette_fail (error, KETTE_ERROR_GRAPH,
-                 _kette_scope_where (b, scope, node, NULL, NULL, where),
+                 _kette_scope_where (b, scope, node, plain, NULL, where),
                  "the name %s is defined twice", KETTE_QUOTE (name));
   else if (visible_outside (b, scope, name))
     _kette_fail (error, KETTE_ERROR_GRAPH,
-                 _kette_scope_where (b, scope, node, NULL, NULL, where),
+                 _kette_scope_where (b, scope, node, plain, NULL, where),
                  "the name %s is already that of a value outside", KETTE_QUOTE (name));
   else
     return _kette_graph_add_value (graph, name, error);

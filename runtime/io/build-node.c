@@ -9,18 +9,13 @@
 static int64_t
 imported (const KetteBuild *b, size_t scope, const char *domain)
 {
-  const Onnx__FunctionProto *function = b->scopes[b->scopes[scope].root].function;
+  const KetteScope *root = &b->scopes[b->scopes[scope].root];
 
-  if (!function)
-    {
-      if (b->proto->n_opset_import == 0 && b->model->ir_version < 3 && !*domain)
-        return 1;
-      return _kette_model_opset (b->model, domain);
-    }
-  for (size_t i = 0; i < function->n_opset_import; i++)
-    if (strcmp (_kette_domain (function->opset_import[i]->domain), domain) == 0)
-      return function->opset_import[i]->version;
-  return 0;
+  if (root->function)
+    return (int64_t) GPOINTER_TO_SIZE (_kette_names_get (root->opsets, domain));
+  if (b->proto->n_opset_import == 0 && b->model->ir_version < 3 && !*domain)
+    return 1;
+  return _kette_model_opset (b->model, domain);
 }
 
 static gboolean

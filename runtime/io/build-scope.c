@@ -115,8 +115,11 @@ scope_add_training (KetteBuild *b, GError **error)
 }
 
 static gboolean
-scope_make_graph (KetteBuild *b, KetteScope *scope, GError **error)
+scope_make_graph (KetteBuild *b, size_t index, GError **error)
 {
+  KetteScope *scope = &b->scopes[index];
+  char where[KETTE_WHERE_SIZE];
+
   scope->graph = _kette_graph_new (b->model,
                                    scope->function ? _kette_text (scope->function->name)
                                                    : _kette_text (scope->proto->name),
@@ -127,7 +130,11 @@ scope_make_graph (KetteBuild *b, KetteScope *scope, GError **error)
   scope->graph->proto = scope->proto;
   if (scope->parent != KETTE_NO_SCOPE)
     scope->graph->parent = b->scopes[scope->parent].graph;
-  return TRUE;
+  if (!scope->function && !scope->label)
+    return TRUE;
+  _kette_scope_where (b, index, -1, NULL, NULL, where);
+  scope->graph->role = _kette_region_strdup (b->model->region, where, error);
+  return scope->graph->role != NULL;
 }
 
 gboolean
@@ -163,7 +170,7 @@ _kette_build_scopes (KetteBuild *b, GError **error)
           return FALSE;
     }
   for (size_t i = 0; i < b->n_scopes; i++)
-    if (!scope_make_graph (b, &b->scopes[i], error))
+    if (!scope_make_graph (b, i, error))
       return FALSE;
   return TRUE;
 }
@@ -180,6 +187,7 @@ _kette_build_clear (KetteBuild *b)
         kette_tensor_unref (scope->tensors[k]);
       _kette_free (scope->tensors);
       _kette_free (scope->types);
+      _kette_names_free (scope->opsets);
       if (scope->owned)
         kette_graph_unref (scope->graph);
     }

@@ -120,10 +120,10 @@ one_type (const Types *t, const Onnx__TypeProto *proto, const char *where, kt_ty
     }
   if (!*inner)
     return _kette_fail (error, KETTE_ERROR_TYPE, where,
-                        "a %s without a type of its elements",
-                        out->kind == KT_SEQUENCE   ? "sequence"
-                        : out->kind == KT_OPTIONAL ? "optional"
-                                                   : "map");
+                        "%s without a type of its elements",
+                        out->kind == KT_SEQUENCE   ? "a sequence"
+                        : out->kind == KT_OPTIONAL ? "an optional"
+                                                   : "a map");
   return TRUE;
 }
 

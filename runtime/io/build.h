@@ -22,6 +22,7 @@ typedef struct
   const Onnx__FunctionProto *function; /* NULL: a graph */
   KetteGraph *graph;
   gboolean owned;         /* graph not handed over yet */
+  KetteNames *opsets;     /* of a function: domain -> version */
   size_t parent, root;    /* index of the scope around it, of the outermost one */
   size_t node, attribute; /* of the parent's node that holds it */
   size_t first_child;     /* children stand together, in the order of their nodes */

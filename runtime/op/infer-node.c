@@ -21,6 +21,10 @@ check_operand (const KetteNode *node, const char *what, int32_t i, const kt_para
   const KetteDtype *row = _kette_dtype (dtype);
   char where[KETTE_WHERE_SIZE];
 
+  if (value->type.kind == 0 && !value->producer && (value->flags & KETTE_VALUE_DECLARED)
+      && node->graph->tolerance == KETTE_STRICT)
+    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, _kette_node_where (node, where),
+                        "%s %d (%s) is of an opaque type", what, i, param->name);
   if (value->type.kind != KT_TENSOR || !row)
     return TRUE; /* not known yet, or no tensor: the operator's own rule decides */
   if (!_kette_op_allows (op, param->type, dtype))

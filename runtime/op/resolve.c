@@ -143,6 +143,43 @@ check_attributes (const KetteNode *node, GError **error)
   return TRUE;
 }
 
+/* Does FUNCTION know an attribute of that name? */
+static gboolean
+has_attribute (const KetteFunction *function, const char *name)
+{
+  for (size_t i = 0; i < function->n_attributes; i++)
+    if (strcmp (function->attributes[i], name) == 0)
+      return TRUE;
+  for (size_t i = 0; i < function->n_defaults; i++)
+    if (strcmp (function->defaults[i].name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* A node that calls a function: trailing inputs and outputs may be left out. */
+static gboolean
+check_call (const KetteNode *node, const KetteFunction *function, GError **error)
+{
+  const size_t n_in = function->body->n_inputs, n_out = function->body->n_outputs;
+  char where[KETTE_WHERE_SIZE];
+
+  if ((size_t) node->n_in > n_in || (size_t) node->n_out > n_out)
+    {
+      const gboolean in = (size_t) node->n_in > n_in;
+
+      return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
+                          "has %d %s, the function has %zu",
+                          in ? node->n_in : node->n_out, in ? "inputs" : "outputs",
+                          in ? n_in : n_out);
+    }
+  for (int32_t i = 0; i < node->n_attrs; i++)
+    if (!has_attribute (function, node->attrs[i].name))
+      return _kette_fail (error, KETTE_ERROR_ATTR, _kette_node_where (node, where),
+                          "the function has no attribute %s",
+                          KETTE_QUOTE (node->attrs[i].name));
+  return TRUE;
+}
+
 gboolean
 _kette_node_resolve (KetteNode *node, GError **error)
 {
@@ -164,10 +201,14 @@ _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error)
     node->def
         = _kette_registry_op (node->domain, node->op, own && opset == 0 ? 1 : opset);
   if (!node->def)
-    return _kette_model_find_function (node->graph->model, node->domain, node->op,
-                                       node->overload ? node->overload : "")
-               ? TRUE
-               : not_found (node, opset, tolerant, error);
+    {
+      const KetteFunction *function
+          = _kette_model_find_function (node->graph->model, node->domain, node->op,
+                                        node->overload ? node->overload : "");
+
+      return function ? check_call (node, function, error)
+                      : not_found (node, opset, tolerant, error);
+    }
 
   const kt_op *op = &node->def->op;
   return check_side (node, "inputs", node->in, node->n_in, op->in, op->n_in, TRUE, error)

@@ -44,7 +44,7 @@ static const Case cases[] = {
   { MODEL (INPUT ("x") "11:{1:'z' 2:{1:{1:1} 4:{1:{}}}} "),
     "format: byte 36: TypeProto has both tensor_type and sequence_type" },
   /* names and edges */
-  { MODEL (RELU INPUT ("x")), "graph: graph: the name \"x\" is defined twice" },
+  { MODEL (RELU INPUT ("x")), "graph: graph input: the name \"x\" is defined twice" },
   { MODEL (RELU NODE ("n1", "Relu", "x", "y")),
     "graph: node \"n1\" (Relu): the name \"y\" is defined twice" },
   { MODEL (RELU OUTPUT ("y")), NULL },
