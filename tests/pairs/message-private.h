@@ -47,6 +47,10 @@ void message_add_bytes (Message *m, guint64 number, Wire wire, GBytes *bytes);
 void message_add_number (Message *m, guint64 number, Wire wire, guint64 value);
 Message *message_add_message (Message *m, const ProtobufCFieldDescriptor *field);
 
+/* wire.c */
+void put_varint (GByteArray *out, guint64 v);
+void put_little_endian (GByteArray *out, guint64 v, guint n);
+
 /* short.c */
 void short_form (Text *t, Message *m, const char *text);
 gint32 enum_number (const Text *t, const ProtobufCEnumDescriptor *type, const char *name);
