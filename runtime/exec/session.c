@@ -106,6 +106,46 @@ check_kinds (KetteValue *const *values, size_t n, const char *what, GError **err
   return TRUE;
 }
 
+/* Inputs with a default. Where one may be fed it is an input like others here, and each plan
+ * that is made without it takes the default as a constant. */
+static gboolean
+set_defaults (KetteSession *self, GError **error)
+{
+  KetteGraph *g                = self->graph;
+  const KetteSessionOptions *o = &self->options;
+  const gboolean feedable
+      = !o->live && !o->fold_defaults && (o->feed_defaults || g->model->ir_version > 3);
+  KetteAccount *account = _kette_account_process ();
+
+  self->defaults = _kette_alloc (account, g->n_inputs + 1, sizeof *self->defaults, error);
+  self->has_default
+      = self->defaults ? _kette_alloc (account, g->n_inputs + 1, 1, error) : NULL;
+  if (!self->has_default)
+    return FALSE;
+  for (size_t i = 0; i < g->n_inputs; i++)
+    {
+      KetteValue *input = g->inputs[i];
+      if (!(input->flags & KETTE_VALUE_INITIALIZER) || !input->data)
+        continue;
+      self->has_default[i] = 1;
+      if (!feedable || (input->flags & KETTE_VALUE_STATE))
+        { /* the file may leave open what is known here */
+          if (!_kette_value_set_tensor_type (input, input->data->dtype, input->data->dims,
+                                             input->data->rank, error))
+            return FALSE;
+          continue;
+        }
+      self->defaults[i] = ((uintptr_t) input->data->data & 63) == 0
+                              ? kette_tensor_ref (input->data)
+                              : _kette_tensor_copy (input->data, error);
+      if (!self->defaults[i])
+        return FALSE;
+      _kette_value_set_data (input, NULL);
+      input->flags &= ~(unsigned) KETTE_VALUE_INITIALIZER;
+    }
+  return TRUE;
+}
+
 static gboolean
 prepare (KetteSession *self, GError **error)
 {
@@ -141,7 +181,8 @@ _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
   if (options)
     memcpy (&self->options, options, MIN (options->struct_size, sizeof *options));
   self->graph = _kette_graph_clone (graph, &map, error);
-  ok = self->graph && copy_updates (self, graph, map, error) && prepare (self, error);
+  ok = self->graph && copy_updates (self, graph, map, error) && set_defaults (self, error)
+       && prepare (self, error);
   _kette_free (map);
   if (ok)
     return self;
@@ -160,8 +201,10 @@ KetteSession *
 kette_session_new_with_flags (KetteGraph *graph, KetteSessionFlags flags, GError **error)
 {
   const KetteSessionOptions options
-      = { .struct_size = sizeof options,
-          .no_native   = (flags & KETTE_SESSION_NO_NATIVE) != 0 };
+      = { .struct_size   = sizeof options,
+          .no_native     = (flags & KETTE_SESSION_NO_NATIVE) != 0,
+          .fold_defaults = (flags & KETTE_SESSION_FOLD_DEFAULTS) != 0,
+          .feed_defaults = (flags & KETTE_SESSION_FEED_DEFAULTS) != 0 };
 
   return _kette_session_new_full (graph, &options, error);
 }
@@ -184,6 +227,10 @@ kette_session_unref (KetteSession *self)
       self->plans     = plan->next;
       _kette_plan_free (plan);
     }
+  for (size_t i = 0; self->defaults && i < self->graph->n_inputs; i++)
+    kette_tensor_unref (self->defaults[i]);
+  _kette_free (self->defaults);
+  _kette_free (self->has_default);
   kette_graph_unref (self->graph);
   _kette_free (self->updates);
   g_mutex_clear (&self->lock);
@@ -238,27 +285,55 @@ run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
   return ok;
 }
 
+/* ALL: one per input of the working graph, from the caller's two lists. */
+static gboolean
+sort_inputs (const KetteSession *self, KetteTensor *const *inputs,
+             KetteTensor *const *defaults, KetteTensor **all, GError **error)
+{
+  char where[KETTE_WHERE_SIZE];
+  size_t fed = 0, kept = 0;
+
+  for (size_t i = 0; i < self->graph->n_inputs; i++)
+    if (!self->has_default[i])
+      all[i] = inputs[fed++];
+    else
+      {
+        all[i] = defaults ? defaults[kept] : NULL;
+        kept++;
+        if (!all[i] || self->defaults[i])
+          continue;
+        g_snprintf (where, sizeof where, "graph input %s",
+                    KETTE_QUOTE (self->graph->inputs[i]->name));
+        return _kette_fail (error, KETTE_ERROR_VALUE, where,
+                            "is a constant in this session and cannot be fed");
+      }
+  return TRUE;
+}
+
 gboolean
-kette_session_run (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
-                   GCancellable *cancellable, GError **error)
+kette_session_run_with_defaults (KetteSession *self, KetteTensor *const *inputs,
+                                 KetteTensor *const *defaults, KetteTensor **outputs,
+                                 GCancellable *cancellable, GError **error)
 {
   const KetteGraph *g = self->graph;
   KetteTensor **all
       = _kette_alloc (_kette_account_process (), g->n_inputs + 1, sizeof *all, error);
-  size_t fed = 0;
-  gboolean ok;
+  const gboolean ok
+      = all && sort_inputs (self, inputs, defaults, all, error)
+        && run_with (self, all, outputs, _kette_stop_of (cancellable), error);
 
-  if (!all)
-    return FALSE;
-  /* The caller counts only inputs without content; the others keep their defaults. */
-  for (size_t i = 0; i < g->n_inputs; i++)
-    if (!(g->inputs[i]->flags & KETTE_VALUE_INITIALIZER))
-      all[i] = inputs[fed++];
-  ok = run_with (self, all, outputs, _kette_stop_of (cancellable), error);
   if (!ok)
     _kette_error_in_file (error, g->model->file);
   _kette_free (all);
   return ok;
+}
+
+gboolean
+kette_session_run (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
+                   GCancellable *cancellable, GError **error)
+{
+  return kette_session_run_with_defaults (self, inputs, NULL, outputs, cancellable,
+                                          error);
 }
 
 void
