@@ -52,7 +52,9 @@
 #pragma once
 #include "base/compare.h"
 #include "base/deadline.h"
+#include "base/guard.h"
 #include "base/kette-base.h"
+#include "base/limits.h"
 #include "base/tensor.h"
 #include "draw/draw.h"
 #include "exec/session.h"

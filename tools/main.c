@@ -92,6 +92,7 @@ main (int argc, char **argv)
   setlocale (LC_MESSAGES, "");
   kette_tool_catch_warnings ();
   kette_tool_watch ();
+  kette_guard_mapped_files ();
   if (argc >= 2 && strcmp (argv[1], "--version") == 0)
     {
       puts ("kette " KETTE_VERSION);

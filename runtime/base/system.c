@@ -135,6 +135,13 @@ system_linkat (int folder, const char *from, const char *to)
   return linkat (folder, from, folder, to, 0);
 }
 
+static ssize_t
+system_readlinkat (int folder, const char *name, char *out, size_t n)
+{
+  FAIL_HERE (-1);
+  return readlinkat (folder, name, out, n);
+}
+
 static int
 system_unlinkat (int folder, const char *name)
 {
@@ -191,24 +198,25 @@ system_closedir (DIR *dir)
 }
 
 KetteSystem _kette_system = {
-  .openat   = system_openat,
-  .openat2  = system_openat2,
-  .fstat    = system_fstat,
-  .fstatat  = system_fstatat,
-  .realpath = system_realpath,
-  .read     = system_read,
-  .write    = system_write,
-  .fsync    = system_fsync,
-  .fchmod   = system_fchmod,
-  .flock    = system_flock,
-  .dup      = system_dup,
-  .renameat = system_renameat,
-  .linkat   = system_linkat,
-  .unlinkat = system_unlinkat,
-  .close    = system_close,
-  .map      = system_map,
-  .unmap    = system_unmap,
-  .opendir  = system_opendir,
-  .readdir  = system_readdir,
-  .closedir = system_closedir,
+  .openat     = system_openat,
+  .openat2    = system_openat2,
+  .fstat      = system_fstat,
+  .fstatat    = system_fstatat,
+  .realpath   = system_realpath,
+  .read       = system_read,
+  .write      = system_write,
+  .fsync      = system_fsync,
+  .fchmod     = system_fchmod,
+  .flock      = system_flock,
+  .dup        = system_dup,
+  .renameat   = system_renameat,
+  .linkat     = system_linkat,
+  .unlinkat   = system_unlinkat,
+  .readlinkat = system_readlinkat,
+  .close      = system_close,
+  .map        = system_map,
+  .unmap      = system_unmap,
+  .opendir    = system_opendir,
+  .readdir    = system_readdir,
+  .closedir   = system_closedir,
 };

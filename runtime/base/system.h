@@ -26,6 +26,7 @@ typedef struct
   int (*renameat) (int folder, const char *from, const char *to);
   int (*linkat) (int folder, const char *from, const char *to);
   int (*unlinkat) (int folder, const char *name);
+  ssize_t (*readlinkat) (int folder, const char *name, char *out, size_t n);
   int (*close) (int fd); /* the descriptor is gone, whatever the result */
   void *(*map) (int fd, size_t n);
   int (*unmap) (void *data, size_t n);

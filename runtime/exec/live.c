@@ -2,6 +2,7 @@
  * Live parameters: initializers in one aligned block, so that training rewrites them where
  * every session sees them and an optimizer passes over memory once.
  */
+#include "base/guard-private.h"
 #include "exec/session-private.h"
 #include <string.h>
 
@@ -87,5 +88,5 @@ _kette_graph_make_live (KetteGraph *graph, GError **error)
     if (model->training[i]->algorithm)
       ok = move (model->training[i]->algorithm, block, &offset, error);
   release_block (block);
-  return ok;
+  return _kette_guard_outcome (model->maps, ok, error);
 }

@@ -2,6 +2,7 @@
  * Runs: the memory of a plan and its execution. Nothing here allocates, looks up or hashes
  * once a run exists.
  */
+#include "base/guard-private.h"
 #include "base/pool.h"
 #include "exec/plan.h"
 #include <string.h>
@@ -276,9 +277,8 @@ stop_at (const KetteRun *run, const KetteStep *step, GError **error)
                             error);
 }
 
-gboolean
-_kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
-                    GError **error)
+static gboolean
+run_phases (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error)
 {
   const KettePlan *plan = run->plan;
   const size_t begin    = phases & KETTE_PHASE_FORWARD ? 0 : plan->n_forward;
@@ -295,6 +295,16 @@ _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
          && run_step (run, &plan->steps[i], &run->steps[i], error);
   _kette_running = outer;
   return ok;
+}
+
+gboolean
+_kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
+                    GError **error)
+{
+  const gboolean ok = run_phases (run, phases, cancellable, error);
+
+  /* Constants may lie in mapped files. */
+  return _kette_guard_outcome (run->plan->graph->model->maps, ok, error);
 }
 
 gboolean

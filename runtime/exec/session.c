@@ -2,6 +2,7 @@
  * Sessions: a prepared graph, and its plans by input shapes.
  */
 #include "base/deadline-private.h"
+#include "base/guard-private.h"
 #include "base/pool.h"
 #include "exec/cache.h"
 #include "pass/pass.h"
@@ -184,6 +185,7 @@ _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
   ok = self->graph && copy_updates (self, graph, map, error) && set_defaults (self, error)
        && prepare (self, error);
   _kette_free (map);
+  ok = _kette_guard_outcome (graph->model->maps, ok, error);
   if (ok)
     return self;
   _kette_error_in_file (error, graph->model->file);

@@ -125,6 +125,7 @@ struct _KetteModel
   gint ref;
   KetteRegion *region; /* of everything below */
   const char *file;    /* as the user wrote it; "<memory>" */
+  uint64_t maps;       /* group of its mapped files, base/guard-private.h */
   int64_t ir_version, model_version;
   const char *producer, *producer_version, *domain, *doc;
   KetteOpset *opsets;

@@ -3,6 +3,7 @@
  */
 #include "io/build.h"
 #include "base/deadline-private.h"
+#include "base/guard-private.h"
 #include <string.h>
 
 /* The newest version of each domain that is known here; others are for plugins to know. */
@@ -160,11 +161,22 @@ _kette_build_graph (KetteMessage *message, int folder, const char *file,
     }
   b.model->message      = message;
   b.model->free_message = _kette_message_free;
-  b.external            = _kette_external_new (folder, loading, error);
+  b.model->maps         = _kette_guard_find (g_bytes_get_data (message->bytes, NULL));
+  if (b.model->maps == 0)
+    b.model->maps = _kette_guard_group ();
+  b.external = _kette_external_new (folder, b.model->maps, loading, error);
   if (b.external && build_all (&b, error))
     {
       graph                  = b.scopes[b.main].graph;
       b.scopes[b.main].owned = FALSE;
+    }
+  if (_kette_guard_any () && !_kette_guard_look (b.model->maps, NULL, NULL))
+    { /* what was found in zeros is no fault of the file's */
+      g_clear_pointer (&graph, kette_graph_unref);
+      g_clear_error (error);
+      if (loading->faults)
+        _kette_faults_clear (loading->faults);
+      _kette_guard_look (b.model->maps, NULL, error);
     }
   _kette_build_clear (&b);
   _kette_model_unref (b.model);

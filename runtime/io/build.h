@@ -122,8 +122,9 @@ const char *_kette_dims_text (const int64_t *dims, size_t n, char out[256]);
 gboolean _kette_build_tensors (KetteBuild *b, GError **error);
 
 /* external.c */
-KetteExternal *_kette_external_new (int folder, const KetteLoading *loading,
-                                    GError **error);
+/* MAPS: the model's group. */
+KetteExternal *_kette_external_new (int folder, uint64_t maps,
+                                    const KetteLoading *loading, GError **error);
 void _kette_external_free (KetteExternal *self);
 /* The bytes of a tensor that needs NEED of them: *bytes (referenced) and *offset. */
 gboolean _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto,

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Data of tensors in files beside the model: four layers of checks, so that no model opens
- * anything outside its folder. One map per file, shared by its tensors.
+ * Data of tensors in files beside the model: which file, which part of it, is it the right
+ * one. One map per file, shared by its tensors.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* O_PATH */
-#endif
+#include "io/external.h"
 #include "io/build.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct
 {
@@ -22,30 +16,31 @@ typedef struct
 struct KetteExternal
 {
   const KetteLoading *loading;
-  int folder;
+  KetteFolders folders;
+  uint64_t maps; /* group, base/guard-private.h */
   KetteRegion *region;
   KetteNames *names; /* location -> External */
   External **files;
   size_t n_files, capacity;
+  gboolean warned;
 };
 
 KetteExternal *
-_kette_external_new (int folder, const KetteLoading *loading, GError **error)
+_kette_external_new (int folder, uint64_t maps, const KetteLoading *loading,
+                     GError **error)
 {
   KetteExternal *self = _kette_alloc (_kette_account_process (), 1, sizeof *self, error);
 
   if (!self)
     return NULL;
   self->loading = loading;
-  self->folder  = folder;
-  self->region  = _kette_region_new (error);
-  self->names   = self->region ? _kette_names_new (error) : NULL;
-  if (!self->names)
-    {
-      _kette_external_free (self);
-      return NULL;
-    }
-  return self;
+  self->maps    = maps;
+  if (_kette_folders_open (&self->folders, folder, loading, error)
+      && (self->region = _kette_region_new (error))
+      && (self->names = _kette_names_new (error)))
+    return self;
+  _kette_external_free (self);
+  return NULL;
 }
 
 void
@@ -61,139 +56,38 @@ _kette_external_free (KetteExternal *self)
   _kette_free (self->files);
   _kette_names_free (self->names);
   _kette_region_free (self->region);
+  _kette_folders_close (&self->folders);
   _kette_free (self);
 }
 
-/* Layer 1: the text. CLEAN (as large as the text) receives it without "." and "". */
-static gboolean
-check_location (const char *location, char *clean, const char *where, GError **error)
+/* Takes BYTES over. */
+static External *
+external_add (KetteExternal *self, const char *path, GBytes *bytes, GError **error)
 {
-  const char *why = NULL;
-  size_t out      = 0;
+  External *file = _kette_region_alloc (self->region, 1, sizeof *file, error);
 
-  if (!*location)
-    why = "is empty";
-  else if (strstr (location, "_ORT_MEM_ADDR_"))
-    why = "is an address in memory";
-  else if (*location == '/')
-    why = "is absolute, must be relative to the model's folder";
-  else if (strstr (location, "://"))
-    why = "is a URL";
-  else if (strchr (location, '\\'))
-    why = "holds a backslash";
-  for (const char *p = location; *p && !why; p++)
-    if ((uint8_t) *p < 0x20 || *p == 0x7f)
-      why = "holds a control character";
-  for (const char *p = location; *p && !why;)
+  if (!file
+      || (self->n_files == self->capacity
+          && !_kette_grow (&self->files, &self->capacity, self->n_files + 1,
+                           sizeof (External *), error))
+      || !(file->location = _kette_region_strdup (self->region, path, error))
+      || !_kette_names_set (self->names, file->location, file, error))
     {
-      const size_t n = strcspn (p, "/");
-
-      if (n == 2 && p[0] == '.' && p[1] == '.')
-        why = "leaves the model's folder";
-      else if (n > 0 && !(n == 1 && p[0] == '.'))
-        {
-          if (out > 0)
-            clean[out++] = '/';
-          memcpy (clean + out, p, n);
-          out += n;
-        }
-      p += n;
-      while (*p == '/')
-        p++;
-    }
-  clean[out] = '\0';
-  if (!why && out == 0)
-    why = "names no file";
-  if (why)
-    return _kette_fail (error, KETTE_ERROR_PATH, where, "location %s %s",
-                        KETTE_QUOTE (location), why);
-  return TRUE;
-}
-
-/* The old way, component by component, for kernels without openat2. */
-static int
-open_steps (int folder, char *path)
-{
-  int at = folder, next;
-
-  for (char *p = path;;)
-    {
-      char *slash = strchr (p, '/');
-
-      if (slash)
-        *slash = '\0';
-      next = _kette_system.openat (
-          at, p,
-          O_CLOEXEC | O_NOFOLLOW
-              | (slash ? O_PATH | O_DIRECTORY : O_RDONLY | O_NONBLOCK | O_NOCTTY),
-          0);
-      if (slash)
-        *slash = '/';
-      if (at != folder)
-        {
-          const int number = errno;
-
-          _kette_system.close (at);
-          errno = number;
-        }
-      if (next < 0 || !slash)
-        return next;
-      at = next;
-      p  = slash + 1;
-    }
-}
-
-/* Layer 2: opened below the folder, through no link. */
-static int
-open_below (int folder, char *path)
-{
-  const int fd = _kette_system.openat2 (
-      folder, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-
-  if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-    return open_steps (folder, path);
-  return fd;
-}
-
-/* Layer 3: a regular file with one name. */
-static GBytes *
-external_read (int fd, const char *location, const char *where, GError **error)
-{
-  struct stat st;
-
-  if (_kette_system.fstat (fd, &st) != 0)
-    {
-      _kette_fail_errno (error, errno, where, "cannot look at external data");
+      g_bytes_unref (bytes);
       return NULL;
     }
-  if (!S_ISREG (st.st_mode))
-    {
-      _kette_fail (error, KETTE_ERROR_PATH, where, "location %s is not a regular file",
-                   KETTE_QUOTE (location));
-      return NULL;
-    }
-  if (st.st_nlink != 1)
-    {
-      _kette_fail (error, KETTE_ERROR_PATH, where,
-                   "location %s has %ju names (hard links), must have 1",
-                   KETTE_QUOTE (location), (uintmax_t) st.st_nlink);
-      return NULL;
-    }
-  if (st.st_size < 0 || (uintmax_t) st.st_size > PTRDIFF_MAX)
-    {
-      _kette_fail (error, KETTE_ERROR_LIMIT, where, "location %s has %jd bytes",
-                   KETTE_QUOTE (location), (intmax_t) st.st_size);
-      return NULL;
-    }
-  return _kette_fd_bytes (fd, (size_t) st.st_size, where, error);
+  file->bytes                  = bytes;
+  self->files[self->n_files++] = file;
+  return file;
 }
 
 static External *
 external_open (KetteExternal *self, const char *location, char *path, const char *where,
                GError **error)
 {
-  External *file;
+  char name[KETTE_QUOTE_SIZE + 16];
+  struct stat st;
+  GBytes *bytes;
   int fd;
 
   if (self->n_files >= self->loading->limits.external_files)
@@ -203,39 +97,13 @@ external_open (KetteExternal *self, const char *location, char *path, const char
                    self->loading->limits.external_files);
       return NULL;
     }
-  file = _kette_region_alloc (self->region, 1, sizeof *file, error);
-  if (!file
-      || (self->n_files == self->capacity
-          && !_kette_grow (&self->files, &self->capacity, self->n_files + 1,
-                           sizeof (External *), error)))
-    return NULL;
-  fd = open_below (self->folder, path);
+  fd = _kette_folders_find (&self->folders, location, path, &st, where, error);
   if (fd < 0)
-    {
-      char what[KETTE_QUOTE_SIZE + 64];
-
-      if (errno == ELOOP || errno == EXDEV)
-        _kette_fail (error, KETTE_ERROR_PATH, where,
-                     "location %s leads through a symbolic link", KETTE_QUOTE (location));
-      else
-        {
-          const int number = errno;
-
-          g_snprintf (what, sizeof what, "cannot open external data %s",
-                      KETTE_QUOTE (location));
-          _kette_fail_errno (error, number, where, what);
-        }
-      return NULL;
-    }
-  file->bytes = external_read (fd, location, where, error);
+    return NULL;
+  g_snprintf (name, sizeof name, "external data %s", KETTE_QUOTE (path));
+  bytes = _kette_fd_bytes (fd, (size_t) st.st_size, self->maps, name, where, error);
   _kette_system.close (fd);
-  if (!file->bytes)
-    return NULL;
-  self->files[self->n_files++] = file;
-  file->location               = _kette_region_strdup (self->region, path, error);
-  if (!file->location || !_kette_names_set (self->names, file->location, file, error))
-    return NULL;
-  return file;
+  return bytes ? external_add (self, path, bytes, error) : NULL;
 }
 
 static gboolean
@@ -263,7 +131,8 @@ typedef struct
 } Keys;
 
 static gboolean
-read_keys (const Onnx__TensorProto *proto, Keys *keys, const char *where, GError **error)
+read_keys (KetteExternal *self, const Onnx__TensorProto *proto, Keys *keys,
+           const char *where, GError **error)
 {
   const struct
   {
@@ -284,8 +153,10 @@ read_keys (const Onnx__TensorProto *proto, Keys *keys, const char *where, GError
         k++;
       if (k == G_N_ELEMENTS (known))
         {
-          g_message ("%s: external data: the key %s is unknown and ignored", where,
-                     KETTE_QUOTE (_kette_text (entry->key)));
+          if (!self->warned)
+            g_message ("%s: external data: the key %s is unknown and ignored", where,
+                       KETTE_QUOTE (_kette_text (entry->key)));
+          self->warned = TRUE;
           continue;
         }
       if (*known[k].value)
@@ -345,24 +216,19 @@ _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto, size_
   char *path;
   gboolean ok = FALSE;
 
-  if (!read_keys (proto, &keys, where, error))
+  if (!read_keys (self, proto, &keys, where, error))
     return FALSE;
   path = _kette_alloc (_kette_account_process (), strlen (keys.location) + 1, 1, error);
   if (!path)
     return FALSE;
-  if (!check_location (keys.location, path, where, error))
+  if (!_kette_location_check (keys.location, path, where, error))
     goto done;
-  if (self->folder < 0)
-    {
-      _kette_fail (error, KETTE_ERROR_PATH, where,
-                   "location %s: this model has no folder for external data",
-                   KETTE_QUOTE (keys.location));
-      goto done;
-    }
   file = _kette_names_get (self->names, path);
   if (!file)
     file = external_open (self, keys.location, path, where, error);
-  if (!file || (keys.checksum && !check_sum (file, keys.checksum, where, error))
+  if (!file
+      || (keys.checksum && !(self->loading->flags & KETTE_LOAD_NO_CHECKSUM)
+          && !check_sum (file, keys.checksum, where, error))
       || !check_range (file, &keys, need, offset, type_text, where, error))
     goto done;
   *bytes = g_bytes_ref (file->bytes);

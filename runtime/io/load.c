@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Loading a model: open, scan, unpack, build.
  */
+#include "base/guard-private.h"
 #include "io/build.h"
 #include "io/io-private.h"
 #include <string.h>
@@ -81,6 +82,7 @@ load_bytes (GBytes *bytes, int folder, const char *file, const KetteLoading *loa
   if (!message)
     {
       add_hint (error, bytes);
+      _kette_guard_outcome_at (g_bytes_get_data (bytes, NULL), FALSE, error);
       return NULL;
     }
   proto = (const Onnx__ModelProto *) message->root;

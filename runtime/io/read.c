@@ -7,65 +7,28 @@
 #endif
 #include "io/read.h"
 #include "base/alloc.h"
+#include "base/guard-private.h"
 #include "io/io-private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define READ_MAX ((size_t) 1 << 20) /* larger files are mapped */
 
-typedef struct _Map Map;
-struct _Map
-{
-  void *data;
-  size_t size;
-  Map *next, *prev;
-};
-
-static GMutex maps_lock;
-static Map *maps; /* newest first */
-
 gboolean
 _kette_is_map (const void *p)
 {
-  const Map *map;
-
-  g_mutex_lock (&maps_lock);
-  for (map = maps; map; map = map->next)
-    if ((uintptr_t) p - (uintptr_t) map->data < map->size)
-      break;
-  g_mutex_unlock (&maps_lock);
-  return map != NULL;
-}
-
-static void
-map_enter (Map *map)
-{
-  g_mutex_lock (&maps_lock);
-  map->next = maps;
-  if (map->next)
-    map->next->prev = map;
-  maps = map;
-  g_mutex_unlock (&maps_lock);
+  return _kette_guard_find (p) != 0;
 }
 
 static void
 map_free (gpointer data)
 {
-  Map *map = data;
+  size_t *slot = data;
 
-  g_mutex_lock (&maps_lock);
-  if (map->next)
-    map->next->prev = map->prev;
-  if (map->prev)
-    map->prev->next = map->next;
-  else
-    maps = map->next;
-  g_mutex_unlock (&maps_lock);
-  _kette_system.unmap (map->data, map->size);
-  _kette_free (map);
+  _kette_guard_unmap (*slot);
+  _kette_free (slot);
 }
 
 static gboolean
@@ -91,9 +54,10 @@ read_all (int fd, uint8_t *data, size_t size, const char *where, GError **error)
 }
 
 GBytes *
-_kette_fd_bytes (int fd, size_t size, const char *where, GError **error)
+_kette_fd_bytes (int fd, size_t size, uint64_t group, const char *name, const char *where,
+                 GError **error)
 {
-  Map *map;
+  size_t *slot;
   void *data;
 
   if (size <= READ_MAX)
@@ -108,19 +72,16 @@ _kette_fd_bytes (int fd, size_t size, const char *where, GError **error)
         }
       return g_bytes_new_with_free_func (data, size, _kette_free, data);
     }
-  map = _kette_alloc (_kette_account_process (), 1, sizeof *map, error);
-  if (!map)
+  slot = _kette_alloc (_kette_account_process (), 1, sizeof *slot, error);
+  if (!slot)
     return NULL;
-  map->data = _kette_system.map (fd, size);
-  if (map->data == MAP_FAILED)
+  data = _kette_guard_map (fd, size, group, name, where, slot, error);
+  if (!data)
     {
-      _kette_fail_errno (error, errno, where, "cannot map");
-      _kette_free (map);
+      _kette_free (slot);
       return NULL;
     }
-  map->size = size;
-  map_enter (map);
-  return g_bytes_new_with_free_func (map->data, size, map_free, map);
+  return g_bytes_new_with_free_func (data, size, map_free, slot);
 }
 
 gboolean
@@ -189,7 +150,8 @@ _kette_file_open (KetteFile *self, const char *file, size_t max, GError **error)
                    (intmax_t) self->stat.st_size, max);
       goto failed;
     }
-  self->bytes = _kette_fd_bytes (self->fd, (size_t) self->stat.st_size, NULL, error);
+  self->bytes = _kette_fd_bytes (self->fd, (size_t) self->stat.st_size,
+                                 _kette_guard_group (), NULL, NULL, error);
   if (!self->bytes)
     goto failed;
   self->folder = open_folder (file);

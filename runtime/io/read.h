@@ -22,8 +22,10 @@ void _kette_file_close (KetteFile *self);
 
 /* Is it a regular file? Else `io: is a directory`, ... */
 gboolean _kette_regular (const struct stat *st, const char *where, GError **error);
-/* SIZE bytes of an open regular file: read when small, mapped when large. */
-GBytes *_kette_fd_bytes (int fd, size_t size, const char *where, GError **error);
+/* SIZE bytes of an open regular file: read when small, mapped when large. GROUP and NAME:
+ * as for _kette_guard_map(). */
+GBytes *_kette_fd_bytes (int fd, size_t size, uint64_t group, const char *name,
+                         const char *where, GError **error);
 /* Does P lie in one of those maps? */
 gboolean _kette_is_map (const void *p);
 

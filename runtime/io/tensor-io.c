@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tensors from files of any known kind, and to files.
  */
+#include "base/guard-private.h"
 #include "io/io-private.h"
 #include "io/tensor-file.h"
 #include <string.h>
@@ -51,6 +52,8 @@ kette_tensor_load (const char *file, GError **error)
   if (!bytes)
     return NULL;
   tensor = parse (bytes, error);
+  if (!_kette_guard_outcome_at (g_bytes_get_data (bytes, NULL), tensor != NULL, error))
+    g_clear_pointer (&tensor, kette_tensor_unref);
   g_bytes_unref (bytes);
   if (!tensor)
     _kette_error_in_file (error, file);
