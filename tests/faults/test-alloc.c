@@ -12,6 +12,7 @@
 #include "io/io-private.h"
 #include "models.h"
 #include "op/plugins.h"
+#include <stdio.h>
 #include <string.h>
 
 #if KETTE_FAULTS
