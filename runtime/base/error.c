@@ -12,31 +12,38 @@ enum
   QUOTE_MOST = 80
 };
 
-/* What an error of Kette holds beside GError's own fields. */
-typedef struct
-{
-  gboolean has_file;
-} KetteErrorPrivate;
+typedef KetteErrorParts KetteErrorPrivate;
 
 static void
 kette_error_private_init (KetteErrorPrivate *self)
 {
-  self->has_file = FALSE;
+  *self = (KetteErrorPrivate){ 0 };
 }
 
 static void
 kette_error_private_copy (const KetteErrorPrivate *from, KetteErrorPrivate *to)
 {
-  *to = *from;
+  *to       = *from;
+  to->file  = g_strdup (from->file);
+  to->where = g_strdup (from->where);
+  to->what  = g_strdup (from->what);
 }
 
 static void
 kette_error_private_clear (KetteErrorPrivate *self)
 {
-  (void) self;
+  g_free (self->file);
+  g_free (self->where);
+  g_free (self->what);
 }
 
 G_DEFINE_EXTENDED_ERROR (KetteError, kette_error)
+
+const KetteErrorParts *
+_kette_error_parts (const GError *error)
+{
+  return error && error->domain == KETTE_ERROR ? kette_error_get_private (error) : NULL;
+}
 
 const char *
 _kette_error_code_name (KetteErrorCode code)
@@ -116,6 +123,7 @@ static void G_GNUC_PRINTF (4, 0)
 {
   char text[2 * LINE_MOST];
   const char *name = _kette_error_code_name (code);
+  KetteErrorPrivate *parts;
   int at, n;
 
   if (!error || *error) /* the first error is the one that is told */
@@ -129,7 +137,10 @@ static void G_GNUC_PRINTF (4, 0)
   (void) n;
   make_plain (text);
   cut (text, strlen (text), LINE_MOST);
-  *error = g_error_new_literal (KETTE_ERROR, (gint) code, text);
+  *error       = g_error_new_literal (KETTE_ERROR, (gint) code, text);
+  parts        = kette_error_get_private (*error);
+  parts->where = where && *where ? g_strdup (where) : NULL;
+  parts->what  = g_strdup (strlen (text) > (size_t) at ? text + at : "");
 }
 
 gboolean
@@ -147,7 +158,12 @@ _kette_fail (GError **error, KetteErrorCode code, const char *where, const char 
 gboolean
 _kette_fail_errno (GError **error, int number, const char *where, const char *what)
 {
-  return _kette_fail (error, KETTE_ERROR_IO, where, "%s: %s", what, g_strerror (number));
+  const gboolean first = error && !*error;
+
+  _kette_fail (error, KETTE_ERROR_IO, where, "%s: %s", what, g_strerror (number));
+  if (first)
+    kette_error_get_private (*error)->number = number;
+  return FALSE;
 }
 
 /* A path as it may stand in a line; of a long one, the end. */
@@ -193,7 +209,7 @@ _kette_error_in_file (GError **error, const char *file)
   if (!error || !*error || (*error)->domain != KETTE_ERROR || !file)
     return;
   private = kette_error_get_private (*error);
-  if (private->has_file)
+  if (private->file)
     return;
   plain_path (name, sizeof name, file);
   cut (name, strlen (name), FILE_MOST + 3);
@@ -201,7 +217,7 @@ _kette_error_in_file (GError **error, const char *file)
   cut (text, strlen (text), LINE_MOST);
   g_free ((*error)->message);
   (*error)->message = text;
-  private->has_file = TRUE;
+  private->file     = g_strdup (file);
 }
 
 const char *
@@ -245,46 +261,4 @@ const char *
 _kette_quote (KetteQuoted *out, const char *s)
 {
   return _kette_quote_n (out, s ? s : "", s ? strlen (s) : 0);
-}
-
-gboolean
-_kette_faults_go_on (KetteFaults *faults, GError **error)
-{
-  if (!faults || (*error)->domain != KETTE_ERROR)
-    return FALSE;
-  switch ((*error)->code)
-    {
-    case KETTE_ERROR_IO:
-    case KETTE_ERROR_LIMIT:
-    case KETTE_ERROR_MEMORY:
-    case KETTE_ERROR_TIMEOUT:
-    case KETTE_ERROR_CANCEL:
-    case KETTE_ERROR_INTERNAL:
-      return FALSE;
-    default:
-      break;
-    }
-  if (faults->n + 1 >= KETTE_FAULTS_MOST)
-    return FALSE;
-  faults->list[faults->n++] = *error;
-  *error                    = NULL;
-  return TRUE;
-}
-
-gboolean
-_kette_faults_none (const KetteFaults *faults, GError **error)
-{
-  if (!faults || faults->n == 0)
-    return TRUE;
-  if (error && !*error)
-    *error = g_error_copy (faults->list[0]);
-  return FALSE;
-}
-
-void
-_kette_faults_clear (KetteFaults *faults)
-{
-  for (size_t i = 0; i < faults->n; i++)
-    g_error_free (faults->list[i]);
-  faults->n = 0;
 }

@@ -17,6 +17,14 @@ typedef struct
   char text[KETTE_QUOTE_SIZE];
 } KetteQuoted;
 
+/* What an error of Kette holds beside GError's own fields; NULL for others. */
+typedef struct
+{
+  char *file, *where, *what; /* NULL: none */
+  int number;                /* errno; 0: none */
+} KetteErrorParts;
+const KetteErrorParts *_kette_error_parts (const GError *error);
+
 /* Sets *error to "CODE: WHERE: WHAT" (WHERE may be NULL) and returns FALSE. */
 gboolean _kette_fail (GError **error, KetteErrorCode code, const char *where,
                       const char *format, ...) G_GNUC_PRINTF (4, 5);

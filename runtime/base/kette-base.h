@@ -60,6 +60,65 @@ typedef enum
 } KetteErrorCode;
 
 /**
+ * kette_error_get_file:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer none) (nullable): the file as the caller named it
+ */
+KETTE_EXPORT const char *kette_error_get_file (const GError *error);
+/**
+ * kette_error_get_where:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer none) (nullable): the place, as it stands in the text:
+ *   `node "if0" (If), then_branch, node "n1" (Add)`
+ */
+KETTE_EXPORT const char *kette_error_get_where (const GError *error);
+/**
+ * kette_error_get_what:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer none) (nullable): what is there and what was needed
+ */
+KETTE_EXPORT const char *kette_error_get_what (const GError *error);
+/**
+ * kette_error_get_errno:
+ * @error: an error of Kette
+ *
+ * Returns: the system's reason; 0: there is none
+ */
+KETTE_EXPORT int kette_error_get_errno (const GError *error);
+/**
+ * kette_error_get_byte:
+ * @error: an error of Kette
+ *
+ * Returns: offset of the fault in the file; -1: the place is told in another way
+ */
+KETTE_EXPORT gint64 kette_error_get_byte (const GError *error);
+/**
+ * kette_error_dup_node:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer full) (nullable): the innermost node's name as the text has it (at most
+ *   80 characters, escaped), or `#12` where it has no name
+ */
+KETTE_EXPORT char *kette_error_dup_node (const GError *error);
+/**
+ * kette_error_dup_operator:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer full) (nullable): the innermost node's operator
+ */
+KETTE_EXPORT char *kette_error_dup_operator (const GError *error);
+/**
+ * kette_error_dup_value:
+ * @error: an error of Kette
+ *
+ * Returns: (transfer full) (nullable): the initializer, input or output that is meant
+ */
+KETTE_EXPORT char *kette_error_dup_value (const GError *error);
+
+/**
  * KetteFaultFunc:
  * @fault: what is wrong and where
  * @user: the caller's

@@ -46,6 +46,47 @@ test_error_form (void)
   g_free (name);
 }
 
+/* What an error says in its text it says in parts, too. */
+static void
+test_error_parts (void)
+{
+  GError *error         = NULL, *copy;
+  g_autofree char *node = NULL, *op = NULL, *value = NULL, *none = NULL;
+
+  _kette_fail (&error, KETTE_ERROR_SHAPE,
+               "node \"if \\\"0\\\" node #1\" (If), then_branch, node #12 (Add)",
+               "%d and %d differ", 3, 4);
+  _kette_error_in_file (&error, "m.onnx");
+  copy = g_error_copy (error);
+  g_clear_error (&error);
+  g_assert_cmpstr (kette_error_get_file (copy), ==, "m.onnx");
+  g_assert_cmpstr (kette_error_get_what (copy), ==, "3 and 4 differ");
+  g_assert_true (g_str_has_prefix (kette_error_get_where (copy), "node \"if"));
+  g_assert_cmpint (kette_error_get_byte (copy), ==, -1);
+  g_assert_cmpint (kette_error_get_errno (copy), ==, 0);
+  node = kette_error_dup_node (copy);
+  op   = kette_error_dup_operator (copy);
+  none = kette_error_dup_value (copy);
+  g_assert_cmpstr (node, ==, "#12");
+  g_assert_cmpstr (op, ==, "Add");
+  g_assert_null (none);
+  g_error_free (copy);
+
+  _kette_fail_errno (&error, ENOSPC, "initializer \"w (x)\"", "cannot write");
+  value = kette_error_dup_value (error);
+  g_assert_cmpstr (value, ==, "w (x)");
+  g_assert_cmpint (kette_error_get_errno (error), ==, ENOSPC);
+  g_assert_null (kette_error_get_file (error));
+  g_clear_error (&error);
+
+  _kette_fail (&error, KETTE_ERROR_FORMAT, "byte 17", "x");
+  g_assert_cmpint (kette_error_get_byte (error), ==, 17);
+  g_clear_error (&error);
+  g_set_error (&error, KETTE_ERROR, KETTE_ERROR_IO, "made elsewhere");
+  g_assert_null (kette_error_get_where (error));
+  g_clear_error (&error);
+}
+
 static void
 test_error_codes (void)
 {
@@ -287,6 +328,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/base/error/form", test_error_form);
+  g_test_add_func ("/base/error/parts", test_error_parts);
   g_test_add_func ("/base/error/codes", test_error_codes);
   g_test_add_func ("/base/error/quote", test_quote);
   g_test_add_func ("/base/memory/account", test_account);
