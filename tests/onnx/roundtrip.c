@@ -56,6 +56,24 @@ with_unknown (Onnx__ModelProto *original, GError **error)
   return graph ? trip (graph, original, error) : "loading with unknown fields";
 }
 
+/* Made anew from the graph alone, and from what was made so: the same bytes. */
+static const char *
+trip_anew (KetteGraph *graph, GError **error)
+{
+  g_autoptr (GBytes) first = NULL, second = NULL;
+  g_autoptr (KetteGraph) again = NULL;
+
+  messages_forget (graph);
+  if (!(first = _kette_graph_to_bytes (graph, error)))
+    return "saving anew";
+  if (!(again = kette_graph_load_bytes (first, error)))
+    return "loading what was saved anew";
+  messages_forget (again);
+  if (!(second = _kette_graph_to_bytes (again, error)))
+    return "saving anew again";
+  return g_bytes_equal (first, second) ? NULL : "saved anew again, the bytes are others";
+}
+
 static gboolean
 one_file (const char *file)
 {
@@ -72,6 +90,8 @@ one_file (const char *file)
       what = trip (graph, original, &error);
       if (!what && n <= UNKNOWN_MAX)
         what = with_unknown (original, &error);
+      if (!what)
+        what = trip_anew (graph, &error);
     }
   if (original)
     onnx__model_proto__free_unpacked (original, NULL);
