@@ -12,5 +12,8 @@
 /* A caller's limits, or the defaults where there are none. A field that a shorter
  * struct of an older caller lacks, or that is 0, has its default; none is above its maximum. */
 void _kette_limits_complete (const KetteLimits *limits, KetteLimits *out);
+/* What stands behind a text that tells a passed limit: "; --limit NAME=VALUE allows more", or
+ * that the limit is as high as it may be. Returns OUT. */
+const char *_kette_limits_hint (const char *name, guint64 value, char out[96]);
 /* All at their hard maxima. */
 void _kette_limits_most (KetteLimits *out);

@@ -60,6 +60,20 @@ kette_limits_set (KetteLimits *self, const char *name, guint64 value, GError **e
                       KETTE_QUOTE (name));
 }
 
+const char *
+_kette_limits_hint (const char *name, guint64 value, char out[96])
+{
+  size_t i = 0;
+
+  while (i < G_N_ELEMENTS (table) && strcmp (table[i].name, name) != 0)
+    i++;
+  if (i < G_N_ELEMENTS (table) && value < table[i].most)
+    g_snprintf (out, 96, "; --limit %s=VALUE allows more", name);
+  else
+    g_snprintf (out, 96, ", the most that --limit %s allows", name);
+  return out;
+}
+
 void
 _kette_limits_complete (const KetteLimits *limits, KetteLimits *out)
 {

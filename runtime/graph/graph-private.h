@@ -236,6 +236,12 @@ gboolean _kette_node_grow_outputs (KetteNode *node, int32_t i, GError **error);
 const char *_kette_node_where (const KetteNode *node, char out[KETTE_WHERE_SIZE]);
 /* The same for a graph: "" for a main graph, else `node "if0" (If), then_branch`. */
 const char *_kette_graph_where (const KetteGraph *graph, char out[KETTE_WHERE_SIZE]);
+/* Is step N of ALL into subgraphs, counted from the innermost, left out of such a text? */
+static inline gboolean
+_kette_where_skips (size_t all, size_t n)
+{
+  return all > 12 && n >= 4 && n < all - 4;
+}
 /* The node whose subgraph this is, and which attribute; NULL: none. */
 KetteNode *_kette_graph_owner (const KetteGraph *graph, int32_t *attr);
 void _kette_node_kill (KetteNode *node);

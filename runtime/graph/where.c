@@ -116,8 +116,14 @@ _kette_graph_where (const KetteGraph *graph, char out[KETTE_WHERE_SIZE])
   while (n < DEEPEST && (owners[n] = _kette_graph_owner (graph, &attrs[n])))
     graph = owners[n++]->graph;
   append_role (graph, out);
-  while (n-- > 0)
+  for (size_t all = n; n-- > 0;)
     {
+      if (_kette_where_skips (all, n))
+        {
+          if (!_kette_where_skips (all, n + 1))
+            append (out, ", ...");
+          continue;
+        }
       if (*out)
         append (out, ", ");
       append_node (owners[n], out);

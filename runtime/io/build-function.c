@@ -212,7 +212,8 @@ fail_cycle (const KetteBuild *b, const Calls *c, size_t n, size_t first, GError 
 static gboolean
 calls_finish (const KetteBuild *b, Calls *c, size_t f, GError **error)
 {
-  char where[KETTE_WHERE_SIZE];
+  const KetteLimits *limits = &b->loading->limits;
+  char where[KETTE_WHERE_SIZE], hint[96];
 
   for (size_t i = c->start[f]; i < c->start[f + 1]; i++)
     {
@@ -227,15 +228,15 @@ calls_finish (const KetteBuild *b, Calls *c, size_t f, GError **error)
     _kette_scope_where (b, b->functions + f, -1, NULL, NULL, where);
   else
     g_strlcpy (where, "graph", sizeof where);
-  if (c->depth[f] > b->loading->limits.call_depth)
+  if (c->depth[f] > limits->call_depth)
+    return _kette_fail (
+        error, KETTE_ERROR_LIMIT, where,
+        "calls of functions nested more than %" G_GUINT64_FORMAT " deep%s",
+        limits->call_depth, _kette_limits_hint ("call-depth", limits->call_depth, hint));
+  if (f == c->n && c->size[f] > limits->nodes)
     return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                        "calls of functions nested more than %" G_GUINT64_FORMAT
-                        " deep, call-depth",
-                        b->loading->limits.call_depth);
-  if (f == c->n && c->size[f] > b->loading->limits.nodes)
-    return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                        "more than %" G_GUINT64_FORMAT " nodes after inlining, nodes",
-                        b->loading->limits.nodes);
+                        "more than %" G_GUINT64_FORMAT " nodes after inlining%s",
+                        limits->nodes, _kette_limits_hint ("nodes", limits->nodes, hint));
   return TRUE;
 }
 

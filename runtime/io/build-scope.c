@@ -41,7 +41,7 @@ static gboolean
 scope_add_children (KetteBuild *b, size_t index, size_t node, GError **error)
 {
   const Onnx__NodeProto *proto = b->scopes[index].nodes[node];
-  char where[KETTE_WHERE_SIZE];
+  char where[KETTE_WHERE_SIZE], hint[96];
 
   for (size_t i = 0; i < proto->n_attribute; i++)
     {
@@ -60,8 +60,10 @@ scope_add_children (KetteBuild *b, size_t index, size_t node, GError **error)
         return _kette_fail (
             error, KETTE_ERROR_LIMIT,
             _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
-            "subgraphs nested more than %" G_GUINT64_FORMAT " deep, subgraph-depth",
-            b->loading->limits.subgraph_depth);
+            "subgraphs nested more than %" G_GUINT64_FORMAT " deep%s",
+            b->loading->limits.subgraph_depth,
+            _kette_limits_hint ("subgraph-depth", b->loading->limits.subgraph_depth,
+                                hint));
       scope = scope_add (b, error);
       if (!scope)
         return FALSE;
@@ -141,7 +143,7 @@ gboolean
 _kette_build_scopes (KetteBuild *b, GError **error)
 {
   size_t nodes = 0;
-  char where[KETTE_WHERE_SIZE];
+  char where[KETTE_WHERE_SIZE], hint[96];
 
   if (!scope_add_graph (b, b->proto->graph, NULL, KETTE_NO_SCOPE, &b->main, error)
       || !scope_add_training (b, error))
@@ -164,7 +166,8 @@ _kette_build_scopes (KetteBuild *b, GError **error)
       if (nodes > b->loading->limits.nodes)
         return _kette_fail (
             error, KETTE_ERROR_LIMIT, _kette_scope_where (b, i, -1, NULL, NULL, where),
-            "more than %" G_GUINT64_FORMAT " nodes, nodes", b->loading->limits.nodes);
+            "more than %" G_GUINT64_FORMAT " nodes%s", b->loading->limits.nodes,
+            _kette_limits_hint ("nodes", b->loading->limits.nodes, hint));
       for (size_t k = 0; k < b->scopes[i].n_nodes; k++)
         if (!scope_add_children (b, i, k, error))
           return FALSE;

@@ -135,14 +135,15 @@ _kette_type_from_proto (KetteModel *model, const KetteLimits *limits,
   const Types t = { model, limits };
   kt_type *at   = out, *elem;
   const Onnx__TypeProto *inner;
+  char hint[96];
 
   for (uint64_t depth = 0;; depth++)
     {
       if (depth > limits->type_depth)
         return _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                            "a type nested more than %" G_GUINT64_FORMAT
-                            " deep, type-depth",
-                            limits->type_depth);
+                            "a type nested more than %" G_GUINT64_FORMAT " deep%s",
+                            limits->type_depth,
+                            _kette_limits_hint ("type-depth", limits->type_depth, hint));
       if (!one_type (&t, proto, where, at, &inner, error))
         return FALSE;
       if (!inner)

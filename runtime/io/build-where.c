@@ -60,15 +60,22 @@ _kette_scope_where (const KetteBuild *b, size_t scope, gssize node, const char *
                     const char *name, char out[KETTE_WHERE_SIZE])
 {
   size_t way[KETTE_MOST_SUBGRAPH_DEPTH + 2];
-  int n = 0;
+  size_t n = 0;
 
   out[0] = '\0';
-  for (size_t i = scope; i != KETTE_NO_SCOPE && n < (int) G_N_ELEMENTS (way);
+  for (size_t i = scope; i != KETTE_NO_SCOPE && n < G_N_ELEMENTS (way);
        i        = b->scopes[i].parent)
     way[n++] = i;
-  while (n-- > 0)
+  for (size_t all = n; n-- > 0;)
     {
       const KetteScope *s = &b->scopes[way[n]];
+
+      if (_kette_where_skips (all, n))
+        {
+          if (!_kette_where_skips (all, n + 1))
+            add (out, ", ...");
+          continue;
+        }
 
       if (s->parent == KETTE_NO_SCOPE || s->label)
         add_scope (s, out);

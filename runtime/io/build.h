@@ -7,6 +7,7 @@
  * step, and nothing here calls itself.
  */
 #pragma once
+#include "base/limits-private.h"
 #include "graph/graph-private.h"
 #include "io/loading.h"
 #include "io/read.h"

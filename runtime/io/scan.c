@@ -77,14 +77,16 @@ scan_charge (Scan *s, size_t n)
 gboolean
 _kette_scan_too_much (size_t cap, GError **error)
 {
+  char hint[96];
+
   if (cap >= _kette_account_process ()->cap)
     return _kette_fail (error, KETTE_ERROR_MEMORY, "graph",
                         "unpacked it needs more than the %zu bytes of memory that are "
                         "allowed",
                         cap);
   return _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
-                      "unpacked it needs more than unpacked-bytes allows, %zu bytes",
-                      cap);
+                      "unpacked it needs more than %zu bytes%s", cap,
+                      _kette_limits_hint ("unpacked-bytes", cap, hint));
 }
 
 /* Room for N more bytes in the copy. */
@@ -156,11 +158,13 @@ scan_string (Scan *s, const Frame *frame, const ProtobufCFieldDescriptor *field,
                         || (frame->type == &onnx__string_string_entry_proto__descriptor
                             && field->id == 2);
   const uint64_t max = text ? s->limits->text_bytes : s->limits->name_bytes;
+  char hint[96];
 
   if (n > max)
-    return scan_fail (
-        s, KETTE_ERROR_LIMIT, "%s of %s has %zu bytes, %s allows %" G_GUINT64_FORMAT,
-        field->name, frame->type->short_name, n, text ? "text-bytes" : "name-bytes", max);
+    return scan_fail (s, KETTE_ERROR_LIMIT,
+                      "%s of %s has %zu bytes, may have %" G_GUINT64_FORMAT "%s",
+                      field->name, frame->type->short_name, n, max,
+                      _kette_limits_hint (text ? "text-bytes" : "name-bytes", max, hint));
   if (memchr (data, 0, n))
     return scan_fail (
         s,

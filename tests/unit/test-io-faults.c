@@ -258,7 +258,8 @@ test_inlining (void)
       bytes = pack (text->str);
       check (bytes, "functions",
              n < 20 ? NULL
-                    : "limit: graph: more than 1000000 nodes after inlining, nodes");
+                    : "limit: graph: more than 1000000 nodes after inlining; --limit "
+                      "nodes=VALUE allows more");
     }
 }
 
