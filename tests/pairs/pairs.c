@@ -252,9 +252,14 @@ static gboolean
 save_again (const Model *m, KetteGraph *graph, GError **error)
 {
   g_autoptr (GBytes) first = _kette_graph_to_bytes (graph, error), second = NULL;
-  g_autoptr (KetteGraph) again
-      = first ? kette_graph_load_bytes_full (first, "<memory>", &m->options, error)
-              : NULL;
+  g_autoptr (KetteGraph) again = NULL;
+  KetteLoadOptions options     = m->options;
+  KetteLimits limits           = m->limits;
+
+  limits.file_bytes = 0; /* saved it may be a little longer */
+  options.limits    = &limits;
+  if (first)
+    again = kette_graph_load_bytes_full (first, "<memory>", &options, error);
 
   if (again)
     second = _kette_graph_to_bytes (again, error);
