@@ -51,11 +51,13 @@ static void
 test_texts (void)
 {
   expect (repeat ("1:8 2:'", "x", 65536, "'", "", " 7:{}"), NULL);
-  expect (repeat ("1:8 2:'", "x", 65537, "'", "", " 7:{}"),
-          "producer_name of ModelProto has 65537 bytes, name-bytes allows 65536");
+  expect (
+      repeat ("1:8 2:'", "x", 65537, "'", "", " 7:{}"),
+      "producer_name of ModelProto has 65537 bytes, may have 65536; --limit name-bytes");
   expect (repeat ("1:8 6:'", "0123456789abcdef", 1 << 20, "'", "", " 7:{}"), NULL);
   expect (repeat ("1:8 6:'0", "0123456789abcdef", 1 << 20, "'", "", " 7:{}"),
-          "doc_string of ModelProto has 16777217 bytes, text-bytes allows 16777216");
+          "doc_string of ModelProto has 16777217 bytes, may have 16777216; --limit "
+          "text-bytes");
 }
 
 static void
@@ -76,7 +78,7 @@ test_depth (void)
   /* ModelProto is 0, graph 1, input 2, its type 3, each sequence 2 more, Tensor 1. */
   expect (repeat ("1:8 7:{11:{1:'x' 2:{", "4:{1:{", 16, "1:{1:1}", "}}", "}}}"), NULL);
   expect (repeat ("1:8 7:{11:{1:'x' 2:{", "4:{1:{", 17, "1:{1:1}", "}}", "}}}"),
-          "a type nested more than 16 deep, type-depth");
+          "a type nested more than 16 deep; --limit type-depth");
   expect (repeat ("1:8 7:{11:{1:'x' 2:{", "4:{1:{", 48, "1:{1:1}", "}}", "}}}"),
           "type-depth");
   expect (repeat ("1:8 7:{11:{1:'x' 2:{", "4:{1:{", 49, "1:{1:1}", "}}", "}}}"),
@@ -100,7 +102,8 @@ static void
 test_calls (void)
 {
   expect (calls (100), NULL);
-  expect (calls (101), "calls of functions nested more than 100 deep, call-depth");
+  expect (calls (101),
+          "calls of functions nested more than 100 deep; --limit call-depth");
 }
 
 /* A group of groups: counted in the depth before it is refused. */
