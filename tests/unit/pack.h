@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Protobuf messages from a short text, for tests: "8:{2:13} 4:'Relu' 9:x00ff" is a message in
- * field 8, a text in field 4, bytes in field 9. Numbers are varints, "N:fX" a 32-bit float.
- * "~" before a closing brace, or at the end, leaves out the last byte.
+ * field 8, a text in field 4, bytes in field 9. Numbers are varints, "N:fX" a 32-bit float, "N:dX" a
+ * 64-bit one. "~" before a closing brace, or at the end, leaves out the last byte.
  */
 #pragma once
 #include <glib.h>
@@ -86,6 +86,15 @@ pack_field (GByteArray *out, const char **text)
 
       pack_tag (out, field, 5);
       g_byte_array_append (out, (const guint8 *) &v, 4);
+      *text = p;
+      return;
+    }
+  if (*p == 'd')
+    {
+      const double v = g_ascii_strtod (p + 1, &p);
+
+      pack_tag (out, field, 1);
+      g_byte_array_append (out, (const guint8 *) &v, 8);
       *text = p;
       return;
     }
