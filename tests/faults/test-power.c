@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Loss of power: training with checkpoints is recorded, and for each moment everything is
+ * built that a disk may hold then. What is there under the file's name loads, and is the
+ * checkpoint before or the one that was being written; one whose writing was reported is not
+ * lost any more.
+ */
+#include "../train/networks.h"
+#include "base/pool.h"
+#include "io/io-private.h"
+#include "op/plugins.h"
+#include "record.h"
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAVES 4
+#define NAME "run.onnx"
+
+/* When each save began and ended, in recorded calls, and what it wrote. */
+typedef struct
+{
+  gboolean training;
+  guint begin[SAVES], end[SAVES];
+  char *digest[SAVES];
+  GHashTable *seen; /* state -> what it holds: "DIGEST DIGEST", "fault ..." */
+  guint64 built;
+} Story;
+
+static char *folder, *stage; /* where saves are recorded; where states are tried */
+
+static void
+empty (const char *path)
+{
+  GDir *dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)))
+    {
+      g_autofree char *file = g_build_filename (path, name, NULL);
+
+      g_unlink (file);
+    }
+  g_dir_close (dir);
+}
+
+/* Trains, or only changes weights, and saves now and then. */
+static void
+tell (Story *story, gboolean training)
+{
+  const int sizes[]                = { 200, 40, 3 };
+  g_autoptr (KetteGraph) graph     = network_new (KT_F32, sizes, 2, NULL);
+  g_autoptr (KetteTensor) x        = network_rows (KT_F32, 8, 200, 1);
+  g_autoptr (KetteTensor) t        = network_rows (KT_F32, 8, 3, 2);
+  g_autoptr (KetteTrainer) trainer = NULL;
+  g_autofree char *file            = g_build_filename (folder, NAME, NULL);
+  GError *error                    = NULL;
+  KetteTrainOptions options;
+
+  *story = (Story){ .training = training };
+  kette_train_options_init (&options);
+  options.optimizer = "adam";
+  options.batch     = 4;
+  if (training)
+    trainer = network_trainer (graph, &options, x, t);
+  empty (folder);
+  record_begin ();
+  for (int i = 0; i < SAVES; i++)
+    {
+      if (training)
+        g_assert_true (kette_trainer_step (trainer, NULL, NULL, &error));
+      else
+        _kette_tensor_set_double (kette_graph_get_parameter (graph, "w0"), 0, i);
+      story->begin[i]  = record_length ();
+      story->digest[i] = network_digest (graph);
+      if (training)
+        kette_trainer_save (trainer, file, &error);
+      else
+        kette_graph_save (graph, file, &error);
+      g_assert_no_error (error);
+      story->end[i] = record_length ();
+    }
+  record_end ();
+  story->seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+}
+
+static void
+story_clear (Story *story)
+{
+  for (int i = 0; i < SAVES; i++)
+    g_free (story->digest[i]);
+  g_hash_table_unref (story->seen);
+  record_free ();
+}
+
+/* The weights in a file of the stage; "none" where there is no such file. */
+static char *
+weights (const Story *story, const char *name)
+{
+  g_autofree char *file        = g_build_filename (stage, name, NULL);
+  g_autoptr (GError) error     = NULL;
+  g_autoptr (KetteGraph) graph = NULL;
+  g_autoptr (GBytes) bytes     = NULL;
+  gboolean present;
+
+  if (!g_file_test (file, G_FILE_TEST_EXISTS))
+    return g_strdup ("none");
+  graph = kette_graph_load (file, &error);
+  bytes = graph ? _kette_read_file (file, &error) : NULL;
+  if (!bytes || !_kette_check_sha256 (bytes, &present, &error)
+      || (story->training && (!present || !kette_graph_is_checkpoint (graph))))
+    return g_strconcat ("fault: ", error ? error->message : "no checkpoint", NULL);
+  return network_digest (graph);
+}
+
+static gboolean
+is_temporary (const char *name)
+{
+  return strstr (name, ".kette-tmp-") != NULL;
+}
+
+/* What a state holds under its two names; each kind of state is tried once. */
+static const char *
+holds (Story *story, GHashTable *state)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autoptr (GList) names
+      = g_list_sort (g_hash_table_get_keys (state), (GCompareFunc) strcmp);
+  const char *known;
+
+  for (GList *l = names; l; l = l->next)
+    if (!is_temporary (l->data))
+      {
+        gsize n;
+        const guint8 *data = g_bytes_get_data (g_hash_table_lookup (state, l->data), &n);
+
+        g_checksum_update (sum, l->data, (gssize) strlen (l->data) + 1);
+        g_checksum_update (sum, (const guint8 *) &n, sizeof n);
+        g_checksum_update (sum, data, (gssize) n);
+      }
+  known = g_hash_table_lookup (story->seen, g_checksum_get_string (sum));
+  if (known)
+    return known;
+  empty (stage);
+  for (GList *l = names; l; l = l->next)
+    if (!is_temporary (l->data))
+      {
+        g_autofree char *file = g_build_filename (stage, l->data, NULL);
+        gsize n;
+        const char *data = g_bytes_get_data (g_hash_table_lookup (state, l->data), &n);
+
+        g_assert_true (g_file_set_contents (file, data, (gssize) n, NULL));
+      }
+  {
+    g_autofree char *file = weights (story, NAME), *kept = weights (story, NAME ".1");
+    char *text = g_strconcat (file, " | ", kept, NULL);
+
+    g_hash_table_insert (story->seen, g_strdup (g_checksum_get_string (sum)), text);
+    return text;
+  }
+}
+
+/* May the file hold this after N calls? The save that ended last, or the one under way; the
+ * kept one: any save before. */
+static gboolean
+is_right (const Story *story, guint n, const char *text)
+{
+  int last             = -1, next;
+  g_auto (GStrv) parts = g_strsplit (text, " | ", 2);
+  gboolean ok, kept = g_str_equal (parts[1], "none");
+
+  while (last + 1 < SAVES && story->end[last + 1] <= n)
+    last++;
+  next = last + 1 < SAVES && story->begin[last + 1] < n ? last + 1 : last;
+  ok   = last < 0 && g_str_equal (parts[0], "none");
+  for (int i = MAX (last, 0); i <= next; i++)
+    ok = ok || g_str_equal (parts[0], story->digest[i]);
+  for (int i = 0; i < next; i++)
+    kept = kept || g_str_equal (parts[1], story->digest[i]);
+  return ok && kept;
+}
+
+/* All states of all moments; the number of wrong ones. */
+static guint64
+replay (Story *story, const char *without, gboolean loud)
+{
+  guint64 wrong = 0;
+
+  for (guint n = 0; n <= record_length (); n++)
+    {
+      const guint pending = record_pending (n, without);
+
+      /* Where nothing is synced there are many: of the last six all, those before are done. */
+      const guint64 all  = (guint64) 1 << MIN (pending, 6);
+      const guint64 done = ((guint64) 1 << (pending - MIN (pending, 6))) - 1;
+
+      for (guint64 subset = 0; subset < all; subset++)
+        for (int lost = 0; lost < LOST_VARIANTS; lost++)
+          {
+            const guint64 mask = subset << (pending - MIN (pending, 6)) | done;
+            GHashTable *state  = record_state (n, mask, lost, without);
+            const char *text   = holds (story, state);
+
+            story->built++;
+            if (!is_right (story, n, text))
+              {
+                wrong++;
+                if (loud)
+                  g_test_fail_printf ("after %u calls, names %" G_GINT64_MODIFIER
+                                      "x, lost %d: %s",
+                                      n, mask, lost, text);
+              }
+            g_hash_table_unref (state);
+          }
+    }
+  return wrong;
+}
+
+static void
+test_replay (gconstpointer training)
+{
+  Story story;
+
+  tell (&story, GPOINTER_TO_INT (training));
+  g_assert_cmpuint (replay (&story, NULL, TRUE), ==, 0);
+  g_test_message ("%u calls, %" G_GUINT64_FORMAT " states, %u different",
+                  record_length (), story.built, g_hash_table_size (story.seen));
+  story_clear (&story);
+}
+
+/* The test itself: a writer that does not sync is found out. */
+static void
+test_itself (void)
+{
+  Story story;
+
+  tell (&story, TRUE);
+  g_assert_cmpuint (replay (&story, "sync", FALSE), >, 0);
+  g_assert_cmpuint (replay (&story, "sync-folder", FALSE), >, 0);
+  story_clear (&story);
+}
+
+int
+main (int argc, char **argv)
+{
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  _kette_pool_set_threads (1);
+  kette_plugins_get (NULL);
+  folder = g_dir_make_tmp ("kette-XXXXXX", NULL);
+  stage  = g_access ("/dev/shm", W_OK) == 0
+               ? g_mkdtemp (g_strdup ("/dev/shm/kette-XXXXXX"))
+               : g_dir_make_tmp ("kette-XXXXXX", NULL);
+  g_test_set_nonfatal_assertions ();
+  g_test_add_data_func ("/faults/power/checkpoints", GINT_TO_POINTER (TRUE), test_replay);
+  g_test_add_data_func ("/faults/power/models", GINT_TO_POINTER (FALSE), test_replay);
+  g_test_add_func ("/faults/power/itself", test_itself);
+  status = g_test_run ();
+  empty (folder);
+  empty (stage);
+  g_rmdir (folder);
+  g_rmdir (stage);
+  g_free (folder);
+  g_free (stage);
+  return status;
+}
