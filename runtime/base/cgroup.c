@@ -2,29 +2,32 @@
  * Limits of control groups: read from the process' own group up to the root.
  */
 #include "base/cgroup.h"
+#include "base/system.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The beginning of a small file as text; FALSE: cannot be read. */
 static gboolean
 read_small (const char *path, char *out, size_t size)
 {
-  const int fd = open (path, O_RDONLY | O_CLOEXEC);
+  const int fd = _kette_system.openat (AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
   size_t at    = 0;
 
   if (fd < 0)
     return FALSE;
   while (at + 1 < size)
     {
-      const ssize_t n = read (fd, out + at, size - 1 - at);
+      const ssize_t n = _kette_system.read (fd, out + at, size - 1 - at);
 
+      if (n < 0 && errno == EINTR)
+        continue;
       if (n <= 0)
         break;
       at += (size_t) n;
     }
-  close (fd);
+  _kette_system.close (fd);
   out[at] = '\0';
   return at > 0;
 }

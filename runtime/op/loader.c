@@ -7,13 +7,14 @@
  * (RTLD_LOCAL) and never closed.
  */
 #include "op/loader.h"
+#include "base/system.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENTRY "kette_plugin_v0"
@@ -52,7 +53,7 @@ check_writers (const char *path, gboolean is_file, GError **error)
   struct stat st;
   const char *fault = NULL;
 
-  if (stat (path, &st) != 0)
+  if (_kette_system.fstatat (AT_FDCWD, path, &st, 0) != 0)
     return _kette_fail_errno (error, errno, NULL, path);
   if (!is_file && (st.st_mode & S_ISVTX) && st.st_uid == 0)
     return TRUE; /* like the system's temporary directory: entries belong to their owners */
@@ -77,7 +78,7 @@ check_writers (const char *path, gboolean is_file, GError **error)
 static gboolean
 check_trust (const char *path, GError **error)
 {
-  g_autofree char *real = realpath (path, NULL);
+  g_autofree char *real = _kette_system.realpath (path);
 
   if (!real)
     return _kette_fail_errno (error, errno, NULL, path);
@@ -169,15 +170,16 @@ compare_names (gconstpointer a, gconstpointer b)
 static void
 load_directory (const char *path)
 {
-  GDir *dir                   = g_dir_open (path, 0, NULL);
+  DIR *dir = _kette_system.opendir (path);
+  const struct dirent *entry;
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   if (!dir)
     return;
-  for (const char *name; (name = g_dir_read_name (dir));)
-    if (g_str_has_suffix (name, ".so"))
-      g_ptr_array_add (names, g_build_filename (path, name, NULL));
-  g_dir_close (dir);
+  while ((entry = _kette_system.readdir (dir)))
+    if (g_str_has_suffix (entry->d_name, ".so"))
+      g_ptr_array_add (names, g_build_filename (path, entry->d_name, NULL));
+  _kette_system.closedir (dir);
   g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
     load_file (g_ptr_array_index (names, i), FALSE, NULL);
