@@ -120,6 +120,14 @@ typedef struct
   size_t n_initial, n_update;
 } KetteTraining;
 
+/* A tensor of the file whose data are in another one. */
+typedef struct
+{
+  const void *proto; /* TensorProto */
+  GBytes *bytes;
+  size_t offset, n;
+} KetteExternalData;
+
 struct _KetteModel
 {
   gint ref;
@@ -145,6 +153,8 @@ struct _KetteModel
    * does not model. */
   gpointer message;
   void (*free_message) (gpointer);
+  KetteExternalData *external; /* sorted by proto */
+  size_t n_external, external_capacity;
 };
 
 struct _KetteGraph

@@ -106,6 +106,9 @@ _kette_model_unref (KetteModel *model)
       kette_graph_unref (model->training[i]->initialization);
       kette_graph_unref (model->training[i]->algorithm);
     }
+  for (size_t i = 0; i < model->n_external; i++)
+    g_bytes_unref (model->external[i].bytes);
+  _kette_free (model->external);
   if (model->free_message)
     model->free_message (model->message);
   _kette_names_free (model->opset_index);

@@ -184,9 +184,9 @@ static KetteTensor *
 from_external (const Onnx__TensorProto *proto, const Layout *l,
                const KetteTensorSource *source, const char *where, GError **error)
 {
+  const KetteExternalData *data;
   GBytes *bytes;
   size_t offset;
-  KetteTensor *tensor;
 
   if (l->dtype == KT_STRING)
     {
@@ -194,19 +194,25 @@ from_external (const Onnx__TensorProto *proto, const Layout *l,
                    "%s is stored in external data, must be in string_data", l->text);
       return NULL;
     }
-  if (!source->external)
+  if (source->external)
+    {
+      if (!_kette_external_find (source->external, proto, l->bytes, l->text, where,
+                                 &bytes, &offset, error))
+        return NULL;
+    }
+  else if ((data = source->model ? _kette_model_external (source->model, proto) : NULL))
+    {
+      bytes  = data->bytes;
+      offset = data->offset;
+    }
+  else
     {
       _kette_fail (error, KETTE_ERROR_PATH, where,
                    "has external data, but this file may not refer to others");
       return NULL;
     }
-  if (!_kette_external_find (source->external, proto, l->bytes, l->text, where, &bytes,
-                             &offset, error))
-    return NULL;
-  tensor = from_raw (proto, l, (const uint8_t *) g_bytes_get_data (bytes, NULL) + offset,
-                     bytes, error);
-  g_bytes_unref (bytes);
-  return tensor;
+  return from_raw (proto, l, (const uint8_t *) g_bytes_get_data (bytes, NULL) + offset,
+                   bytes, error);
 }
 
 KetteTensor *

@@ -164,9 +164,10 @@ _kette_build_graph (KetteMessage *message, int folder, const char *file,
   b.model->maps         = _kette_guard_find (g_bytes_get_data (message->bytes, NULL));
   if (b.model->maps == 0)
     b.model->maps = _kette_guard_group ();
-  b.external = _kette_external_new (folder, b.model->maps, loading, error);
+  b.external = _kette_external_new (folder, b.model, loading, error);
   if (b.external && build_all (&b, error))
     {
+      _kette_external_sort (b.model);
       graph                  = b.scopes[b.main].graph;
       b.scopes[b.main].owned = FALSE;
     }

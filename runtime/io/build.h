@@ -97,8 +97,9 @@ gssize _kette_build_callee (const KetteBuild *b, const Onnx__NodeProto *node,
 typedef struct
 {
   GBytes *bytes;           /* in which raw_data lie */
-  KetteExternal *external; /* NULL: external data are refused */
+  KetteExternal *external; /* NULL: external data are refused, */
   const KetteLimits *limits;
+  const KetteModel *model; /* unless this one, loaded, has them */
 } KetteTensorSource;
 KetteTensor *_kette_tensor_from_proto (const Onnx__TensorProto *proto,
                                        const KetteTensorSource *source, const char *where,
@@ -123,14 +124,20 @@ const char *_kette_dims_text (const int64_t *dims, size_t n, char out[256]);
 gboolean _kette_build_tensors (KetteBuild *b, GError **error);
 
 /* external.c */
-/* MAPS: the model's group. */
-KetteExternal *_kette_external_new (int folder, uint64_t maps,
+KetteExternal *_kette_external_new (int folder, KetteModel *model,
                                     const KetteLoading *loading, GError **error);
 void _kette_external_free (KetteExternal *self);
-/* The bytes of a tensor that needs NEED of them: *bytes (referenced) and *offset. */
+/* The bytes of a tensor that needs NEED of them: *bytes (not referenced; the model keeps them)
+ * and *offset. */
 gboolean _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto,
                                size_t need, const char *type_text, const char *where,
                                GBytes **bytes, size_t *offset, GError **error);
+
+/* When all tensors are there. */
+void _kette_external_sort (KetteModel *model);
+/* The data of a TensorProto of the file, once sorted; NULL: it has none elsewhere. */
+const KetteExternalData *_kette_model_external (const KetteModel *model,
+                                                const void *proto);
 
 /* build-type.c */
 /* *out: in the model's region; kind 0 for a type that nothing here can hold (opaque). */

@@ -4,6 +4,7 @@
  */
 #include "io/external.h"
 #include "io/build.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -17,7 +18,7 @@ struct KetteExternal
 {
   const KetteLoading *loading;
   KetteFolders folders;
-  uint64_t maps; /* group, base/guard-private.h */
+  KetteModel *model;
   KetteRegion *region;
   KetteNames *names; /* location -> External */
   External **files;
@@ -26,7 +27,7 @@ struct KetteExternal
 };
 
 KetteExternal *
-_kette_external_new (int folder, uint64_t maps, const KetteLoading *loading,
+_kette_external_new (int folder, KetteModel *model, const KetteLoading *loading,
                      GError **error)
 {
   KetteExternal *self = _kette_alloc (_kette_account_process (), 1, sizeof *self, error);
@@ -34,7 +35,7 @@ _kette_external_new (int folder, uint64_t maps, const KetteLoading *loading,
   if (!self)
     return NULL;
   self->loading = loading;
-  self->maps    = maps;
+  self->model   = model;
   if (_kette_folders_open (&self->folders, folder, loading, error)
       && (self->region = _kette_region_new (error))
       && (self->names = _kette_names_new (error)))
@@ -101,7 +102,8 @@ external_open (KetteExternal *self, const char *location, char *path, const char
   if (fd < 0)
     return NULL;
   g_snprintf (name, sizeof name, "external data %s", KETTE_QUOTE (path));
-  bytes = _kette_fd_bytes (fd, (size_t) st.st_size, self->maps, name, where, error);
+  bytes
+      = _kette_fd_bytes (fd, (size_t) st.st_size, self->model->maps, name, where, error);
   _kette_system.close (fd);
   return bytes ? external_add (self, path, bytes, error) : NULL;
 }
@@ -206,6 +208,49 @@ check_range (const External *file, const Keys *keys, size_t need, size_t *out,
   return TRUE;
 }
 
+/* The model keeps the data of PROTO, for saving. Takes BYTES over. */
+static gboolean
+remember (KetteModel *model, const Onnx__TensorProto *proto, GBytes *bytes, size_t offset,
+          size_t n, GError **error)
+{
+  if (model->n_external == model->external_capacity
+      && !_kette_grow (&model->external, &model->external_capacity, model->n_external + 1,
+                       sizeof *model->external, error))
+    {
+      g_bytes_unref (bytes);
+      return FALSE;
+    }
+  model->external[model->n_external++]
+      = (KetteExternalData){ .proto = proto, .bytes = bytes, .offset = offset, .n = n };
+  return TRUE;
+}
+
+static int
+compare_proto (const void *a, const void *b)
+{
+  const uintptr_t x = (uintptr_t) ((const KetteExternalData *) a)->proto,
+                  y = (uintptr_t) ((const KetteExternalData *) b)->proto;
+
+  return x < y ? -1 : x > y;
+}
+
+void
+_kette_external_sort (KetteModel *model)
+{
+  if (model->n_external > 0)
+    qsort (model->external, model->n_external, sizeof *model->external, compare_proto);
+}
+
+const KetteExternalData *
+_kette_model_external (const KetteModel *model, const void *proto)
+{
+  const KetteExternalData key = { .proto = proto };
+
+  return model->n_external > 0 ? bsearch (&key, model->external, model->n_external,
+                                          sizeof key, compare_proto)
+                               : NULL;
+}
+
 gboolean
 _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto, size_t need,
                       const char *type_text, const char *where, GBytes **bytes,
@@ -231,8 +276,8 @@ _kette_external_find (KetteExternal *self, const Onnx__TensorProto *proto, size_
           && !check_sum (file, keys.checksum, where, error))
       || !check_range (file, &keys, need, offset, type_text, where, error))
     goto done;
-  *bytes = g_bytes_ref (file->bytes);
-  ok     = TRUE;
+  *bytes = file->bytes;
+  ok     = remember (self->model, proto, g_bytes_ref (file->bytes), *offset, need, error);
 
 done:
   _kette_free (path);

@@ -19,14 +19,6 @@ gboolean _kette_write_file (const char *file, gboolean keep, KetteWriteFunc func
 GBytes *_kette_read_file (const char *file, GError **error);
 
 /* save.c */
-typedef struct
-{
-  gboolean keep_old; /* FILE.1 */
-  gboolean
-      checksums; /* metadata kette.crc.NAME for state, and kette.sha256 as last field */
-} KetteSaveOptions;
-gboolean _kette_graph_save_full (KetteGraph *graph, const char *file,
-                                 const KetteSaveOptions *options, GError **error);
 /* The model as bytes (tests, digests). */
 GBytes *_kette_graph_to_bytes (KetteGraph *graph, GError **error);
 /* checksum.c: SHA-256 entry of a file written with checksums: TRUE: absent or right;

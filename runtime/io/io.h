@@ -113,6 +113,53 @@ KETTE_EXPORT KetteGraph *kette_graph_load_bytes_full (GBytes *bytes, const char 
 KETTE_EXPORT gboolean kette_graph_save (KetteGraph *self, const char *file,
                                         GError **error);
 /**
+ * KetteSaveFlags:
+ * @KETTE_SAVE_EXTERNAL_DATA: tensors of 4,096 bytes and more go into a file of their own,
+ *   NAME-HASH.data beside the model NAME, to which the model refers
+ * @KETTE_SAVE_INTERNAL_DATA: all data go into the model, which then may have 2,000,000,000
+ *   bytes
+ * @KETTE_SAVE_KEEP_OLD: the file that is replaced stays as NAME.1
+ * @KETTE_SAVE_CHECKSUMS: sums of the state and of the file as metadata, for checkpoints
+ *
+ * How a model is saved. With neither of the first two, data lie outside when the model was
+ * loaded with external data, or when they do not fit inside.
+ */
+typedef enum
+{
+  KETTE_SAVE_EXTERNAL_DATA = 1,
+  KETTE_SAVE_INTERNAL_DATA = 2,
+  KETTE_SAVE_KEEP_OLD      = 4,
+  KETTE_SAVE_CHECKSUMS     = 8
+} KetteSaveFlags;
+
+/**
+ * KetteSaveOptions:
+ * @size: sizeof (KetteSaveOptions)
+ * @flags: how
+ */
+typedef struct
+{
+  gsize size;
+  KetteSaveFlags flags;
+} KetteSaveOptions;
+
+/**
+ * kette_graph_save_full:
+ * @self: a graph that was loaded or made from a loaded one
+ * @file: path of the file to write
+ * @options: (nullable): how; %NULL: as kette_graph_save()
+ * @error: return location
+ *
+ * Writes the model atomically, the data before the model that refers to them. Afterwards
+ * older data files of that model, to which neither it nor NAME.1 refers, are removed.
+ *
+ * Returns: %FALSE with `io` and the system's reason, `limit` when the model is too large,
+ *   `path` when @file has a name that no model could refer to
+ */
+KETTE_EXPORT gboolean kette_graph_save_full (KetteGraph *self, const char *file,
+                                             const KetteSaveOptions *options,
+                                             GError **error);
+/**
  * kette_tensor_load:
  * @file: path of an .npy file, an ONNX TensorProto (.pb), or an IDX file (.gz or not)
  * @error: return location

@@ -76,12 +76,15 @@ same_content (const KetteSaver *s, const Onnx__TensorProto *old,
               const KetteTensor *tensor)
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
+                               .model  = s->model,
                                .limits = &_kette_loading_most ()->limits };
   KetteTensor *before;
   gboolean same;
 
   if (old->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
     return FALSE;
+  if (s->outside && !old->has_raw_data && tensor->bytes >= KETTE_DATA_LEAST)
+    return FALSE; /* raw data can be elsewhere, typed fields cannot */
   if (old->data_type != tensor->dtype || old->n_dims != (size_t) tensor->rank
       || (tensor->rank > 0
           && memcmp (old->dims, tensor->dims, (size_t) tensor->rank * sizeof (int64_t))
@@ -103,6 +106,7 @@ _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
                           const KetteTensor *tensor)
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
+                               .model  = s->model,
                                .limits = &_kette_loading_most ()->limits };
   KetteTensor *before;
   gboolean same;
@@ -113,6 +117,24 @@ _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
   same   = before && _kette_tensor_equal (before, tensor);
   kette_tensor_unref (before);
   return same;
+}
+
+gboolean
+_kette_saver_content (KetteSaver *s, Onnx__TensorProto *proto, const KetteTensor *tensor,
+                      GError **error)
+{
+  proto->segment           = NULL;
+  proto->n_float_data      = 0;
+  proto->n_int32_data      = 0;
+  proto->n_string_data     = 0;
+  proto->n_int64_data      = 0;
+  proto->n_double_data     = 0;
+  proto->n_uint64_data     = 0;
+  proto->has_raw_data      = FALSE;
+  proto->n_external_data   = 0;
+  proto->has_data_location = FALSE;
+  proto->data_location     = ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT;
+  return put_content (s->region, tensor, proto, error);
 }
 
 Onnx__TensorProto *
@@ -133,16 +155,5 @@ _kette_saver_tensor (KetteSaver *s, const Onnx__TensorProto *old,
   proto->name = (char *) name;
   if (same)
     return proto;
-  proto->segment           = NULL;
-  proto->n_float_data      = 0;
-  proto->n_int32_data      = 0;
-  proto->n_string_data     = 0;
-  proto->n_int64_data      = 0;
-  proto->n_double_data     = 0;
-  proto->n_uint64_data     = 0;
-  proto->has_raw_data      = FALSE;
-  proto->n_external_data   = 0;
-  proto->has_data_location = FALSE;
-  proto->data_location     = ONNX__TENSOR_PROTO__DATA_LOCATION__DEFAULT;
-  return put_content (s->region, tensor, proto, error) ? proto : NULL;
+  return _kette_saver_content (s, proto, tensor, error) ? proto : NULL;
 }

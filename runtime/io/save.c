@@ -2,6 +2,8 @@
  * Saving a model: the same graph gives the same bytes.
  */
 #include "io/save.h"
+#include "base/guard-private.h"
+#include "io/save-data.h"
 #include "io/writer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +270,7 @@ stream_append (ProtobufCBuffer *buffer, size_t n, const uint8_t *data)
 typedef struct
 {
   const Onnx__ModelProto *proto;
+  const KetteModel *model;
   gboolean checksums;
 } Job;
 
@@ -280,11 +283,10 @@ write_model (KetteWriter *writer, gpointer user, GError **error)
   size_t n = protobuf_c_message_get_packed_size (&job->proto->base);
 
   if (n > MAX_BYTES)
-    return _kette_fail (
-        error, KETTE_ERROR_LIMIT, NULL,
-        "the model needs %zu bytes, a file may have %zu: weights in external "
-        "data are not written yet",
-        n, MAX_BYTES);
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL,
+                        "the model needs %zu bytes without external data, a file may "
+                        "have %zu",
+                        n, MAX_BYTES);
   if (job->checksums)
     stream.sum = g_checksum_new (G_CHECKSUM_SHA256);
   protobuf_c_message_pack_to_buffer (&job->proto->base, &stream.base);
@@ -294,47 +296,93 @@ write_model (KetteWriter *writer, gpointer user, GError **error)
       _kette_writer_add (writer, entry, n);
       g_checksum_free (stream.sum);
     }
-  return TRUE;
+  return _kette_guard_outcome (job->model->maps, TRUE, error);
 }
 
-/* FILE NULL: into *bytes. */
+/* Are the large data to lie outside? Unless the caller says: as it was loaded, or when they
+ * do not fit. */
 static gboolean
-save (KetteGraph *graph, const char *file, const KetteSaveOptions *options,
-      GBytes **bytes, GError **error)
+wants_outside (const KetteModel *model, KetteSaveFlags flags,
+               const Onnx__ModelProto *proto)
 {
-  KetteSaver s = { .model = graph->model, .region = _kette_region_new (error) };
-  Job job      = { .checksums = options && options->checksums };
-  gboolean ok  = FALSE;
+  if (flags & (KETTE_SAVE_EXTERNAL_DATA | KETTE_SAVE_INTERNAL_DATA))
+    return (flags & KETTE_SAVE_EXTERNAL_DATA) != 0;
+  return model->n_external > 0
+         || protobuf_c_message_get_packed_size (&proto->base) > MAX_BYTES;
+}
 
-  if (s.region)
-    job.proto = model_to_proto (&s, graph, job.checksums, error);
-  if (job.proto && bytes)
-    ok = (*bytes = _kette_write_bytes (write_model, &job, error)) != NULL;
-  else if (job.proto)
-    ok = _kette_write_file (file, options && options->keep_old, write_model, &job, error);
+static gboolean
+save_to (KetteSaver *s, KetteGraph *graph, const char *file, KetteSaveFlags flags,
+         GError **error)
+{
+  KetteData data = { .saver = s, .lock = -1 };
+  Job job = { .model = s->model, .checksums = (flags & KETTE_SAVE_CHECKSUMS) != 0 };
+  gboolean ok;
+
+  s->outside = (flags & KETTE_SAVE_EXTERNAL_DATA) != 0;
+  job.proto  = model_to_proto (s, graph, job.checksums, error);
+  if (!job.proto)
+    return FALSE;
+  data.outside = wants_outside (s->model, flags, job.proto);
+  if (data.outside && !s->outside)
+    {
+      s->outside = TRUE;
+      job.proto  = model_to_proto (s, graph, job.checksums, error);
+    }
+  ok = job.proto != NULL;
+  if (ok && (data.outside || s->model->n_external > 0))
+    {
+      ok        = _kette_data_collect (&data, job.proto, error);
+      job.proto = data.model;
+    }
+  ok = ok && (!data.outside || _kette_data_write (&data, file, error))
+       && _kette_write_file (file, (flags & KETTE_SAVE_KEEP_OLD) != 0, write_model, &job,
+                             error);
+  _kette_data_clear (&data);
+  /* Also behind a failure: what was written is not referred to then. */
+  _kette_data_sweep (file);
+  return ok;
+}
+
+gboolean
+kette_graph_save_full (KetteGraph *self, const char *file,
+                       const KetteSaveOptions *options, GError **error)
+{
+  KetteSaveOptions o = { 0 };
+  KetteSaver s       = { .model = self->model, .region = _kette_region_new (error) };
+  gboolean ok;
+
+  if (options)
+    memcpy (&o, options, MIN (options->size, sizeof o));
+  ok = s.region && save_to (&s, self, file, o.flags, error);
   _kette_region_free (s.region);
-  if (!ok && file)
+  if (!ok)
     _kette_error_in_file (error, file);
   return ok;
 }
 
 gboolean
-_kette_graph_save_full (KetteGraph *graph, const char *file,
-                        const KetteSaveOptions *options, GError **error)
-{
-  return save (graph, file, options, NULL, error);
-}
-
-gboolean
 kette_graph_save (KetteGraph *self, const char *file, GError **error)
 {
-  return save (self, file, NULL, NULL, error);
+  return kette_graph_save_full (self, file, NULL, error);
 }
 
 GBytes *
 _kette_graph_to_bytes (KetteGraph *graph, GError **error)
 {
-  GBytes *bytes = NULL;
+  KetteSaver s   = { .model = graph->model, .region = _kette_region_new (error) };
+  KetteData data = { .saver = &s, .lock = -1 };
+  Job job        = { .model = graph->model };
+  GBytes *bytes  = NULL;
 
-  return save (graph, NULL, NULL, &bytes, error) ? bytes : NULL;
+  if (s.region && (job.proto = model_to_proto (&s, graph, FALSE, error))
+      && (graph->model->n_external == 0 || _kette_data_collect (&data, job.proto, error)))
+    {
+      if (data.model)
+        job.proto = data.model;
+      bytes = _kette_write_bytes (write_model, &job, error);
+    }
+  _kette_data_clear (&data);
+  _kette_region_free (s.region);
+  return bytes;
 }

@@ -7,12 +7,15 @@
 #include "io/build.h"
 #include "io/io-private.h"
 
+#define KETTE_DATA_LEAST 4096 /* smaller tensors stay in the model; also the alignment */
+
 typedef struct
 {
   KetteRegion *region;
   KetteModel *model;
   const KetteMessage *message; /* the file's, or NULL */
   gboolean new_initializer;    /* one was made that is no input: needs IR 4 */
+  gboolean outside;            /* large data go into a file of their own */
 } KetteSaver;
 
 /* proto-tensor.c */
@@ -22,6 +25,9 @@ Onnx__TensorProto *_kette_tensor_to_proto (KetteRegion *region, const KetteTenso
 Onnx__TensorProto *_kette_saver_tensor (KetteSaver *s, const Onnx__TensorProto *old,
                                         const KetteTensor *tensor, const char *name,
                                         GError **error);
+/* Gives PROTO the content of TENSOR in place of its own. */
+gboolean _kette_saver_content (KetteSaver *s, Onnx__TensorProto *proto,
+                               const KetteTensor *tensor, GError **error);
 /* Does the sparse tensor OLD say what TENSOR holds? */
 gboolean _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
                                    const KetteTensor *tensor);

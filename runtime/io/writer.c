@@ -37,9 +37,13 @@ write_all (KetteWriter *self, const uint8_t *data, size_t n)
         continue;
       if (done <= 0)
         {
-          _kette_fail_errno (&self->error, done < 0 ? errno : ENOSPC, NULL,
-                             "cannot write");
-          return FALSE;
+          /* Memory of our own is always there; maps of files may not be. */
+          if (done < 0 && errno == EFAULT)
+            return _kette_fail (&self->error, KETTE_ERROR_IO, NULL,
+                                "cannot write: a mapped file became shorter while it was "
+                                "in use");
+          return _kette_fail_errno (&self->error, done < 0 ? errno : ENOSPC, NULL,
+                                    "cannot write");
         }
       data += done;
       n -= (size_t) done;

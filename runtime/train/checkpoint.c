@@ -356,9 +356,10 @@ export_functions (KetteTrainer *self, GError **error)
 static gboolean
 save (KetteTrainer *self, const char *file, GError **error)
 {
-  const KetteSaveOptions options = { .keep_old = TRUE, .checksums = TRUE };
-  KetteModel *model              = self->graph->model;
-  const char *hash               = data_hash (self);
+  const KetteSaveOptions options
+      = { .size = sizeof options, .flags = KETTE_SAVE_KEEP_OLD | KETTE_SAVE_CHECKSUMS };
+  KetteModel *model = self->graph->model;
+  const char *hash  = data_hash (self);
 
   return _kette_meta_set_u64 (model, "kette.step", self->step, error)
          && _kette_meta_set_u64 (model, "kette.epoch", self->epoch, error)
@@ -370,7 +371,7 @@ save (KetteTrainer *self, const char *file, GError **error)
          && _kette_model_set_meta (model, "kette.data-sha256", *hash ? hash : NULL, error)
          && _kette_settings_save (&self->settings, model, error)
          && export_functions (self, error)
-         && _kette_graph_save_full (self->graph, file, &options, error);
+         && kette_graph_save_full (self->graph, file, &options, error);
 }
 
 gboolean

@@ -47,9 +47,10 @@ write_plain (const char *file, GError **error)
 static gboolean
 write_keeping (const char *file, GError **error)
 {
-  const KetteSaveOptions options = { .keep_old = TRUE, .checksums = TRUE };
+  const KetteSaveOptions options
+      = { .size = sizeof options, .flags = KETTE_SAVE_KEEP_OLD | KETTE_SAVE_CHECKSUMS };
 
-  return _kette_graph_save_full (graph, file, &options, error);
+  return kette_graph_save_full (graph, file, &options, error);
 }
 
 static gboolean

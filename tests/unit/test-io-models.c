@@ -255,14 +255,15 @@ test_checksums (void)
   g_autoptr (KetteGraph) graph = kette_graph_load_bytes (bytes, &error);
   g_autoptr (KetteGraph) again = NULL;
   g_autoptr (GBytes) saved = NULL, damaged = NULL;
-  const KetteSaveOptions options = { .checksums = TRUE };
+  const KetteSaveOptions options
+      = { .size = sizeof options, .flags = KETTE_SAVE_CHECKSUMS };
   gboolean present;
   guint8 *copy;
   gsize n;
 
   g_assert_no_error (error);
   g_assert_true (_kette_check_sha256 (bytes, &present, &error) && !present);
-  g_assert_true (_kette_graph_save_full (graph, file, &options, &error));
+  g_assert_true (kette_graph_save_full (graph, file, &options, &error));
   saved = _kette_read_file (file, &error);
   g_assert_true (_kette_check_sha256 (saved, &present, &error) && present);
   again = kette_graph_load (file, &error);
