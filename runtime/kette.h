@@ -57,6 +57,7 @@
 #include "base/limits.h"
 #include "base/tensor.h"
 #include "draw/draw.h"
+#include "exec/diff.h"
 #include "exec/session.h"
 #include "exec/transform.h"
 #include "graph/graph.h"

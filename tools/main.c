@@ -15,6 +15,7 @@ static const struct
   { "info", "what a model holds: inputs, outputs, parameters, operators, plan",
     kette_verb_info },
   { "check", "is a model sound, and can it be run here?", kette_verb_check },
+  { "diff", "what differs between two models?", kette_verb_diff },
   { "run", "run a model on data files", kette_verb_run },
   { "test", "run ONNX backend test directories", kette_verb_test },
   { "train", "train a model on data files", kette_verb_train },

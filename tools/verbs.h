@@ -7,6 +7,7 @@
 
 int kette_verb_info (int argc, char **argv);
 int kette_verb_check (int argc, char **argv);
+int kette_verb_diff (int argc, char **argv);
 int kette_verb_run (int argc, char **argv);
 int kette_verb_test (int argc, char **argv);
 int kette_verb_train (int argc, char **argv);

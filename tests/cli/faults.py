@@ -3,6 +3,7 @@
 """The command at its edges: help, wrong words, faulty files, plugins that others may write,
 closed and full outputs, terminals. Exit statuses, and what stands on which stream.
 """
+import json
 import os
 import pty
 import shutil
@@ -70,6 +71,17 @@ def test_files(folder):
     case("check: a sound model", run.returncode == 0 and run.stdout == f"{LECTURE}: sound\n" and not run.stderr, *notes(run))
     case("check --quiet", kette("check", "-q", LECTURE).stdout == "")
     case("check --structure takes unknown operators", kette("check", "--structure", name).returncode == 0)
+    run = kette("check", name)
+    case("check lists the faults of a step", run.stderr.count('unsupported: node "/layer') == 2, *notes(run))
+    run = kette("info", name)
+    case("info names operators that are missing", run.returncode == 0
+         and "\nmissing operators: Sigmoix (2 nodes)\n" in run.stdout and '"y"' in run.stdout, *notes(run))
+    run = kette("info", "--json", name)
+    case("info --json does, too", json.loads(run.stdout)["missing_operators"]
+         == [{"name": "Sigmoix", "domain": "", "count": 2}], *notes(run))
+    run = kette("draw", name, "-o", "-")
+    case("draw does, too, with dashed boxes", run.returncode == 0 and "Sigmoix (2 nodes)" in run.stderr
+         and "box missing" in run.stdout and "stroke-dasharray" in run.stdout, *notes(run))
     broken(name, b"layer1.W", b"\x1b[31m\x07\nW")
     run = kette("info", name)
     case("names cannot send terminal codes", "\x1b" not in run.stdout + run.stderr and "\x07" not in run.stdout + run.stderr,
