@@ -82,7 +82,7 @@ test_writers (void)
   other = copy_of (4, "other.so", 0644, NOBODY, 0);
   refused (group, FALSE, KETTE_ERROR_PLUGIN, "can be written by its group");
   refused (other, FALSE, KETTE_ERROR_PLUGIN, "belongs to neither root nor you");
-  /* A folder above counts as the file does; one like /tmp keeps its entries apart. */
+  /* A folder above counts as the file does; a sticky one of root keeps its entries apart. */
   away   = g_build_filename (folder, "away", NULL);
   inside = copy_of (4, "inside.so", 0644, 0, 0);
   g_assert_cmpint (g_mkdir (away, 0700), ==, 0);
