@@ -43,7 +43,7 @@ kt_broadcast (const kt_host *host, const void *ctx, int64_t dims[KT_MAX_RANK],
   int64_t joined[KT_MAX_RANK];
 
   if (rank > KT_MAX_RANK)
-    return kt_fail (host, ctx, KT_E_SHAPE, "rank %d is over %d", (int) rank, KT_MAX_RANK);
+    return kt_fail (host, ctx, KT_E_LIMIT, "rank %d is over %d", (int) rank, KT_MAX_RANK);
   for (int32_t d = 0; d < rank; d++)
     {
       const int32_t da = d - (rank - *ndim), db = d - (rank - b->ndim);

@@ -6,6 +6,7 @@
  */
 #include "elementwise.h"
 #include "half.h"
+#include "shape.h"
 #include <stdatomic.h>
 
 #define GRAIN 32768 /* elements in a piece of work: about 10-25 us */
@@ -211,21 +212,10 @@ static kt_status
 report_refused (const kt_host *host, const kt_run *run, const char *const *fault,
                 int64_t place)
 {
-  const kt_tensor *y = &run->out[0];
-  int64_t at[KT_MAX_RANK], index = place / 2;
   char text[256];
-  size_t n = 0;
 
-  for (int32_t d = y->ndim - 1; d >= 0; d--)
-    {
-      at[d] = index % y->shape[d];
-      index /= y->shape[d];
-    }
-  text[0] = '\0';
-  for (int32_t d = 0; d < y->ndim && n + 24 < sizeof text; d++)
-    n += (size_t) snprintf (text + n, sizeof text - n, d ? ",%lld" : "%lld",
-                            (long long) at[d]);
-  return kt_fail (host, run, KT_E_VALUE, "%s at position [%s]", fault[place & 1], text);
+  return kt_fail (host, run, KT_E_VALUE, "%s at position %s", fault[place & 1],
+                  kt_position (&run->out[0], place / 2, text));
 }
 
 kt_status

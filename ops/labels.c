@@ -4,6 +4,7 @@
  */
 #include "labels.h"
 #include "emit.h"
+#include "shape.h"
 
 static kt_status
 reduction_of (const kt_host *host, const void *ctx, kt_reduced *reduction)
@@ -99,21 +100,10 @@ kt_labels_refuse (const kt_host *host, const kt_run *run, const kt_labels *l, in
   const kt_tensor *const t = &run->in[j];
   const int64_t v
       = l->wide_labels ? ((const int64_t *) t->data)[i] : ((const int32_t *) t->data)[i];
-  int64_t at[KT_MAX_RANK];
   char text[256];
-  size_t n = 0;
 
-  for (int32_t d = t->ndim - 1; d >= 0; d--)
-    {
-      at[d] = i % t->shape[d];
-      i /= t->shape[d];
-    }
-  text[0] = '\0';
-  for (int32_t d = 0; d < t->ndim && n + 24 < sizeof text; d++)
-    n += (size_t) snprintf (text + n, sizeof text - n, d ? ",%lld" : "%lld",
-                            (long long) at[d]);
-  return kt_fail (host, run, KT_E_VALUE, "label %lld at position [%s] is not in 0..%lld",
-                  (long long) v, text, (long long) l->classes - 1);
+  return kt_fail (host, run, KT_E_VALUE, "label %lld at position %s is not in 0..%lld",
+                  (long long) v, kt_position (t, i, text), (long long) l->classes - 1);
 }
 
 /* The numbers 0 .. C-1 in the shape (C, 1, ..), C = dim 1 of X. */

@@ -4,6 +4,7 @@
  */
 #include "shape.h"
 #include "emit.h"
+#include <stdio.h>
 
 int32_t
 kt_bits_of (int32_t dtype)
@@ -55,6 +56,25 @@ kt_dtype_of (const kt_tensor *t)
   return KT_STRING; /* DLPack has no code for it */
 }
 
+const char *
+kt_position (const kt_tensor *t, int64_t i, char out[256])
+{
+  int64_t at[KT_MAX_RANK];
+  size_t n = 1;
+
+  for (int32_t d = t->ndim - 1; d >= 0; d--)
+    {
+      at[d] = i % t->shape[d];
+      i /= t->shape[d];
+    }
+  out[0] = '[';
+  for (int32_t d = 0; d < t->ndim && n + 24 < 256; d++)
+    n += (size_t) snprintf (out + n, 256 - n, d ? ",%lld" : "%lld", (long long) at[d]);
+  out[n]     = ']';
+  out[n + 1] = '\0';
+  return out;
+}
+
 kt_status
 kt_product (const kt_host *host, const void *ctx, const int64_t *dims, int32_t n,
             int64_t *out)
@@ -72,7 +92,7 @@ kt_product (const kt_host *host, const void *ctx, const int64_t *dims, int32_t n
         n_symbols++;
       }
     else if (__builtin_mul_overflow (product, dims[i], &product))
-      return kt_fail (host, ctx, KT_E_SHAPE, "the product of %d dims exceeds 2^63", n);
+      return kt_fail (host, ctx, KT_E_LIMIT, "the product of %d dims exceeds 2^63", n);
   if (zero)
     *out = 0;
   else if (n_symbols == 0)
@@ -187,7 +207,7 @@ kt_set_unknown (const kt_host *host, kt_infer *infer, int32_t i, int32_t dtype,
   int64_t dims[KT_MAX_RANK];
 
   if (ndim > KT_MAX_RANK)
-    return kt_fail (host, infer, KT_E_SHAPE, "rank %d exceeds %d", (int) ndim,
+    return kt_fail (host, infer, KT_E_LIMIT, "rank %d exceeds %d", (int) ndim,
                     KT_MAX_RANK);
   for (int32_t d = 0; d < ndim; d++)
     dims[d] = KT_DIM (0);

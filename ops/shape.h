@@ -18,8 +18,11 @@ kt_int_at (const kt_tensor *t, int64_t i)
   return t->bits == 32 ? ((const int32_t *) t->data)[i] : ((const int64_t *) t->data)[i];
 }
 
+/* Where element I of a tensor stands: "[1,0]". Returns OUT. */
+const char *kt_position (const kt_tensor *t, int64_t i, char out[256]);
+
 /* The product of DIMS: a number; a symbol that is multiplied by ones; else KT_DIM (0).
- * KT_E_SHAPE when it exceeds int64. */
+ * KT_E_LIMIT when it exceeds int64. */
 kt_status kt_product (const kt_host *host, const void *ctx, const int64_t *dims,
                       int32_t n, int64_t *out);
 

@@ -46,7 +46,7 @@ constant_of_shape_infer (const kt_host *host, kt_infer *infer, void *user)
 
   const int32_t dtype = kt_dtype_of (&t);
   if (length > KT_MAX_RANK || n > KT_MAX_RANK)
-    return kt_fail (host, infer, KT_E_SHAPE, "shape has %lld dims, at most %d are served",
+    return kt_fail (host, infer, KT_E_LIMIT, "shape has %lld dims, at most %d are served",
                     (long long) length, KT_MAX_RANK);
   if (!shape && length != 0)
     return kt_set_unknown (host, infer, 0, dtype, (int32_t) length);

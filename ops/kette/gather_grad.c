@@ -25,7 +25,7 @@ gather_grad_infer (const kt_host *host, kt_infer *infer, void *user)
   KT_TRY (kt_length_of (host, infer, 2, &length));
   KT_TRY (host->ints (infer, 2, &shape, &n));
   if (length > KT_MAX_RANK)
-    return kt_fail (host, infer, KT_E_SHAPE, "shape has %lld dims, at most %d are served",
+    return kt_fail (host, infer, KT_E_LIMIT, "shape has %lld dims, at most %d are served",
                     (long long) length, KT_MAX_RANK);
   if (!shape)
     return kt_set_unknown (host, infer, 0, dy.dtype, (int32_t) length);
@@ -140,14 +140,16 @@ gather_grad_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *s = state;
   Job job        = { s, run->in[0].data, &run->in[1], run->out[0].data };
+  char text[256];
 
   for (int64_t i = 0; i < s->indices; i++)
     {
       const int64_t index = kt_int_at (job.at, i);
       if (index < -s->n || index >= s->n)
-        return kt_fail (host, run, KT_E_VALUE, "index %lld at %lld is not in %lld..%lld",
-                        (long long) index, (long long) i, -(long long) s->n,
-                        (long long) s->n - 1);
+        return kt_fail (host, run, KT_E_VALUE,
+                        "index %lld at position %s is not in %lld..%lld",
+                        (long long) index, kt_position (job.at, i, text),
+                        -(long long) s->n, (long long) s->n - 1);
     }
   if (s->bytes == 0)
     return KT_OK;

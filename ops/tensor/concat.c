@@ -18,7 +18,7 @@ join_shape (const kt_host *host, kt_infer *infer, int64_t *dims, int32_t axis, i
           if (!both)
             dims[d] = KT_DIM (0);
           else if (__builtin_add_overflow (dims[d], t->dims[d], &dims[d]))
-            return kt_fail (host, infer, KT_E_SHAPE, "dim %d exceeds 2^63", (int) d);
+            return kt_fail (host, infer, KT_E_LIMIT, "dim %d exceeds 2^63", (int) d);
         }
       else if (both && dims[d] != t->dims[d])
         return kt_fail (host, infer, KT_E_SHAPE,

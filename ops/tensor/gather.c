@@ -26,7 +26,7 @@ gather_infer (const kt_host *host, kt_infer *infer, void *user)
   if (x.ndim < 0 || at.kind == 0 || at.ndim < 0)
     return kt_set_unknown (host, infer, 0, x.dtype, -1);
   if (x.ndim + at.ndim - 1 > KT_MAX_RANK)
-    return kt_fail (host, infer, KT_E_SHAPE, "rank %d exceeds %d",
+    return kt_fail (host, infer, KT_E_LIMIT, "rank %d exceeds %d",
                     (int) (x.ndim + at.ndim - 1), KT_MAX_RANK);
   for (int32_t d = 0; d < axis; d++)
     dims[n++] = x.dims[d];
@@ -110,14 +110,16 @@ gather_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *s = state;
   Job job        = { s, run->in[0].data, run->out[0].data, &run->in[1] };
+  char text[256];
 
   for (int64_t i = 0; i < s->indices; i++)
     {
       const int64_t index = kt_int_at (job.at, i);
       if (index < -s->n || index >= s->n)
-        return kt_fail (host, run, KT_E_VALUE, "index %lld at %lld is not in %lld..%lld",
-                        (long long) index, (long long) i, -(long long) s->n,
-                        (long long) s->n - 1);
+        return kt_fail (host, run, KT_E_VALUE,
+                        "index %lld at position %s is not in %lld..%lld",
+                        (long long) index, kt_position (job.at, i, text),
+                        -(long long) s->n, (long long) s->n - 1);
     }
 
   const int64_t rows = s->outer * s->indices;

@@ -28,7 +28,7 @@ factors (const kt_host *host, kt_infer *infer, const int64_t *dims, int32_t ndim
     else if (dims[d] == 0)
       f->number = 0;
     else if (dims[d] > 0 && __builtin_mul_overflow (f->number, dims[d], &f->number))
-      return kt_fail (host, infer, KT_E_SHAPE, "the product of %d dims exceeds 2^63",
+      return kt_fail (host, infer, KT_E_LIMIT, "the product of %d dims exceeds 2^63",
                       (int) ndim);
   return KT_OK;
 }
@@ -135,7 +135,7 @@ reshape_infer (const kt_host *host, kt_infer *infer, void *user)
   KT_TRY (kt_length_of (host, infer, 1, &length));
   KT_TRY (host->ints (infer, 1, &shape, &n));
   if (length > KT_MAX_RANK || n > KT_MAX_RANK)
-    return kt_fail (host, infer, KT_E_SHAPE, "shape has %lld dims, at most %d are served",
+    return kt_fail (host, infer, KT_E_LIMIT, "shape has %lld dims, at most %d are served",
                     (long long) (shape ? (int64_t) n : length), KT_MAX_RANK);
   if (!shape && length != 0)
     return kt_set_unknown (host, infer, 0, x.dtype, (int32_t) length);

@@ -16,7 +16,7 @@ permutation (const kt_host *host, const void *ctx, int32_t ndim,
   uint32_t seen        = 0;
 
   if (ndim > KT_MAX_RANK)
-    return kt_fail (host, ctx, KT_E_SHAPE, "rank %d exceeds %d", (int) ndim, KT_MAX_RANK);
+    return kt_fail (host, ctx, KT_E_LIMIT, "rank %d exceeds %d", (int) ndim, KT_MAX_RANK);
   for (int32_t d = 0; !given && d < ndim; d++)
     perm[d] = ndim - 1 - d;
   if (!given)

@@ -20,7 +20,7 @@ unsqueeze_infer (const kt_host *host, kt_infer *infer, void *user)
   if (x.ndim < 0 || n < 0)
     return kt_set_unknown (host, infer, 0, x.dtype, -1);
   if (n > KT_MAX_RANK - x.ndim)
-    return kt_fail (host, infer, KT_E_SHAPE, "%lld axes and rank %d exceed rank %d",
+    return kt_fail (host, infer, KT_E_LIMIT, "%lld axes and rank %d exceed rank %d",
                     (long long) n, (int) x.ndim, KT_MAX_RANK);
 
   const int32_t ndim = x.ndim + (int32_t) n;

@@ -63,7 +63,8 @@ enum
   KT_E_DEVICE      = -6, /* a device or its driver failed                            */
   KT_E_UNSUPPORTED = -7, /* a legal request that this code does not serve            */
   KT_E_INTERNAL    = -8, /* a fault of the plugin itself                             */
-  KT_E_CANCELLED   = -9  /* stopped because host->cancelled said so                  */
+  KT_E_CANCELLED   = -9, /* stopped because host->cancelled said so                  */
+  KT_E_LIMIT       = -10 /* inference: a dim does not fit int64                      */
 };
 
 /* DLPack's DLTensor, field for field. strides: in elements; NULL means row-major compact.

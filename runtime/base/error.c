@@ -8,6 +8,7 @@
 enum
 {
   LINE_MOST  = 1024,
+  WHERE_MOST = 600, /* so that there is room for what is wrong */
   FILE_MOST  = 400,
   QUOTE_MOST = 80
 };
@@ -129,7 +130,13 @@ static void G_GNUC_PRINTF (4, 0)
   if (!error || *error) /* the first error is the one that is told */
     return;
   if (where && *where)
-    at = g_snprintf (text, LINE_MOST, "%s: %s: ", name, where);
+    {
+      char shorter[WHERE_MOST + 1];
+
+      g_strlcpy (shorter, where, sizeof shorter);
+      cut (shorter, strlen (where), WHERE_MOST);
+      at = g_snprintf (text, LINE_MOST, "%s: %s: ", name, shorter);
+    }
   else
     at = g_snprintf (text, LINE_MOST, "%s: ", name);
   at = MIN (at, LINE_MOST - 1);

@@ -93,10 +93,44 @@ check_input (const KetteValue *input, const kt_type *type, GError **error)
                            _kette_type_text (b, sizeof b, want, symbols));
 }
 
+/* Dims of one name are of one size. SIZES, per symbol: what was fed first, plus 1. */
+static gboolean
+check_names (const KetteValue *input, const kt_type *type, int64_t *sizes, GError **error)
+{
+  const KetteModel *model = input->graph->model;
+  const kt_type *want     = &input->type;
+  char where[KETTE_WHERE_SIZE], a[256], b[256];
+
+  for (int32_t d = 0; want->kind == KT_TENSOR && d < want->ndim; d++)
+    {
+      const size_t symbol = (size_t) (want->dims[d] - KT_DIM (0));
+
+      if (!KT_IS_DIM (want->dims[d]) || symbol == 0 || symbol > model->n_symbols)
+        continue;
+      if (sizes[symbol - 1] == 0)
+        sizes[symbol - 1] = type->dims[d] + 1;
+      if (sizes[symbol - 1] == type->dims[d] + 1)
+        continue;
+      g_snprintf (where, sizeof where, "graph input %s", KETTE_QUOTE (input->name));
+      return _kette_fail (error, KETTE_ERROR_SHAPE, where,
+                          "is %s, must be %s where %s is %" G_GINT64_FORMAT,
+                          _kette_type_text (a, sizeof a, type, model->symbols),
+                          _kette_type_text (b, sizeof b, want, model->symbols),
+                          KETTE_QUOTE (model->symbols[symbol - 1]),
+                          sizes[symbol - 1] - 1);
+    }
+  return TRUE;
+}
+
 static gboolean
 set_inputs (const KetteSession *self, KetteGraph *g, const kt_type *types,
             KetteTensor *const *tensors, GError **error)
 {
+  int64_t *sizes
+      = _kette_region_alloc (g->region, g->model->n_symbols, sizeof *sizes, error);
+
+  if (!sizes)
+    return FALSE;
   for (size_t i = 0; i < g->n_inputs; i++)
     {
       KetteValue *input = g->inputs[i];
@@ -111,6 +145,7 @@ set_inputs (const KetteSession *self, KetteGraph *g, const kt_type *types,
       if (types[i].kind == 0 && input->data)
         continue;
       if (!check_input (input, &types[i], error)
+          || !check_names (input, &types[i], sizes, error)
           || !_kette_value_set_type (input, &types[i], error))
         return FALSE;
       _kette_value_set_data (input, NULL);

@@ -362,6 +362,7 @@ _kette_failure_to_error (const KetteFailure *failure, kt_status status,
     { KT_E_UNSUPPORTED, KETTE_ERROR_UNSUPPORTED, "not supported" },
     { KT_E_INTERNAL, KETTE_ERROR_INTERNAL, "a fault of the plugin; please report it" },
     { KT_E_CANCELLED, KETTE_ERROR_CANCEL, "cancelled" },
+    { KT_E_LIMIT, KETTE_ERROR_LIMIT, "a dim does not fit 63 bits" },
   };
   char where[KETTE_WHERE_SIZE];
   const kt_status s = failure->status != KT_OK ? failure->status : status;
