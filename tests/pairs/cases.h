@@ -10,6 +10,7 @@
  *     good                          then come edits of the base that make the neighbour;
  *                                   without it the neighbour is the base as it is
  *
+ * An error is compared in full, where "<N>" stands for any number.
  * Stages: load, infer (a session is made), run. Further lines of a side: "nest N A | B @ C | D"
  * (A, N times B, D, N times C), "bytes X" (instead of the message), "append X", "cut N", "poke AT X"
  * (X as in raw), "feed "x float[2] 1 2"", "limit NAME=VALUE", "allow newer". Of a
