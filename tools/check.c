@@ -22,6 +22,7 @@ check_file (const char *file, gboolean structure, gboolean quiet)
 
   if (!graph || !kette_graph_check_full (graph, structure, print_fault, &status, &error))
     return status ? status : kette_tool_fail (error);
+  kette_tool_verify (graph, file);
   if (!quiet)
     printf ("%s: sound\n", file);
   return 0;

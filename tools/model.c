@@ -4,6 +4,7 @@
 #include "model.h"
 #include "verbs.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -196,8 +197,24 @@ kette_tool_load_with (const char *file, KetteFaultFunc fault, gpointer user,
   return bytes ? kette_graph_load_bytes_full (bytes, file, &options, error) : NULL;
 }
 
+void
+kette_tool_verify (KetteGraph *graph, const char *file)
+{
+  g_autoptr (GError) error = NULL;
+  const char *note         = NULL;
+
+  if (!kette_graph_verify (graph, &note, &error))
+    fprintf (stderr, "warning: %s\n", error->message);
+  else if (note)
+    fprintf (stderr, "note: %s: %s\n", file, note);
+}
+
 KetteGraph *
 kette_tool_load (const char *file, GError **error)
 {
-  return kette_tool_load_with (file, NULL, NULL, error);
+  KetteGraph *graph = kette_tool_load_with (file, NULL, NULL, error);
+
+  if (graph)
+    kette_tool_verify (graph, file);
+  return graph;
 }

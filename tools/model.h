@@ -8,8 +8,10 @@
 void kette_tool_add_model_options (GOptionContext *context);
 /* After parsing: 0, or the exit status of wrong use. */
 int kette_tool_apply_model_options (void);
-/* The model FILE, "-" for standard input, as the options say. */
+/* Warns when the file is not what Kette wrote into it. */
+void kette_tool_verify (KetteGraph *graph, const char *file);
+/* The model FILE, "-" for standard input, as the options say; verified. */
 KetteGraph *kette_tool_load (const char *file, GError **error);
-/* The same, with up to 20 faults handed to FAULT. */
+/* The same, not verified, with up to 20 faults handed to FAULT (or NULL). */
 KetteGraph *kette_tool_load_with (const char *file, KetteFaultFunc fault, gpointer user,
                                   GError **error);

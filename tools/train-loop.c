@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The loop of kette train: steps, progress, log, checkpoints, signals.
  */
-#include "io/io.h"
+#include "stop.h"
 #include "train.h"
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,34 +13,12 @@ typedef struct
 {
   const TrainArguments *args;
   KetteTrainer *trainer;
-  KetteTensor *val_x, *val_t;
+  GError *stopped; /* by a signal or the time limit */
   FILE *log;
   gboolean bar; /* a progress bar is drawn on stderr */
   gint64 started, epoch_started, drawn, saved;
   guint64 samples_before; /* samples of this process until the epoch began */
 } Loop;
-
-static volatile sig_atomic_t stop_signal;
-
-/* The first signal ends training behind the step; the second ends the program at once: the
- * last checkpoint is whole. */
-static void
-on_signal (int number)
-{
-  if (stop_signal)
-    _exit (128 + number);
-  stop_signal = number;
-}
-
-static void
-catch_signals (void)
-{
-  struct sigaction action = { .sa_handler = on_signal };
-
-  sigemptyset (&action.sa_mask);
-  sigaction (SIGINT, &action, NULL);
-  sigaction (SIGTERM, &action, NULL);
-}
 
 static void
 clear_bar (Loop *loop)
@@ -84,30 +61,56 @@ draw_bar (Loop *loop, const KetteTrainState *s)
   fflush (stderr);
 }
 
+/* Saving is what a stopped run does last: nothing stops it. */
 static gboolean
 save (Loop *loop, GError **error)
 {
+  g_autoptr (GCancellable) never = g_cancellable_new ();
+  gboolean ok;
+
   loop->saved = g_get_monotonic_time ();
-  return kette_trainer_save (loop->trainer, loop->args->out, error);
+  g_cancellable_push_current (never);
+  ok = kette_trainer_save (loop->trainer, loop->args->out, error);
+  g_cancellable_pop_current (never);
+  return ok;
 }
 
-/* A checkpoint on the way: its failure is told, and ends training only if asked for. */
+/* A file on the way that could not be written: told, and the end only if asked for, or where
+ * it is the model that is broken. */
 static gboolean
-save_on_the_way (Loop *loop, GError **error)
+not_saved (Loop *loop, GError *local, GError **error)
 {
-  GError *local = NULL;
-
-  if (save (loop, &local))
-    return TRUE;
-  if (loop->args->must_save)
+  if (loop->args->must_save || !g_error_matches (local, KETTE_ERROR, KETTE_ERROR_IO))
     {
       g_propagate_error (error, local);
       return FALSE;
     }
   clear_bar (loop);
-  g_printerr ("warning: no checkpoint: %s\n", local->message);
+  g_printerr ("warning: not saved: %s\n", local->message);
   g_error_free (local);
   return TRUE;
+}
+
+static gboolean
+save_on_the_way (Loop *loop, GError **error)
+{
+  GError *local = NULL;
+
+  return save (loop, &local) || not_saved (loop, local, error);
+}
+
+/* Tells the trainer how good the epoch was; the best model gets a file of its own. */
+static gboolean
+keep_best (Loop *loop, double metric, gboolean *better, GError **error)
+{
+  g_autoptr (GCancellable) never = g_cancellable_new ();
+  GError *local                  = NULL;
+  gboolean ok;
+
+  g_cancellable_push_current (never);
+  ok = kette_trainer_end_epoch (loop->trainer, metric, loop->args->best, better, &local);
+  g_cancellable_pop_current (never);
+  return ok || not_saved (loop, local, error);
 }
 
 static gboolean
@@ -117,10 +120,9 @@ evaluate (Loop *loop, double *loss, double *accuracy, GError **error)
 
   *loss = *accuracy = NAN;
   kette_trainer_get_state (loop->trainer, &state);
-  if (!loop->val_x && state.n_held_out == 0)
+  if (!loop->args->val_data && state.n_held_out == 0)
     return TRUE;
-  return kette_trainer_evaluate (loop->trainer, loop->val_x, loop->val_t, loss, accuracy,
-                                 error);
+  return kette_trainer_evaluate (loop->trainer, NULL, NULL, loss, accuracy, error);
 }
 
 static void
@@ -146,10 +148,12 @@ end_epoch (Loop *loop, GError **error)
 {
   KetteTrainState s;
   double val_loss, accuracy;
+  gboolean better;
   const double seconds = (double) (g_get_monotonic_time () - loop->epoch_started) / 1e6;
 
   kette_trainer_get_state (loop->trainer, &s);
-  if (!evaluate (loop, &val_loss, &accuracy, error))
+  if (!evaluate (loop, &val_loss, &accuracy, error)
+      || !keep_best (loop, isfinite (val_loss) ? val_loss : s.epoch_loss, &better, error))
     return FALSE;
   clear_bar (loop);
   if (!loop->args->quiet)
@@ -159,7 +163,7 @@ end_epoch (Loop *loop, GError **error)
         g_print ("  val-loss %.6f", val_loss);
       if (isfinite (accuracy))
         g_print ("  accuracy %.4f", accuracy);
-      g_print ("  %.2f s\n", seconds);
+      g_print ("  %.2f s%s\n", seconds, better && loop->args->best ? "  best" : "");
     }
   log_row (loop, &s, s.epoch_loss, val_loss, accuracy);
   if (loop->log)
@@ -174,49 +178,61 @@ end_epoch (Loop *loop, GError **error)
 static gboolean
 is_done (const Loop *loop, const KetteTrainState *s)
 {
+  const guint64 patience = (guint64) loop->args->patience;
+
   return s->epoch >= (guint64) loop->args->epochs
+         || (patience > 0 && s->position == 0 && isfinite (s->best_metric)
+             && s->evaluated >= s->best_epoch + patience)
          || (loop->args->steps > 0 && s->step >= (guint64) loop->args->steps);
 }
 
+/* One step, and what follows from it. */
+static gboolean
+advance (Loop *loop, KetteTrainState *s, GError **error)
+{
+  const gint64 pause = (gint64) (loop->args->every_seconds * 1e6);
+  double loss;
+
+  if (!kette_trainer_step (loop->trainer, &loss, kette_tool_deadline (), error))
+    return FALSE;
+  kette_trainer_get_state (loop->trainer, s);
+  if (loop->args->log_every > 0 && s->step % (guint64) loop->args->log_every == 0)
+    log_row (loop, s, loss, NAN, NAN);
+  draw_bar (loop, s);
+  if (s->position == 0 && !end_epoch (loop, error))
+    return FALSE;
+  return pause <= 0 || g_get_monotonic_time () - loop->saved < pause
+         || save_on_the_way (loop, error);
+}
+
+/* Until all is done, or it is time to stop. */
 static gboolean
 run_loop (Loop *loop, GError **error)
 {
-  const gint64 pause = (gint64) (loop->args->every_seconds * 1e6);
+  g_autoptr (GError) local = NULL;
   KetteTrainState s;
-  double loss;
+  gboolean ok = TRUE;
 
   kette_trainer_get_state (loop->trainer, &s);
   loop->started = loop->epoch_started = loop->saved = g_get_monotonic_time ();
   loop->samples_before                              = s.epoch * s.n_samples + s.position;
-  while (!is_done (loop, &s) && !stop_signal)
-    {
-      if (!kette_trainer_step (loop->trainer, &loss, NULL, error))
-        {
-          clear_bar (loop);
-          return FALSE;
-        }
-      kette_trainer_get_state (loop->trainer, &s);
-      if (loop->args->log_every > 0 && s.step % (guint64) loop->args->log_every == 0)
-        log_row (loop, &s, loss, NAN, NAN);
-      draw_bar (loop, &s);
-      if (s.position == 0 && !end_epoch (loop, error))
-        return FALSE;
-      if (pause > 0 && g_get_monotonic_time () - loop->saved >= pause
-          && !save_on_the_way (loop, error))
-        return FALSE;
-    }
+  /* A run that was stopped behind the last step of an epoch comes back to its evaluation. */
+  if (s.position == 0 && s.evaluated < s.epoch)
+    ok = end_epoch (loop, &local);
+  for (kette_trainer_get_state (loop->trainer, &s); ok && !is_done (loop, &s);
+       kette_trainer_get_state (loop->trainer, &s))
+    ok = advance (loop, &s, &local);
   clear_bar (loop);
-  return TRUE;
-}
-
-static gboolean
-load_validation (Loop *loop, GError **error)
-{
-  const TrainArguments *a = loop->args;
-
-  if (a->val_data && !(loop->val_x = kette_tensor_load (a->val_data, error)))
-    return FALSE;
-  return !a->val_target || (loop->val_t = kette_tensor_load (a->val_target, error));
+  if (ok)
+    return TRUE;
+  if (g_error_matches (local, KETTE_ERROR, KETTE_ERROR_CANCEL)
+      || g_error_matches (local, KETTE_ERROR, KETTE_ERROR_TIMEOUT))
+    {
+      loop->stopped = g_steal_pointer (&local);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 static gboolean
@@ -260,20 +276,23 @@ train_loop (TrainArguments *a, KetteTrainer *trainer, GError **error)
 {
   Loop loop
       = { .args = a, .trainer = trainer, .bar = !a->quiet && isatty (STDERR_FILENO) };
-  gboolean ok = load_validation (&loop, error) && open_log (&loop, error);
+  KetteTrainState s;
+  gboolean ok = open_log (&loop, error);
 
-  catch_signals ();
   ok = ok && run_loop (&loop, error) && save (&loop, error);
+  kette_trainer_get_state (trainer, &s);
+  if (ok && !a->quiet && s.skipped > 0)
+    g_print ("%" G_GUINT64_FORMAT " steps skipped: their loss was not finite\n",
+             s.skipped);
   if (ok && !a->quiet)
-    g_print ("saved %s%s\n", a->out, stop_signal ? ", to be resumed with --resume" : "");
+    g_print ("saved %s%s\n", a->out, loop.stopped ? ", to be resumed with --resume" : "");
   ok = close_log (&loop, ok ? error : NULL) && ok;
-  kette_tensor_unref (loop.val_x);
-  kette_tensor_unref (loop.val_t);
+  if (ok && g_error_matches (loop.stopped, KETTE_ERROR, KETTE_ERROR_TIMEOUT))
+    {
+      g_propagate_error (error, g_steal_pointer (&loop.stopped));
+      ok = FALSE;
+    }
+  a->stopped = ok && loop.stopped;
+  g_clear_error (&loop.stopped);
   return ok;
-}
-
-int
-train_stop_signal (void)
-{
-  return stop_signal;
 }

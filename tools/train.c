@@ -2,6 +2,7 @@
  * kette train: trains a model file on data files and writes the trained model.
  */
 #include "train.h"
+#include "model.h"
 #include "verbs.h"
 #include <string.h>
 
@@ -45,7 +46,7 @@ check_arguments (TrainArguments *a, GError **error)
     return usage_error (error, "-o FILE is missing: where the trained model goes");
   if (a->batch < 0 || a->epochs < 0 || a->steps < 0 || a->one_hot < 0 || a->threads < 0
       || a->every_epochs < 0 || a->log_every < 0 || !(a->every_seconds >= 0)
-      || a->threads > 256)
+      || a->threads > 256 || a->patience < 0 || a->keep < 1 || a->keep > 99)
     return usage_error (error, "a number is out of range");
   if (!(a->rate >= 0))
     return usage_error (error, "--lr must be above 0");
@@ -59,14 +60,20 @@ check_arguments (TrainArguments *a, GError **error)
     return FALSE;
   if (a->val_target && !a->val_data)
     return usage_error (error, "--val-target needs --val-data");
-  a->train.loss      = a->loss;
-  a->train.optimizer = a->optimizer;
-  a->train.rate      = a->rate;
-  a->train.batch     = (guint) a->batch;
-  a->train.one_hot   = (guint) a->one_hot;
-  a->train.freeze    = (const char *const *) a->freeze;
-  a->train.only      = (const char *const *) a->only;
-  a->train.init      = (const char *const *) a->init;
+  if (a->on_nan && strcmp (a->on_nan, "stop") != 0 && strcmp (a->on_nan, "skip") != 0)
+    return usage_error (error, "--on-nan needs stop or skip");
+  if (a->best && a->out && strcmp (a->best, a->out) == 0)
+    return usage_error (error, "--best and -o need two files");
+  a->train.skip_not_finite = a->on_nan && strcmp (a->on_nan, "skip") == 0;
+  a->train.keep            = (guint) a->keep;
+  a->train.loss            = a->loss;
+  a->train.optimizer       = a->optimizer;
+  a->train.rate            = a->rate;
+  a->train.batch           = (guint) a->batch;
+  a->train.one_hot         = (guint) a->one_hot;
+  a->train.freeze          = (const char *const *) a->freeze;
+  a->train.only            = (const char *const *) a->only;
+  a->train.init            = (const char *const *) a->init;
   return TRUE;
 }
 
@@ -125,6 +132,14 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
       "save every N epochs (1); 0: at the end", "N" },
     { "every-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &a->every_seconds,
       "save every S seconds", "S" },
+    { "keep", 0, 0, G_OPTION_ARG_INT, &a->keep,
+      "older checkpoints that stay as FILE.1, FILE.2, ... (1)", "N" },
+    { "best", 0, 0, G_OPTION_ARG_FILENAME, &a->best,
+      "the model of the epoch with the smallest validation loss", "FILE" },
+    { "patience", 0, 0, G_OPTION_ARG_INT, &a->patience,
+      "end after N epochs without a smaller validation loss", "N" },
+    { "on-nan", 0, 0, G_OPTION_ARG_STRING, &a->on_nan,
+      "a loss that is not finite: stop, or skip the step", "stop|skip" },
     { "save-must-succeed", 0, 0, G_OPTION_ARG_NONE, &a->must_save,
       "end when a checkpoint cannot be written", NULL },
     { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
@@ -163,25 +178,6 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
   return FALSE;
 }
 
-/* The checkpoint to be resumed: FILE of -o where it is there, else MODEL if it is one. */
-static KetteTrainer *
-make_trainer (TrainArguments *a, GError **error)
-{
-  const gboolean there
-      = a->train.resume && a->out && g_file_test (a->out, G_FILE_TEST_EXISTS);
-  g_autoptr (KetteGraph) graph = kette_graph_load (there ? a->out : a->models[0], error);
-
-  if (!graph)
-    return NULL;
-  if (a->train.resume && !there && !kette_graph_is_checkpoint (graph))
-    {
-      if (!a->quiet)
-        g_print ("%s is not there yet: training begins\n", a->out);
-      a->train.resume = FALSE;
-    }
-  return kette_trainer_new (graph, &a->train, error);
-}
-
 static gboolean
 load_data (const TrainArguments *a, KetteTrainer *trainer, GError **error)
 {
@@ -189,7 +185,17 @@ load_data (const TrainArguments *a, KetteTrainer *trainer, GError **error)
   g_autoptr (KetteTensor) t
       = x && a->target ? kette_tensor_load (a->target, error) : NULL;
 
-  return x && (t || !a->target) && kette_trainer_set_data (trainer, x, t, error);
+  if (!x || (a->target && !t) || !kette_trainer_set_data (trainer, x, t, error))
+    return FALSE;
+  if (!a->val_data)
+    return TRUE;
+
+  g_autoptr (KetteTensor) val_x = kette_tensor_load (a->val_data, error);
+  g_autoptr (KetteTensor) val_t
+      = val_x && a->val_target ? kette_tensor_load (a->val_target, error) : NULL;
+
+  return val_x && (val_t || !a->val_target)
+         && kette_trainer_set_validation (trainer, val_x, val_t, error);
 }
 
 /* Everything that is said before, or instead of, training. */
@@ -219,8 +225,8 @@ announce (const TrainArguments *a, KetteTrainer *trainer, GError **error)
 static void
 free_arguments (TrainArguments *a)
 {
-  char *texts[]  = { a->data, a->target, a->val,  a->val_data, a->val_target,
-                     a->out,  a->log,    a->loss, a->seed,     a->optimizer };
+  char *texts[]  = { a->data, a->target, a->val,  a->val_data,  a->val_target, a->out,
+                     a->log,  a->loss,   a->seed, a->optimizer, a->best,       a->on_nan };
   char **lists[] = { a->freeze, a->only, a->init, a->models };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -235,7 +241,7 @@ run (TrainArguments *a, GError **error)
   g_autoptr (KetteTrainer) trainer = NULL;
 
   kette_set_threads (a->threads);
-  trainer = make_trainer (a, error);
+  trainer = train_make_trainer (a, error);
   if (!trainer || (a->data && !load_data (a, trainer, error))
       || !announce (a, trainer, error))
     return FALSE;
@@ -245,7 +251,7 @@ run (TrainArguments *a, GError **error)
 int
 kette_verb_train (int argc, char **argv)
 {
-  TrainArguments a         = { .epochs = 10, .every_epochs = 1 };
+  TrainArguments a         = { .epochs = 10, .every_epochs = 1, .keep = 1 };
   g_autoptr (GError) error = NULL;
   int status               = 0;
 
@@ -254,8 +260,8 @@ kette_verb_train (int argc, char **argv)
     {
       if (!run (&a, &error))
         status = kette_tool_fail (error);
-      else if (train_stop_signal ())
-        status = 128 + train_stop_signal ();
+      else if (a.stopped)
+        status = 128 + kette_tool_signal ();
     }
   free_arguments (&a);
   return status;

@@ -9,14 +9,17 @@ typedef struct
 {
   KetteTrainOptions train;
   char *data, *target, *val, *val_data, *val_target, *out, *log, *loss, *optimizer;
+  char *best, *on_nan;
   char **freeze, **only, **init, **models;
   double rate, every_seconds;
-  int threads, batch, epochs, steps, every_epochs, log_every, one_hot;
+  int threads, batch, epochs, steps, every_epochs, log_every, one_hot, patience, keep;
   char *seed;
   gboolean list, dry_run, quiet, must_save;
+  gboolean stopped; /* by a signal; what was reached is saved */
 } TrainArguments;
 
-/* train-loop.c: trains, reports, saves. */
+/* train-resume.c: the trainer, new or from the checkpoint. */
+KetteTrainer *train_make_trainer (TrainArguments *a, GError **error);
+/* train-loop.c: trains, reports, saves. Stopped by a signal, it saves and returns TRUE; by the
+ * time limit, it saves and fails with `timeout`. */
 gboolean train_loop (TrainArguments *a, KetteTrainer *trainer, GError **error);
-/* The signal that ended training early, or 0. */
-int train_stop_signal (void);

@@ -11,8 +11,9 @@ typedef struct _KetteWriter KetteWriter;
 gboolean _kette_writer_add (KetteWriter *self, const void *data,
                             size_t n); /* sticky error */
 typedef gboolean (*KetteWriteFunc) (KetteWriter *writer, gpointer user, GError **error);
-/* KEEP: the old file stays as FILE.1. */
-gboolean _kette_write_file (const char *file, gboolean keep, KetteWriteFunc func,
+#define KETTE_MOST_KEPT 99
+/* KEEP: so many old files stay, as FILE.1 (the newest of them), FILE.2, ... */
+gboolean _kette_write_file (const char *file, unsigned keep, KetteWriteFunc func,
                             gpointer user, GError **error);
 
 /* read.c: a whole file as read-only bytes, mapped when large; never a FIFO or directory. */

@@ -136,11 +136,14 @@ typedef enum
  * KetteSaveOptions:
  * @size: sizeof (KetteSaveOptions)
  * @flags: how
+ * @keep: with %KETTE_SAVE_KEEP_OLD, how many replaced files stay, as NAME.1, NAME.2, ..., at
+ *   most 99; 0: one
  */
 typedef struct
 {
   gsize size;
   KetteSaveFlags flags;
+  guint keep;
 } KetteSaveOptions;
 
 /**
@@ -159,6 +162,20 @@ typedef struct
 KETTE_EXPORT gboolean kette_graph_save_full (KetteGraph *self, const char *file,
                                              const KetteSaveOptions *options,
                                              GError **error);
+/**
+ * kette_graph_verify:
+ * @self: a graph that was loaded
+ * @note: (out) (optional) (transfer none): %NULL, or what is no fault but worth knowing
+ * @error: return location
+ *
+ * Compares the file's bytes, or where another program has saved them since, the tensors that
+ * training changes, with the checksums that Kette wrote into the file. A file without any is
+ * whole as far as one can tell.
+ *
+ * Returns: %FALSE with `format`: the file is damaged
+ */
+KETTE_EXPORT gboolean kette_graph_verify (KetteGraph *self, const char **note,
+                                          GError **error);
 /**
  * kette_tensor_load:
  * @file: path of an .npy file, an ONNX TensorProto (.pb), or an IDX file (.gz or not)

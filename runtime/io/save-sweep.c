@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Data files that no model refers to any more: NAME-HASH.data beside NAME and its predecessor
- * NAME.1. A file goes only when both could be read, and neither names it.
+ * Data files that no model refers to any more: NAME-HASH.data beside NAME and its predecessors
+ * NAME.1, NAME.2, ... A file goes only when all could be read, and none names it.
  */
 #include "base/system.h"
 #include "io/save-data.h"
@@ -95,6 +95,22 @@ keep_of_file (const char *path, KetteNames *names)
   return ok;
 }
 
+static gboolean
+keep_of_older (const char *file, KetteNames *names)
+{
+  gboolean ok = TRUE;
+
+  for (int k = 1; ok && k <= KETTE_MOST_KEPT; k++)
+    {
+      char suffix[8];
+
+      g_snprintf (suffix, sizeof suffix, ".%d", k);
+      g_autofree char *older = g_strconcat (file, suffix, NULL);
+      ok                     = keep_of_file (older, names);
+    }
+  return ok;
+}
+
 /* The data files of NAME in FOLDER; at most MAX_STALE of them. */
 static gboolean
 list_data (KetteRegion *region, const char *folder, const char *name, char **list,
@@ -133,18 +149,17 @@ remove_data (int folder, const char *name)
 void
 _kette_data_sweep (const char *file)
 {
-  g_autofree char *folder      = g_path_get_dirname (file);
-  g_autofree char *name        = g_path_get_basename (file);
-  g_autofree char *predecessor = g_strconcat (file, ".1", NULL);
-  KetteRegion *region          = _kette_region_new (NULL);
-  KetteNames *names            = region ? _kette_names_new (NULL) : NULL;
+  g_autofree char *folder = g_path_get_dirname (file);
+  g_autofree char *name   = g_path_get_basename (file);
+  KetteRegion *region     = _kette_region_new (NULL);
+  KetteNames *names       = region ? _kette_names_new (NULL) : NULL;
   char **list
       = names ? _kette_region_alloc (region, MAX_STALE, sizeof *list, NULL) : NULL;
   size_t n = 0;
   int at   = -1;
 
   if (list && list_data (region, folder, name, list, &n, names) && n > 0
-      && keep_of_file (file, names) && keep_of_file (predecessor, names))
+      && keep_of_file (file, names) && keep_of_older (file, names))
     at = _kette_system.openat (AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
   for (size_t i = 0; at >= 0 && i < n; i++)
     if (_kette_names_get (names, list[i]))

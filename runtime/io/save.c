@@ -313,7 +313,7 @@ wants_outside (const KetteModel *model, KetteSaveFlags flags,
 
 static gboolean
 save_to (KetteSaver *s, KetteGraph *graph, const char *file, KetteSaveFlags flags,
-         GError **error)
+         unsigned keep, GError **error)
 {
   KetteData data = { .saver = s, .lock = -1 };
   Job job = { .model = s->model, .checksums = (flags & KETTE_SAVE_CHECKSUMS) != 0 };
@@ -336,8 +336,8 @@ save_to (KetteSaver *s, KetteGraph *graph, const char *file, KetteSaveFlags flag
       job.proto = data.model;
     }
   ok = ok && (!data.outside || _kette_data_write (&data, file, error))
-       && _kette_write_file (file, (flags & KETTE_SAVE_KEEP_OLD) != 0, write_model, &job,
-                             error);
+       && _kette_write_file (file, flags & KETTE_SAVE_KEEP_OLD ? MAX (keep, 1) : 0,
+                             write_model, &job, error);
   _kette_data_clear (&data);
   /* Also behind a failure: what was written is not referred to then. */
   _kette_data_sweep (file);
@@ -354,7 +354,7 @@ kette_graph_save_full (KetteGraph *self, const char *file,
 
   if (options)
     memcpy (&o, options, MIN (options->size, sizeof o));
-  ok = s.region && save_to (&s, self, file, o.flags, error);
+  ok = s.region && save_to (&s, self, file, o.flags, o.keep, error);
   _kette_region_free (s.region);
   if (!ok)
     _kette_error_in_file (error, file);
@@ -364,7 +364,13 @@ kette_graph_save_full (KetteGraph *self, const char *file,
 gboolean
 kette_graph_save (KetteGraph *self, const char *file, GError **error)
 {
-  return kette_graph_save_full (self, file, NULL, error);
+  /* What was a checkpoint stays one: with checksums of what is written now. */
+  const KetteSaveOptions checkpoint
+      = { .size = sizeof checkpoint, .flags = KETTE_SAVE_CHECKSUMS };
+
+  return kette_graph_save_full (
+      self, file, _kette_model_get_meta (self->model, "kette.step") ? &checkpoint : NULL,
+      error);
 }
 
 GBytes *

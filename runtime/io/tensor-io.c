@@ -63,8 +63,7 @@ kette_tensor_load (const char *file, GError **error)
 gboolean
 kette_tensor_save (KetteTensor *self, const char *file, GError **error)
 {
-  return _kette_write_file (file, FALSE,
-                            g_str_has_suffix (file, ".pb") ? _kette_tensor_pb_write
-                                                           : _kette_npy_write,
-                            self, error);
+  return _kette_write_file (
+      file, 0, g_str_has_suffix (file, ".pb") ? _kette_tensor_pb_write : _kette_npy_write,
+      self, error);
 }

@@ -10,6 +10,7 @@
 #include "base/system.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -136,7 +137,8 @@ typedef struct
   char *resolved, *folder_name, *name;
   char prefix[230], temporary[256]; /* of temporary files, at most NAME_MAX */
   int folder, fd, lock; /* lock: a second descriptor, which holds the lock to the end */
-  gboolean exists, keep;
+  gboolean exists;
+  unsigned keep; /* old files */
   mode_t mode;
 } Target;
 
@@ -286,6 +288,22 @@ temporary_make (Target *t, GError **error)
   return _kette_fail (error, KETTE_ERROR_IO, NULL, "cannot find a free name beside it");
 }
 
+/* FILE.1 becomes FILE.2 and so on, from the last on. Killed in between, all are still there. */
+static gboolean
+move_older (const Target *t, GError **error)
+{
+  for (unsigned k = MIN (t->keep, KETTE_MOST_KEPT); k > 1; k--)
+    {
+      char from[NAME_MAX + 8], to[NAME_MAX + 8];
+
+      g_snprintf (from, sizeof from, "%s.%u", t->name, k - 1);
+      g_snprintf (to, sizeof to, "%s.%u", t->name, k);
+      if (_kette_system.renameat (t->folder, from, to) != 0 && errno != ENOENT)
+        return _kette_fail_errno (error, errno, NULL, "cannot keep an older file");
+    }
+  return TRUE;
+}
+
 /* The old file gets the second name FILE.1, in place of an older one. */
 static gboolean
 keep_old (const Target *t, GError **error)
@@ -295,6 +313,8 @@ keep_old (const Target *t, GError **error)
 
   if (!t->keep || !t->exists)
     return TRUE;
+  if (!move_older (t, error))
+    return FALSE;
   temporary_name (t, name, sizeof name);
   if (_kette_system.linkat (t->folder, t->name, name) != 0)
     {
@@ -335,7 +355,7 @@ target_commit (Target *t, GError **error)
 }
 
 gboolean
-_kette_write_file (const char *file, gboolean keep, KetteWriteFunc func, gpointer user,
+_kette_write_file (const char *file, unsigned keep, KetteWriteFunc func, gpointer user,
                    GError **error)
 {
   Target t      = { .folder = -1, .fd = -1, .lock = -1, .keep = keep };

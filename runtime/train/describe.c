@@ -125,6 +125,8 @@ kette_trainer_describe (KetteTrainer *self)
   if (self->freed)
     g_string_append (text,
                      "note the file had a fixed batch dimension, which is free now: N\n");
+  if (self->note)
+    g_string_append_printf (text, "note %s\n", self->note);
   if (self->resumed)
     g_string_append_printf (text,
                             "resumed at step %" G_GUINT64_FORMAT

@@ -110,6 +110,29 @@ evaluate (KetteTrainer *self, KetteDataset *data, size_t first, size_t n, double
 }
 
 gboolean
+kette_trainer_set_validation (KetteTrainer *self, KetteTensor *x, KetteTensor *t,
+                              GError **error)
+{
+  KetteDataset data;
+
+  if (!_kette_trainer_dataset (self, x, t, &data, error))
+    {
+      _kette_error_in_file (error, self->graph->model->file);
+      return FALSE;
+    }
+  _kette_data_hash (x, t, self->validation_hash);
+  if (!_kette_checkpoint_check_validation (self, error))
+    {
+      _kette_dataset_clear (&data);
+      _kette_error_in_file (error, self->graph->model->file);
+      return FALSE;
+    }
+  _kette_dataset_clear (&self->validation);
+  self->validation = data;
+  return TRUE;
+}
+
+gboolean
 kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x, KetteTensor *t, double *loss,
                         double *accuracy, GError **error)
 {
@@ -125,6 +148,8 @@ kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x, KetteTensor *t, doub
           _kette_dataset_clear (&data);
         }
     }
+  else if (self->validation.n_columns > 0)
+    ok = evaluate (self, &self->validation, 0, self->validation.n, loss, accuracy, error);
   else if (self->data.n_columns == 0 || self->n_train == self->data.n)
     ok = _kette_fail (error, KETTE_ERROR_VALUE, NULL, "no samples are held out");
   else

@@ -141,6 +141,22 @@ join (const char *const *list, KetteRegion *region, GError **error)
   return out;
 }
 
+/* The options are the checkpoint's now; were they always? */
+static gboolean
+check_hash (const KetteSettings *s, const KetteModel *model, GError **error)
+{
+  const char *stored = _kette_model_get_meta (model, "kette.options-sha256");
+  char hash[65];
+
+  _kette_settings_hash (s, hash);
+  if (!stored || strcmp (stored, hash) == 0)
+    return TRUE;
+  return _kette_fail (error, KETTE_ERROR_FORMAT, NULL,
+                      "the options in the metadata were changed: their SHA-256 is %s, "
+                      "kette.options-sha256 says %s",
+                      hash, KETTE_QUOTE (stored));
+}
+
 /* What the checkpoint says, against what was chosen. */
 static gboolean
 merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *region,
@@ -172,7 +188,7 @@ merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *
                             "option %s is %s, the checkpoint has %s", fields[i].name,
                             KETTE_QUOTE (chosen), KETTE_QUOTE (stored));
     }
-  return TRUE;
+  return anyway || check_hash (s, model, error);
 }
 
 /* A step that came with the model: what it was made with, as far as the model says so. */
@@ -304,6 +320,26 @@ _kette_settings_save (const KetteSettings *self, KetteModel *model, GError **err
         return FALSE;
     }
   return TRUE;
+}
+
+void
+_kette_settings_hash (const KetteSettings *self, char out[65])
+{
+  GChecksum *sum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  for (size_t i = 0; i < G_N_ELEMENTS (fields); i++)
+    {
+      char own[G_ASCII_DTOSTR_BUF_SIZE];
+      const char *text;
+
+      if (!field_to_text (self, &fields[i], own, sizeof own, &text))
+        continue;
+      g_checksum_update (sum, (const guchar *) fields[i].name, -1);
+      g_checksum_update (sum, (const guchar *) "=", 1);
+      g_checksum_update (sum, (const guchar *) text, (gssize) strlen (text) + 1);
+    }
+  g_strlcpy (out, g_checksum_get_string (sum), 65);
+  g_checksum_free (sum);
 }
 
 double

@@ -71,6 +71,7 @@ gboolean _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *opti
 /* Writes them into the model's metadata as kette.option.NAME. */
 gboolean _kette_settings_save (const KetteSettings *self, KetteModel *model,
                                GError **error);
+void _kette_settings_hash (const KetteSettings *self, char out[65]);
 /* The value of the attribute that ROW describes. */
 double _kette_settings_coefficient (const KetteSettings *self, KetteCoefficient from,
                                     double value);
@@ -203,8 +204,16 @@ struct _KetteTrainer
   size_t n_train, n_used; /* samples not held out; those that an epoch uses */
   double loss_sum;        /* of the current epoch's samples */
   double last_loss;       /* mean of the last complete epoch */
-  gboolean resumed, resume_anyway;
-  char data_hash[65]; /* "": not computed yet */
+  gboolean resumed, resume_anyway, skip_not_finite;
+  unsigned keep;              /* older checkpoints that stay */
+  uint64_t skipped, left_out; /* steps in all; samples of this epoch, not in loss_sum */
+  uint64_t evaluated;         /* epochs that kette_trainer_end_epoch has seen */
+  double best_metric;         /* NaN: none */
+  uint64_t best_epoch;
+  KetteDataset validation;                  /* no columns: none */
+  char validation_hash[65], model_hash[65]; /* "": not known */
+  const char *note;                         /* about the checkpoint, or NULL */
+  char data_hash[65];                       /* "": not computed yet */
   char graph_hash[65];
 };
 
@@ -220,8 +229,18 @@ double _kette_run_scalar (KetteRun *run, size_t output);
 gboolean _kette_trainer_dataset (KetteTrainer *self, KetteTensor *x, KetteTensor *t,
                                  KetteDataset *out, GError **error);
 
-/* checkpoint.c */
+/* digest.c */
 gboolean _kette_graph_hash (KetteGraph *graph, char out[65], GError **error);
+/* The same without the content of any floating-point initializer. */
+gboolean _kette_structure_hash (KetteGraph *graph, char out[65], GError **error);
+/* Mixes into STRUCTURE the initializers of GRAPH that are not trained; by name, so that PARAMS
+ * may be of another graph. */
+void _kette_frozen_hash (const KetteGraph *graph, KetteValue *const *params,
+                         const uint8_t *trained, size_t n, char structure[65]);
+void _kette_data_hash (const KetteTensor *x, const KetteTensor *t, char out[65]);
+
+/* checkpoint.c */
 /* Position from the metadata; an error where the graph differs from the checkpoint's. */
 gboolean _kette_checkpoint_restore (KetteTrainer *self, GError **error);
 gboolean _kette_checkpoint_check_data (KetteTrainer *self, GError **error);
+gboolean _kette_checkpoint_check_validation (KetteTrainer *self, GError **error);

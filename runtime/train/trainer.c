@@ -5,6 +5,7 @@
 #include "train/trainer.h"
 #include "base/deadline-private.h"
 #include "base/random.h"
+#include "io/io.h"
 #include "pass/pass.h"
 #include "train/train-private.h"
 #include <math.h>
@@ -36,6 +37,7 @@ kette_trainer_unref (KetteTrainer *self)
     _kette_stage_clear (&self->stages[i]);
   kette_session_unref (self->evaluation);
   _kette_dataset_clear (&self->data);
+  _kette_dataset_clear (&self->validation);
   kette_tensor_unref (self->x);
   kette_tensor_unref (self->t);
   _kette_free (self->order);
@@ -148,15 +150,24 @@ build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
   if (options->resume && model->n_training == 0)
     return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
                         "the model holds no training step: there is nothing to resume");
-  self->resumed       = options->resume;
-  self->resume_anyway = options->resume_anyway;
+  self->resumed         = options->resume;
+  self->resume_anyway   = options->resume_anyway;
+  self->skip_not_finite = options->skip_not_finite;
+  self->keep            = options->keep ? options->keep : 1;
+  if (self->resumed ? !kette_graph_verify (self->graph, &self->note, error)
+                    : !_kette_structure_hash (self->graph, self->model_hash, error))
+    return FALSE;
   if (!_kette_settings_fill (&self->settings, options, self->graph, self->resumed,
                              self->region, error))
     return FALSE;
   self->own_step = model->n_training > 0 && (self->resumed || !options->loss);
   if (!_kette_pass_free_batch (self->graph, &self->freed, error)
-      || !choose_parameters (self, error)
-      || !check_patterns (self, "freeze", self->settings.freeze, error)
+      || !choose_parameters (self, error))
+    return FALSE;
+  if (!self->resumed)
+    _kette_frozen_hash (self->graph, self->params, self->trained, self->n_params,
+                        self->model_hash);
+  if (!check_patterns (self, "freeze", self->settings.freeze, error)
       || !check_patterns (self, "only", self->settings.only, error)
       || !make_step (self, error) || !_kette_graph_make_live (self->graph, error)
       || !_kette_graph_hash (self->graph, self->graph_hash, error)
@@ -175,7 +186,7 @@ kette_trainer_new (KetteGraph *graph, const KetteTrainOptions *options, GError *
   self->ref       = 1;
   self->graph     = kette_graph_ref (graph);
   self->order_of  = UINT64_MAX;
-  self->last_loss = NAN;
+  self->last_loss = self->best_metric = NAN;
   if (build (self, options, error))
     return self;
   _kette_error_in_file (error, graph->model->file);
@@ -333,11 +344,40 @@ run_stage (KetteTrainer *self, KetteStage *stage, const uint32_t *rows, size_t f
   *loss = self->has_loss ? _kette_run_scalar (run, 0) : NAN;
   if (self->has_loss && !isfinite (*loss))
     {
+      if (self->skip_not_finite)
+        return TRUE;
       g_snprintf (where, sizeof where, "step %" G_GUINT64_FORMAT, self->step);
       return _kette_fail (error, KETTE_ERROR_VALUE, where,
                           "the loss is %g; the step was not taken", *loss);
     }
   return _kette_run_execute (run, KETTE_PHASE_UPDATE, NULL, error);
+}
+
+static gboolean
+complete_epoch (KetteTrainer *self, GError **error)
+{
+  const uint64_t counted = self->n_used - MIN (self->left_out, self->n_used);
+  char where[64];
+
+  self->last_loss = counted ? self->loss_sum / (double) counted : NAN;
+  self->loss_sum  = 0;
+  self->left_out  = 0;
+  self->position  = 0;
+  self->epoch++;
+  if (counted > 0)
+    return TRUE;
+  g_snprintf (where, sizeof where, "epoch %" G_GUINT64_FORMAT, self->epoch);
+  return _kette_fail (error, KETTE_ERROR_VALUE, where, "no step had a finite loss");
+}
+
+/* It is time to stop, in front of a step. */
+static gboolean
+stop_at (const KetteTrainer *self, GCancellable *cancellable, GError **error)
+{
+  char where[64];
+
+  g_snprintf (where, sizeof where, "step %" G_GUINT64_FORMAT, self->step);
+  return _kette_check_stop (cancellable, where, error);
 }
 
 static gboolean
@@ -349,6 +389,8 @@ step (KetteTrainer *self, double *loss, GCancellable *cancellable, GError **erro
 
   if (self->data.n_columns == 0)
     return _kette_fail (error, KETTE_ERROR_VALUE, NULL, "the trainer has no data");
+  if (_kette_stopped (cancellable) && !stop_at (self, cancellable, error))
+    return FALSE;
   n = MIN ((size_t) self->settings.batch, self->n_used - (size_t) self->position);
   draw_batch (self, &rows, &first);
   for (size_t i = 0; i < self->n_stages; i++)
@@ -357,16 +399,15 @@ step (KetteTrainer *self, double *loss, GCancellable *cancellable, GError **erro
       return FALSE;
   self->step++;
   self->position += n;
-  self->loss_sum += first_loss * (double) n;
-  if (self->position >= self->n_used)
-    {
-      self->last_loss = self->loss_sum / (double) self->n_used;
-      self->loss_sum  = 0;
-      self->position  = 0;
-      self->epoch++;
-    }
   *loss = first_loss;
-  return TRUE;
+  if (self->skip_not_finite && self->has_loss && !isfinite (first_loss))
+    {
+      self->skipped++;
+      self->left_out += n;
+    }
+  else
+    self->loss_sum += first_loss * (double) n;
+  return self->position < self->n_used || complete_epoch (self, error);
 }
 
 gboolean
@@ -402,15 +443,20 @@ kette_trainer_epoch (KetteTrainer *self, double *loss, GCancellable *cancellable
 void
 kette_trainer_get_state (KetteTrainer *self, KetteTrainState *state)
 {
-  *state
-      = (KetteTrainState){ .step       = self->step,
-                           .epoch      = self->epoch,
-                           .position   = self->position,
-                           .n_samples  = self->n_used,
-                           .n_held_out = self->data.n - MIN (self->n_train, self->data.n),
-                           .batch      = self->settings.batch,
-                           .epoch_loss = self->position
-                                             ? self->loss_sum / (double) self->position
-                                             : self->last_loss,
-                           .rate       = self->settings.rate };
+  *state = (KetteTrainState){
+    .step        = self->step,
+    .epoch       = self->epoch,
+    .position    = self->position,
+    .n_samples   = self->n_used,
+    .n_held_out  = self->data.n - MIN (self->n_train, self->data.n),
+    .batch       = self->settings.batch,
+    .epoch_loss  = self->position
+                       ? self->loss_sum / (double) (self->position - self->left_out)
+                       : self->last_loss,
+    .rate        = self->settings.rate,
+    .skipped     = self->skipped,
+    .evaluated   = self->evaluated,
+    .best_epoch  = self->best_epoch,
+    .best_metric = self->best_metric
+  };
 }

@@ -46,6 +46,9 @@ KETTE_EXPORT GType kette_trainer_get_type (void);
  * @one_hot: length of the one-hot rows made of labels; 0: as the target needs
  * @resume: continue from the position that the model was saved at
  * @resume_anyway: continue even if options, data or graph differ from those of the checkpoint
+ * @skip_not_finite: a step whose loss is not finite is left out and counted; otherwise it is an
+ *   error
+ * @keep: how many older files kette_trainer_save() keeps as FILE.1, FILE.2, ...; 0: one
  *
  * How to train. Start from kette_train_options_init().
  */
@@ -60,8 +63,9 @@ typedef struct
   const char *const *only;
   double split, scale, mean, std;
   guint one_hot;
-  gboolean resume, resume_anyway;
-  gpointer reserved[4];
+  gboolean resume, resume_anyway, skip_not_finite;
+  guint keep;
+  gpointer reserved[3];
 } KetteTrainOptions;
 KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
 
@@ -76,6 +80,10 @@ KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
  * @epoch_loss: mean loss of the current epoch's samples so far, or of the last complete
  *   epoch where a new one has not begun
  * @rate: learning rate
+ * @skipped: steps that were left out because their loss was not finite
+ * @evaluated: epochs that kette_trainer_end_epoch() was told of
+ * @best_epoch: the one of @best_metric
+ * @best_metric: the smallest that kette_trainer_end_epoch() was given; NaN: none
  *
  * Where training stands.
  */
@@ -83,6 +91,8 @@ typedef struct
 {
   guint64 step, epoch, position, n_samples, n_held_out, batch;
   double epoch_loss, rate;
+  guint64 skipped, evaluated, best_epoch;
+  double best_metric;
 } KetteTrainState;
 
 /**
@@ -123,6 +133,29 @@ KETTE_EXPORT void kette_trainer_unref (KetteTrainer *self);
 KETTE_EXPORT gboolean kette_trainer_set_data (KetteTrainer *self, KetteTensor *x,
                                               KetteTensor *t, GError **error);
 /**
+ * kette_trainer_set_validation:
+ * @self: a trainer
+ * @x: samples to validate with
+ * @t: (nullable): their targets
+ * @error: return location
+ *
+ * Returns: %FALSE with `shape`, `type` or `value`; `value` too where a resumed run was validated
+ *   with other data before
+ */
+KETTE_EXPORT gboolean kette_trainer_set_validation (KetteTrainer *self, KetteTensor *x,
+                                                    KetteTensor *t, GError **error);
+/**
+ * kette_trainer_check_model:
+ * @self: a trainer that was resumed
+ * @model: the model that the caller believes was trained
+ * @error: return location
+ *
+ * Returns: %FALSE with `value` if the checkpoint was made from another model: other nodes,
+ *   shapes, constants or frozen weights
+ */
+KETTE_EXPORT gboolean kette_trainer_check_model (KetteTrainer *self, KetteGraph *model,
+                                                 GError **error);
+/**
  * kette_trainer_step:
  * @self: a trainer with data
  * @loss: (out) (optional): the loss before the update
@@ -149,9 +182,26 @@ KETTE_EXPORT gboolean kette_trainer_step (KetteTrainer *self, double *loss,
 KETTE_EXPORT gboolean kette_trainer_epoch (KetteTrainer *self, double *loss,
                                            GCancellable *cancellable, GError **error);
 /**
+ * kette_trainer_end_epoch:
+ * @self: a trainer
+ * @metric: what is to become small: a validation loss, or 1 - accuracy; NaN: none
+ * @best_file: (nullable): where the best model so far is kept
+ * @better: (out) (optional): whether @metric is smaller than all before
+ * @error: return location
+ *
+ * Called when an epoch is complete and was evaluated. Checkpoints know the best metric, so
+ * that a resumed run does not write a worse model to @best_file.
+ *
+ * Returns: %FALSE if @best_file could not be written; the call can be repeated
+ */
+KETTE_EXPORT gboolean kette_trainer_end_epoch (KetteTrainer *self, double metric,
+                                               const char *best_file, gboolean *better,
+                                               GError **error);
+/**
  * kette_trainer_evaluate:
  * @self: a trainer
- * @x: (nullable): samples; %NULL: those that @split held out
+ * @x: (nullable): samples; %NULL: those of kette_trainer_set_validation(), else those that
+ *   @split held out
  * @t: (nullable): targets
  * @loss: (out) (optional): mean loss
  * @accuracy: (out) (optional): share of samples whose largest output is the target's; NaN
@@ -172,7 +222,8 @@ KETTE_EXPORT gboolean kette_trainer_evaluate (KetteTrainer *self, KetteTensor *x
  * Writes the model with its training step, optimizer state and position: a checkpoint that
  * is an ordinary ONNX file. The old file stays as FILE.1.
  *
- * Returns: %FALSE with `io`
+ * Returns: %FALSE with `io`, or `value` where a trained parameter is not finite: the old file
+ *   is as it was
  */
 KETTE_EXPORT gboolean kette_trainer_save (KetteTrainer *self, const char *file,
                                           GError **error);
