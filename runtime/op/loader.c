@@ -110,21 +110,24 @@ register_plugin (KettePluginFile *file, GError **error)
   file->n_kernels = reg.n_kernels;
   if (status == KT_OK && failure.status == KT_OK)
     return TRUE;
+  if (status == KT_E_NOMEM)
+    return _kette_fail (error, KETTE_ERROR_MEMORY, NULL, "no memory for its operators");
   return _kette_fail (error, KETTE_ERROR_PLUGIN, NULL, "%s",
                       *failure.text ? failure.text : "its entry function failed");
 }
 
 static gboolean
-open_plugin (KettePluginFile *file, gboolean trust, GError **error)
+open_plugin (KettePluginFile *file, GError **error)
 {
-  if (!trust && !check_trust (file->path, error))
+  if (!file->trust && !check_trust (file->path, error))
     return FALSE;
   const KetteRunning *outer = _kette_running;
   const KetteRunning now    = { .plugin = file->path, .task = "open" };
   gboolean ok;
 
   _kette_running = &now;
-  file->handle   = dlopen (file->path, RTLD_NOW | RTLD_LOCAL);
+  if (!file->handle)
+    file->handle = dlopen (file->path, RTLD_NOW | RTLD_LOCAL);
   if (file->handle)
     ok = register_plugin (file, error);
   else
@@ -133,31 +136,58 @@ open_plugin (KettePluginFile *file, gboolean trust, GError **error)
   return ok;
 }
 
+static KettePluginFile *
+add_file (const char *path, gboolean trust)
+{
+  KettePluginFile *file = g_new0 (KettePluginFile, 1);
+
+  file->path  = g_canonicalize_filename (path, NULL);
+  file->name  = g_path_get_basename (path);
+  file->trust = trust;
+  g_ptr_array_add (plugins.files, file);
+  return file;
+}
+
+/* Afterwards the file's operators are there, or the reason why not. */
+static gboolean
+try_file (KettePluginFile *file, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  g_clear_pointer (&file->reason, g_free);
+  file->again = FALSE;
+  if (open_plugin (file, &local))
+    return TRUE;
+  file->again  = g_error_matches (local, KETTE_ERROR, KETTE_ERROR_MEMORY);
+  file->reason = g_strdup (local->message);
+  _kette_error_in_file (&local, file->path);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 /* Loads PATH unless a plugin of that base name is there already: earlier places in the
  * search path win. */
 static gboolean
 load_file (const char *path, gboolean trust, GError **error)
 {
-  g_autofree char *base    = g_path_get_basename (path);
-  g_autoptr (GError) local = NULL;
+  g_autofree char *base = g_path_get_basename (path);
 
   for (guint i = 0; i < plugins.files->len; i++)
     {
       KettePluginFile *known = g_ptr_array_index (plugins.files, i);
       if (strcmp (known->name, base) == 0)
-        return TRUE;
+        return !known->again || try_file (known, error);
     }
+  return try_file (add_file (path, trust), error);
+}
 
-  KettePluginFile *file = g_new0 (KettePluginFile, 1);
-  file->path            = g_canonicalize_filename (path, NULL);
-  file->name            = g_steal_pointer (&base);
-  g_ptr_array_add (plugins.files, file);
-  if (open_plugin (file, trust, &local))
-    return TRUE;
-  file->reason = g_strdup (local->message);
-  _kette_error_in_file (&local, file->path);
-  g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+/* What cannot be listed may hold the plugin that will be missed. */
+static void
+note_directory (const char *path, int number)
+{
+  if (number != 0 && number != ENOENT)
+    add_file (path, FALSE)->reason
+        = g_strdup_printf ("io: cannot list: %s", g_strerror (number));
 }
 
 static int
@@ -175,10 +205,14 @@ load_directory (const char *path)
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   if (!dir)
-    return;
-  while ((entry = _kette_system.readdir (dir)))
+    {
+      note_directory (path, errno);
+      return;
+    }
+  while (errno = 0, (entry = _kette_system.readdir (dir)))
     if (g_str_has_suffix (entry->d_name, ".so"))
       g_ptr_array_add (names, g_build_filename (path, entry->d_name, NULL));
+  note_directory (path, errno);
   _kette_system.closedir (dir);
   g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
@@ -212,6 +246,24 @@ search (void)
   load_directory (KETTE_PLUGIN_DIR);
 }
 
+/* Files that memory did not suffice for are tried again; what is refused for other reasons
+ * stays so. */
+static gboolean
+complete (GError **error)
+{
+  for (guint i = 0; i < plugins.files->len; i++)
+    {
+      KettePluginFile *file    = g_ptr_array_index (plugins.files, i);
+      g_autoptr (GError) local = NULL;
+
+      if (!file->again || try_file (file, &local) || !file->again)
+        continue;
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
+  return TRUE;
+}
+
 KettePlugins *
 kette_plugins_get (GError **error)
 {
@@ -223,7 +275,7 @@ kette_plugins_get (GError **error)
       if (!searched)
         search ();
       searched = TRUE;
-      result   = &plugins;
+      result   = complete (error) ? &plugins : NULL;
     }
   g_mutex_unlock (&lock);
   return result;

@@ -7,7 +7,9 @@
 typedef struct
 {
   char *path, *name;
-  char *reason; /* why it is refused; NULL: loaded */
+  char *reason;   /* why it is refused; NULL: loaded */
+  gboolean trust; /* whoever may write it */
+  gboolean again; /* memory ran out: it is tried again at the next call */
   void *handle;
   size_t n_ops, n_kernels;
 } KettePluginFile;

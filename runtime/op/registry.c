@@ -111,7 +111,7 @@ _kette_registry_nearest (const char *domain, const char *name)
   unsigned best_cost = MIN (3, (unsigned) (strlen (name) + 1) / 2);
 
   for (size_t i = 0; i < registry.n_families; i++)
-    if (strcmp (registry.families[i]->domain, domain) == 0)
+    if (strcmp (registry.families[i]->domain, domain) == 0 && registry.families[i]->n_ops)
       {
         const unsigned cost = edit_distance (name, registry.families[i]->name, 2);
         if (cost < best_cost)
@@ -235,7 +235,9 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
   if (!family)
     return KT_E_NOMEM;
   for (size_t i = 0; i < family->n_ops; i++)
-    if (family->ops[i]->op.since == op.since)
+    if (family->ops[i]->op.since == op.since && family->ops[i]->plugin == reg->file)
+      return KT_OK; /* by a try that memory did not suffice for */
+    else if (family->ops[i]->op.since == op.since)
       return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"",
                      op.domain, op.name, op.since, family->ops[i]->plugin);
 
@@ -278,8 +280,11 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
       const kt_kernel *other = &family->kernels[i]->kernel;
       if (other->priority == k.priority && strcmp (other->device, k.device) == 0
           && g_strcmp0 (other->types, k.types) == 0 && other->since == k.since)
-        return refuse (reg, "a kernel of %s:%s has the priority of the one of \"%s\"",
-                       k.domain, k.name, family->kernels[i]->plugin);
+        return family->kernels[i]->plugin == reg->file && other->run == k.run
+                   ? KT_OK
+                   : refuse (reg,
+                             "a kernel of %s:%s has the priority of the one of \"%s\"",
+                             k.domain, k.name, family->kernels[i]->plugin);
     }
 
   KetteKernel *row = _kette_region_alloc (registry.region, 1, sizeof *row, &error);
