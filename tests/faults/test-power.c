@@ -239,6 +239,14 @@ test_itself (void)
   story_clear (&story);
 }
 
+/* In memory where that is possible. */
+static char *
+make_folder (void)
+{
+  return g_access ("/dev/shm", W_OK) == 0 ? g_mkdtemp (g_strdup ("/dev/shm/kette-XXXXXX"))
+                                          : g_dir_make_tmp ("kette-XXXXXX", NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -247,10 +255,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   _kette_pool_set_threads (1);
   kette_plugins_get (NULL);
-  folder = g_dir_make_tmp ("kette-XXXXXX", NULL);
-  stage  = g_access ("/dev/shm", W_OK) == 0
-               ? g_mkdtemp (g_strdup ("/dev/shm/kette-XXXXXX"))
-               : g_dir_make_tmp ("kette-XXXXXX", NULL);
+  folder = make_folder ();
+  stage  = make_folder ();
   g_test_set_nonfatal_assertions ();
   g_test_add_data_func ("/faults/power/checkpoints", GINT_TO_POINTER (TRUE), test_replay);
   g_test_add_data_func ("/faults/power/models", GINT_TO_POINTER (FALSE), test_replay);
