@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the fuzz targets share: limits, a deadline, and what every call must keep to.
  */
+#include "base/deadline.h"
+#include "base/faults.h"
 #include "base/pool.h"
 #include "fuzz.h"
 #include "op/plugins.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MEMORY ((size_t) 256 << 20)
-#define MOST_SECONDS 2
+#define MOST_SECONDS 3
 
 static size_t used_before;
-static uint64_t state; /* of fuzz_random */
-static GCancellable *cancellable;
-static gint64 cancel_at; /* monotonic time; 0: nothing to cancel */
-static GMutex lock;
+static uint64_t state;          /* of fuzz_random */
+static KetteDeadline *deadline; /* of the current input */
+static gboolean failing;        /* an allocation is made to fail */
 
 void
 fuzz_fault (const char *format, ...)
@@ -31,24 +31,6 @@ fuzz_fault (const char *format, ...)
   abort ();
 }
 
-/* Cancels the run that is too long. The thread lives as long as the process. */
-static gpointer
-watch (gpointer data)
-{
-  for (;;)
-    {
-      g_usleep (100000);
-      g_mutex_lock (&lock);
-      if (cancel_at && g_get_monotonic_time () > cancel_at)
-        {
-          g_cancellable_cancel (cancellable);
-          cancel_at = 0;
-        }
-      g_mutex_unlock (&lock);
-    }
-  return data;
-}
-
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
@@ -61,8 +43,6 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
   _kette_pool_set_threads (1);
   if (!kette_plugins_get (&error))
     fuzz_fault ("%s", error->message);
-  cancellable = g_cancellable_new ();
-  g_thread_unref (g_thread_new ("deadline", watch, NULL));
   return 0;
 }
 
@@ -72,7 +52,10 @@ fuzz_begin (const uint8_t *data, size_t n)
   state = UINT64_C (0xcbf29ce484222325) ^ n;
   for (size_t i = 0; i < n; i++)
     state = (state ^ data[i]) * UINT64_C (0x100000001b3);
+  failing     = FALSE;
+  deadline    = kette_deadline_new (MOST_SECONDS);
   used_before = _kette_account_process ()->used;
+  g_cancellable_push_current (G_CANCELLABLE (deadline));
 }
 
 void
@@ -80,21 +63,31 @@ fuzz_end (void)
 {
   const size_t used = _kette_account_process ()->used;
 
-  g_mutex_lock (&lock);
-  cancel_at = 0;
-  g_mutex_unlock (&lock);
+#if KETTE_FAULTS
+  _kette_faults_set (NULL, NULL);
+#endif
+  g_cancellable_pop_current (G_CANCELLABLE (deadline));
+  g_clear_object (&deadline);
   if (used != used_before)
     fuzz_fault ("%zu bytes were in use, now %zu", used_before, used);
 }
 
-GCancellable *
-fuzz_deadline (void)
+void
+fuzz_fail_allocations (uint64_t most)
 {
-  g_mutex_lock (&lock);
-  g_cancellable_reset (cancellable);
-  cancel_at = g_get_monotonic_time () + MOST_SECONDS * G_USEC_PER_SEC;
-  g_mutex_unlock (&lock);
-  return cancellable;
+#if KETTE_FAULTS
+  const uint64_t r = fuzz_random ();
+  char text[64];
+
+  if (r & 1)
+    return;
+  /* Small numbers as often as large ones. */
+  g_snprintf (text, sizeof text, "alloc:%" G_GUINT64_FORMAT "%s",
+              1 + fuzz_random () % (1 + (most >> (r >> 8 & 7))), r & 2 ? "+" : "");
+  failing = _kette_faults_set (text, NULL);
+#else
+  (void) most;
+#endif
 }
 
 /* splitmix64 */
@@ -108,13 +101,7 @@ fuzz_random (void)
   return z ^ z >> 31;
 }
 
-GBytes *
-fuzz_bytes (const uint8_t *data, size_t n)
-{
-  return g_bytes_new (data, n);
-}
-
-void
+gboolean
 fuzz_judge (gboolean ok, GError **error)
 {
   const char *text;
@@ -123,7 +110,7 @@ fuzz_judge (gboolean ok, GError **error)
     {
       if (*error)
         fuzz_fault ("success with an error: %s", (*error)->message);
-      return;
+      return TRUE;
     }
   if (!*error)
     fuzz_fault ("failure without an error");
@@ -137,4 +124,15 @@ fuzz_judge (gboolean ok, GError **error)
   if ((*error)->code == KETTE_ERROR_INTERNAL)
     fuzz_fault ("our own fault: %s", text);
   g_clear_error (error);
+  return FALSE;
+}
+
+gboolean
+fuzz_expect (gboolean ok, GError **error, const char *what)
+{
+  if (!ok && *error
+      && !(failing && g_error_matches (*error, KETTE_ERROR, KETTE_ERROR_MEMORY))
+      && !g_error_matches (*error, KETTE_ERROR, KETTE_ERROR_TIMEOUT))
+    fuzz_fault ("%s: %s", what, (*error)->message);
+  return fuzz_judge (ok, error);
 }

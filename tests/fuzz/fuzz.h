@@ -12,25 +12,27 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t n);
 size_t LLVMFuzzerCustomMutator (uint8_t *data, size_t n, size_t most, unsigned seed);
 size_t LLVMFuzzerMutate (uint8_t *data, size_t n, size_t most);
 
-/* Around one input: afterwards every byte of the process account is given back. */
+/* Around one input. It has a time limit, and afterwards every byte of the process account is
+ * given back. */
 void fuzz_begin (const uint8_t *data, size_t n);
 void fuzz_end (void);
 
-/* The bytes in memory of their own, so that a read behind them is seen. */
-GBytes *fuzz_bytes (const uint8_t *data, size_t n);
+/* Of every second input one of the next MOST allocations fails, once or from there on (in
+ * builds with -Dfaults=true). */
+void fuzz_fail_allocations (uint64_t most);
 
 /* A failed call has an error, a successful one has none; the error is of the one form and is
- * not our own fault. Frees it. */
-void fuzz_judge (gboolean ok, GError **error);
+ * not our own fault. Frees it. Returns OK. */
+gboolean fuzz_judge (gboolean ok, GError **error);
+
+/* The same for calls that may fail only for want of memory, on purpose, or of time. */
+gboolean fuzz_expect (gboolean ok, GError **error, const char *what);
 
 /* Ends the process with a message; for what must never happen. */
 G_NORETURN void fuzz_fault (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* A number that depends on the input alone. */
 uint64_t fuzz_random (void);
-
-/* Cancelled some time after fuzz_begin (). */
-GCancellable *fuzz_deadline (void);
 
 /* mutate.c: edits the ModelProto of N bytes and packs it again: the new size, at most MOST;
  * 0: it is no model, or the result would be too large. */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Target draw: what loads can be drawn, as DOT and as SVG, and the SVG is valid XML in which
+ * nothing can act.
+ */
+#include "draw/draw.h"
+#include "fuzz.h"
+#include "io/io.h"
+#include "xml.h"
+#include <string.h>
+
+static void
+draw (KetteGraph *graph, const KetteDrawOptions *options)
+{
+  GError *error = NULL;
+  char *text    = kette_graph_draw (graph, options, &error);
+
+  if (fuzz_judge (text != NULL, &error))
+    {
+      if (!g_utf8_validate (text, -1, NULL))
+        fuzz_fault ("a picture that is no UTF-8");
+      if (strcmp (options->format, "svg") == 0)
+        fuzz_judge_svg (text);
+    }
+  g_free (text);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
+{
+  static const char *const views[] = { "auto", "forward", "backward", "both" };
+  GBytes *bytes                    = g_bytes_new (data, n);
+  GError *error                    = NULL;
+  KetteDrawOptions options;
+  KetteGraph *graph;
+  uint64_t choice;
+
+  fuzz_begin (data, n);
+  fuzz_fail_allocations (1000);
+  choice = fuzz_random ();
+  graph  = kette_graph_load_bytes (bytes, &error);
+  if (fuzz_judge (graph != NULL, &error))
+    {
+      kette_draw_options_init (&options);
+      options.view   = views[choice & 3];
+      options.loss   = choice >> 2 & 1 ? "half-sse" : NULL;
+      options.format = choice >> 3 & 3 ? "svg" : "dot";
+      /* The other engine is a program: slow to start. */
+      options.layout = choice >> 5 & 31 ? "row" : "auto";
+      draw (graph, &options);
+    }
+  kette_graph_unref (graph);
+  g_bytes_unref (bytes);
+  fuzz_end ();
+  return 0;
+}
