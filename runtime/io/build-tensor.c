@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One TensorProto becomes a tensor: large ones are views of the file, small ones copies.
  */
-#include "io/build.h"
+#include "io/tensor-file.h"
 #include <string.h>
 
 /* Up to this size a copy, which is aligned, costs less than what a view would. */
@@ -15,34 +15,30 @@ typedef struct
 } Layout;
 
 /* Elements and bytes of a shape, counted before anything is made. */
-static gboolean
-layout_count (Layout *l, const int64_t *dims, const char *where, GError **error)
+gboolean
+_kette_tensor_size (int dtype, const int64_t *dims, int rank, const char *where,
+                    size_t *count, size_t *bytes, GError **error)
 {
-  size_t count  = 1, bytes;
-  gboolean none = FALSE;
+  size_t n = 1, size = 0;
+  gboolean none = FALSE, fits = TRUE;
   char text[256];
 
-  for (int i = 0; i < l->rank; i++)
+  for (int i = 0; i < rank; i++)
     {
       if (dims[i] < 0)
         return _kette_fail (error, KETTE_ERROR_TENSOR, where,
                             "shape %s: dim %d is negative",
-                            _kette_dims_text (dims, (size_t) l->rank, text), i);
+                            _kette_dims_text (dims, (size_t) rank, text), i);
       none = none || dims[i] == 0;
+      fits = fits && (dims[i] == 0 || _kette_mul (n, (size_t) dims[i], &n));
     }
-  for (int i = 0; i < l->rank; i++)
-    if (dims[i] > 0 && !_kette_mul (count, (size_t) dims[i], &count))
-      goto large;
-  if (!_kette_dtype_bytes (l->dtype, count, &bytes) || bytes > PTRDIFF_MAX)
-    goto large;
-  l->count = none ? 0 : count;
-  l->bytes = none ? 0 : bytes;
+  if (!fits || !_kette_dtype_bytes (dtype, n, &size) || size > PTRDIFF_MAX)
+    return _kette_fail (error, none ? KETTE_ERROR_LIMIT : KETTE_ERROR_TENSOR, where,
+                        "shape %s is too large",
+                        _kette_dims_text (dims, (size_t) rank, text));
+  *count = none ? 0 : n;
+  *bytes = none ? 0 : size;
   return TRUE;
-
-large:
-  return _kette_fail (error, none ? KETTE_ERROR_LIMIT : KETTE_ERROR_TENSOR, where,
-                      "shape %s is too large",
-                      _kette_dims_text (dims, (size_t) l->rank, text));
 }
 
 static gboolean
@@ -70,7 +66,8 @@ layout_of (const Onnx__TensorProto *proto, const KetteTensorSource *source, Layo
                         "has rank %zu, rank allows %" G_GUINT64_FORMAT, proto->n_dims,
                         source->limits->rank);
   l->rank = (int) proto->n_dims;
-  if (!layout_count (l, proto->dims, where, error))
+  if (!_kette_tensor_size (l->dtype, proto->dims, l->rank, where, &l->count, &l->bytes,
+                           error))
     return FALSE;
   g_snprintf (l->text, sizeof l->text, "%s%s", type->name,
               _kette_dims_text (proto->dims, proto->n_dims, text));

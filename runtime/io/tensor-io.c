@@ -13,14 +13,12 @@ _kette_file_size (int dtype, const int64_t *dims, int rank, size_t have, size_t 
   char text[256];
   const char *name = _kette_dtype (dtype)->name;
 
-  _kette_dims_text (dims, (size_t) rank, text);
-  if (!_kette_count (dims, rank, count) || !_kette_dtype_bytes (dtype, *count, bytes)
-      || *bytes > PTRDIFF_MAX)
-    return _kette_fail (error, KETTE_ERROR_TENSOR, NULL, "shape %s is too large", text);
+  if (!_kette_tensor_size (dtype, dims, rank, NULL, count, bytes, error))
+    return FALSE;
   if (have != SIZE_MAX && have != *bytes)
     return _kette_fail (error, KETTE_ERROR_TENSOR, NULL,
-                        "%s%s needs %zu bytes, the file has %zu", name, text, *bytes,
-                        have);
+                        "%s%s needs %zu bytes, the file has %zu", name,
+                        _kette_dims_text (dims, (size_t) rank, text), *bytes, have);
   return TRUE;
 }
 

@@ -19,14 +19,22 @@ check_operand (const KetteNode *node, const char *what, int32_t i, const kt_para
   const kt_op *op       = &node->def->op;
   const int dtype       = value->type.dtype;
   const KetteDtype *row = _kette_dtype (dtype);
-  char where[KETTE_WHERE_SIZE];
+  char where[KETTE_WHERE_SIZE], text[256];
 
   if (value->type.kind == 0 && !value->producer && (value->flags & KETTE_VALUE_DECLARED)
       && node->graph->tolerance == KETTE_STRICT)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, _kette_node_where (node, where),
                         "%s %d (%s) is of an opaque type", what, i, param->name);
+  if (value->type.kind != 0 && value->type.kind != KT_TENSOR
+      && !_kette_op_takes (op, param->type, &value->type))
+    return _kette_fail (
+        error, KETTE_ERROR_TYPE, _kette_node_where (node, where),
+        "%s %d (%s) is %s, which %s-%d does not take", what, i, param->name,
+        _kette_type_text (text, sizeof text, &value->type,
+                          (const char *const *) node->graph->model->symbols),
+        op->name, op->since);
   if (value->type.kind != KT_TENSOR || !row)
-    return TRUE; /* not known yet, or no tensor: the operator's own rule decides */
+    return TRUE; /* not known yet, or no tensor */
   if (!_kette_op_allows (op, param->type, dtype))
     return _kette_fail (error, KETTE_ERROR_TYPE, _kette_node_where (node, where),
                         "%s %d (%s) is %s, which %s-%d does not take", what, i,

@@ -47,6 +47,8 @@ const char *_kette_registry_nearest (const char *domain, const char *name);
 int32_t _kette_registry_newest (const char *domain);
 /* Does TYPES, "f32|f64|..." or a variable of OP, hold DTYPE? */
 gboolean _kette_op_allows (const kt_op *op, const char *type, int dtype);
+/* The same for a type that is no tensor. */
+gboolean _kette_op_takes (const kt_op *op, const char *name, const kt_type *type);
 /* Can KERNEL serve NODE (resolved, types known) on DEVICE? */
 gboolean _kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node,
                                const char *device);

@@ -93,10 +93,14 @@ check_side (const KetteNode *node, const char *what, KetteValue *const *values, 
       return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
                           "has %d %s, needs %d", n, what, n_params);
     }
-  for (int32_t i = 0; need && i < n && i < n_params; i++)
-    if (!values[i] && !(params[i].flags & (KT_P_OPTIONAL | KT_P_VARIADIC)))
-      return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
-                          "the required input %d (%s) is absent", i, params[i].name);
+  for (int32_t i = 0; need && i < n; i++)
+    {
+      const kt_param *param = &params[MIN (i, n_params - 1)];
+
+      if (!values[i] && !(param->flags & KT_P_OPTIONAL))
+        return _kette_fail (error, KETTE_ERROR_GRAPH, _kette_node_where (node, where),
+                            "the required input %d (%s) is absent", i, param->name);
+    }
   return TRUE;
 }
 

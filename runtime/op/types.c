@@ -42,6 +42,54 @@ _kette_op_allows (const kt_op *op, const char *type, int dtype)
              || list_holds (types, strlen (types), row->brief, strlen (row->brief)));
 }
 
+/* "seq(f32)", "map(i64,f32)": how the tables name TYPE, which is no tensor; "" where they
+ * have no name for it. */
+static const char *
+brief_of (const kt_type *type, char *out, size_t size)
+{
+  char *p     = out;
+  size_t left = size;
+  int depth   = 0;
+
+  *out = '\0';
+  for (; type && type->kind != KT_TENSOR; type = type->elem, depth++)
+    {
+      const KetteDtype *key = type->kind == KT_MAP ? _kette_dtype (type->key) : NULL;
+      const int n           = g_snprintf (p, left, "%s%s%s",
+                                type->kind == KT_SEQUENCE   ? "seq("
+                                          : type->kind == KT_OPTIONAL ? "optional("
+                                          : key                       ? "map("
+                                                                      : "",
+                                key ? key->brief : "", key ? "," : "");
+
+      if (n <= 0 || (size_t) n >= left)
+        return "";
+      p += n;
+      left -= (size_t) n;
+    }
+  const KetteDtype *row = type ? _kette_dtype (type->dtype) : NULL;
+
+  if (!row || strlen (row->brief) + (size_t) depth >= left)
+    return "";
+  p = g_stpcpy (p, row->brief);
+  memset (p, ')', (size_t) depth);
+  p[depth] = '\0';
+  return out;
+}
+
+gboolean
+_kette_op_takes (const kt_op *op, const char *name, const kt_type *type)
+{
+  const char *types = variable_types (op, name);
+  char text[256];
+  const char *brief;
+
+  types = types ? types : name;
+  brief = brief_of (type, text, sizeof text);
+  return strcmp (types, "*") == 0
+         || (*brief && list_holds (types, strlen (types), brief, strlen (brief)));
+}
+
 /* The parameter of input I: a variadic one stands for all that follow. */
 static const kt_param *
 nth_param (const kt_param *params, int32_t n_params, int32_t i)

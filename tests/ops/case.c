@@ -5,15 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What attributes point to lives as long as the process. */
+/* What attributes point to lives as long as their case. */
 static gpointer
-keep (gpointer memory)
+keep (Case *c, gpointer memory)
 {
-  static GPtrArray *kept;
-
-  if (!kept)
-    kept = g_ptr_array_new ();
-  g_ptr_array_add (kept, memory);
+  g_ptr_array_add (c->kept, memory);
   return memory;
 }
 
@@ -26,7 +22,9 @@ case_free (gpointer data)
     {
       kette_tensor_unref (c->in[i]);
       kette_tensor_unref (c->out[i]);
+      kette_tensor_unref (c->tensors[i]);
     }
+  g_ptr_array_unref (c->kept);
   g_free (c->domain);
   g_free (c->op);
   g_free (c->error_code);
@@ -106,10 +104,10 @@ parse_tensor (const char *text, char end, KetteTensor **out, gboolean *any)
 
 /* [1,2] or [0.5,1]: INTS where no element has a point or exponent. */
 static gboolean
-parse_list (const char *text, kt_attr *attr)
+parse_list (const char *text, Case *c, kt_attr *attr)
 {
   const gboolean floats = strpbrk (text, ".en") != NULL;
-  int64_t *ints         = keep (g_new0 (int64_t, strlen (text) + 1));
+  int64_t *ints         = keep (c, g_new0 (int64_t, strlen (text) + 1));
   float *numbers        = (float *) ints;
   size_t n              = 0;
 
@@ -132,9 +130,9 @@ parse_list (const char *text, kt_attr *attr)
 
 /* ["a","b"] */
 static gboolean
-parse_strings (const char *text, kt_attr *attr)
+parse_strings (const char *text, Case *c, kt_attr *attr)
 {
-  kt_str *strings = keep (g_new0 (kt_str, strlen (text) + 1));
+  kt_str *strings = keep (c, g_new0 (kt_str, strlen (text) + 1));
   size_t n        = 0;
 
   for (text++; *text == '"'; n++)
@@ -142,7 +140,7 @@ parse_strings (const char *text, kt_attr *attr)
       const char *end = strchr (text + 1, '"');
       if (!end)
         return FALSE;
-      strings[n] = (kt_str){ keep (g_strndup (text + 1, (gsize) (end - text - 1))),
+      strings[n] = (kt_str){ keep (c, g_strndup (text + 1, (gsize) (end - text - 1))),
                              (size_t) (end - text - 1) };
       text       = end + 1 + (end[1] == ',');
     }
@@ -154,32 +152,33 @@ parse_strings (const char *text, kt_attr *attr)
 
 /* NAME=VALUE */
 static gboolean
-parse_attr (const char *word, kt_attr *attr)
+parse_attr (const char *word, Case *c, kt_attr *attr)
 {
   const char *equals = strchr (word, '=');
   const char *v      = equals + 1;
   char *end;
 
-  *attr = (kt_attr){ .name = keep (g_strndup (word, (gsize) (equals - word))) };
+  *attr = (kt_attr){ .name = keep (c, g_strndup (word, (gsize) (equals - word))) };
   if (*v == '"')
     {
       const size_t n = strlen (v);
-      attr->kind     = KT_A_STRING;
-      attr->v        = keep (g_strndup (v + 1, n - 2));
-      attr->n        = n - 2;
-      return n >= 2 && v[n - 1] == '"';
+      if (n < 2 || v[n - 1] != '"')
+        return FALSE;
+      attr->kind = KT_A_STRING;
+      attr->v    = keep (c, g_strndup (v + 1, n - 2));
+      attr->n    = n - 2;
+      return TRUE;
     }
   if (*v == '[')
-    return v[1] == '"' ? parse_strings (v, attr) : parse_list (v, attr);
+    return v[1] == '"' ? parse_strings (v, c, attr) : parse_list (v, c, attr);
   if (strchr (v, '{'))
     {
-      KetteTensor *t = NULL;
+      KetteTensor **t = &c->tensors[attr - c->attrs];
       gboolean any;
-      if (!parse_tensor (v, '}', &t, &any))
+      if (!parse_tensor (v, '}', t, &any))
         return FALSE;
-      kt_tensor *view = keep (g_new0 (kt_tensor, 1));
-      keep (t);
-      _kette_tensor_view (t, view);
+      kt_tensor *view = keep (c, g_new0 (kt_tensor, 1));
+      _kette_tensor_view (*t, view);
       attr->kind = KT_A_TENSOR;
       attr->v    = view;
       attr->n    = 1;
@@ -224,20 +223,25 @@ parse_op (const char *rest, Case *c)
     return FALSE;
   if (at)
     {
-      c->opset = atoi (at + 1);
+      c->opset = (int) CLAMP (strtol (at + 1, NULL, 10), 0, 1000);
       *at      = '\0';
     }
   c->domain = colon ? g_strndup (name, (gsize) (colon - name)) : g_strdup ("");
   c->op     = g_strdup (colon ? colon + 1 : name);
-  for (char *word; (word = next_word (&rest)); g_free (word))
-    if (strcmp (word, "nograd") == 0)
-      c->nograd = TRUE;
-    else if (strcmp (word, "f64only") == 0)
-      c->f64_only = TRUE;
-    else if (!strchr (word, '=') || c->n_attrs >= CASE_MOST
-             || !parse_attr (word, &c->attrs[c->n_attrs++]))
-      return FALSE;
-  return TRUE;
+  for (;;)
+    {
+      g_autofree char *word = next_word (&rest);
+
+      if (!word)
+        return TRUE;
+      if (strcmp (word, "nograd") == 0)
+        c->nograd = TRUE;
+      else if (strcmp (word, "f64only") == 0)
+        c->f64_only = TRUE;
+      else if (!strchr (word, '=') || c->n_attrs >= CASE_MOST
+               || !parse_attr (word, c, &c->attrs[c->n_attrs++]))
+        return FALSE;
+    }
 }
 
 static gboolean
@@ -265,7 +269,7 @@ parse_line (const char *line, Case *c)
     return parse_operand (line + 2, c->in, NULL, &c->n_in);
   if (g_str_has_prefix (line, "y "))
     return parse_operand (line + 2, c->out, c->any, &c->n_out);
-  if (g_str_has_prefix (line, "error "))
+  if (g_str_has_prefix (line, "error ") && !c->error_code)
     {
       const char *rest = line + 6;
       c->error_code    = next_word (&rest);
@@ -293,6 +297,7 @@ case_parse (const char *text, char **problem)
         {
           c       = g_new0 (Case, 1);
           c->line = i + 1;
+          c->kept = g_ptr_array_new_with_free_func (g_free);
           g_ptr_array_add (cases, c);
           ok = parse_op (line + 3, c);
         }

@@ -25,6 +25,8 @@ typedef struct
   int line, opset;
   gboolean nograd, f64_only;
   kt_attr attrs[CASE_MOST];
+  KetteTensor *tensors[CASE_MOST];             /* of attributes */
+  GPtrArray *kept;                             /* what else attributes point to */
   KetteTensor *in[CASE_MOST], *out[CASE_MOST]; /* NULL: absent */
   gboolean any[CASE_MOST];                     /* output I may hold any elements */
   int n_attrs, n_in, n_out;
