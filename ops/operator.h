@@ -122,10 +122,13 @@ kt_attr_ints (const kt_host *host, const void *ctx, const char *name, size_t *n)
 static inline kt_type
 kt_in_type (const kt_host *host, const void *ctx, int32_t i)
 {
+  static const int64_t none[1];
   kt_type t = { 0 };
 
   if (host->type (ctx, 0, i, &t) != KT_OK)
     t.kind = 0;
+  if (!t.dims) /* a scalar's: something to add 0 to */
+    t.dims = none;
   return t;
 }
 

@@ -171,7 +171,11 @@ work (void *data)
         }
       epoch = atomic_load (&pool.epoch);
       if (worker >= atomic_load (&pool.keep))
-        return NULL;
+        {
+          /* What the thread ends with runs where the other stack was. */
+          sigaltstack (&(stack_t){ .ss_flags = SS_DISABLE }, NULL);
+          return NULL;
+        }
       seen = epoch;
       if (enter ())
         {
