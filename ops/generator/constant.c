@@ -93,8 +93,8 @@ constant_infer (const kt_host *host, kt_infer *infer, void *user)
 
   const int64_t n = kt_count (c.tensor.shape, c.tensor.ndim);
   int64_t v[64];
-  if ((c.dtype != KT_I64 && c.dtype != KT_I32) || n > 64)
-    return KT_OK;
+  if ((c.dtype != KT_I64 && c.dtype != KT_I32) || n > 64 || !c.tensor.data)
+    return KT_OK; /* a sparse tensor may have no dense content yet */
   for (int64_t i = 0; i < n; i++)
     {
       v[i] = c.dtype == KT_I64 ? ((const int64_t *) c.tensor.data)[i]

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "exec/plan.h"
 #include "exec/transform.h"
+#include "graph/sparse.h"
 #include "pass/pass.h"
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ enum
 static gboolean
 is_parameter (const KetteValue *value)
 {
-  return (value->flags & KETTE_VALUE_INITIALIZER) && value->data;
+  return (value->flags & KETTE_VALUE_INITIALIZER) && (value->data || value->sparse);
 }
 
 /* The column is as wide as the names that will be listed, within reason. */
@@ -90,37 +91,54 @@ write_values (Writer *w, const char *title, KetteValue *const *values, size_t n,
     g_string_append (w->out, "],\n");
 }
 
+/* Numbers and bytes that a parameter has in the file. */
+static void
+measure (const KetteValue *v, size_t *count, size_t *bytes)
+{
+  *count = v->data ? v->data->count : v->sparse->values->count;
+  *bytes
+      = v->data ? v->data->bytes : v->sparse->values->bytes + v->sparse->indices->bytes;
+}
+
+static void
+write_parameter (Writer *w, const KetteValue *v, size_t n, size_t count)
+{
+  char text[512];
+
+  if (w->json)
+    {
+      g_string_append (w->out, n ? ", {\"name\": " : "{\"name\": ");
+      _kette_json_string (w->out, v->name);
+      g_string_append (w->out, ", \"type\": ");
+      _kette_json_string (w->out, _kette_type_text (text, sizeof text, &v->type, NULL));
+      g_string_append_printf (w->out, ", \"count\": %zu%s}", count,
+                              v->data ? "" : ", \"sparse\": true");
+    }
+  else if (n < PARAMETERS_MAX)
+    g_string_append_printf (w->out, "%-11s %-*s %-22s %zu%s\n", n ? "" : "parameters",
+                            w->wide, KETTE_QUOTE (v->name),
+                            _kette_type_text (text, sizeof text, &v->type, NULL), count,
+                            v->data ? "" : " (sparse)");
+}
+
 static void
 write_parameters (Writer *w)
 {
   KetteValue *const *values = w->graph->values;
   size_t count = 0, bytes = 0, n = 0;
-  char text[512];
 
   if (w->json)
     g_string_append (w->out, "  \"parameters\": [");
   for (size_t i = 0; i < w->graph->n_values; i++)
     {
-      const KetteValue *v = values[i];
-      if (!is_parameter (v))
+      size_t own_count, own_bytes;
+
+      if (!is_parameter (values[i]))
         continue;
-      count += v->data->count;
-      bytes += v->data->bytes;
-      if (w->json)
-        {
-          g_string_append (w->out, n ? ", {\"name\": " : "{\"name\": ");
-          _kette_json_string (w->out, v->name);
-          g_string_append (w->out, ", \"type\": ");
-          _kette_json_string (w->out,
-                              _kette_type_text (text, sizeof text, &v->type, NULL));
-          g_string_append_printf (w->out, ", \"count\": %zu}", v->data->count);
-        }
-      else if (n < PARAMETERS_MAX)
-        g_string_append_printf (w->out, "%-11s %-*s %-22s %zu\n", n ? "" : "parameters",
-                                w->wide, KETTE_QUOTE (v->name),
-                                _kette_type_text (text, sizeof text, &v->type, NULL),
-                                v->data->count);
-      n++;
+      measure (values[i], &own_count, &own_bytes);
+      count += own_count;
+      bytes += own_bytes;
+      write_parameter (w, values[i], n++, own_count);
     }
   if (w->json)
     g_string_append_printf (

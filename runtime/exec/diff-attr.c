@@ -4,6 +4,7 @@
  */
 #include "base/tensor-private.h"
 #include "exec/diff-private.h"
+#include "graph/sparse.h"
 #include "op/context.h"
 #include <string.h>
 
@@ -46,7 +47,7 @@ put_tensor (GString *out, const kt_tensor *view)
                                                       .ndim  = t.rank,
                                                       .dims  = t.dims },
                                           NULL));
-  for (size_t i = 0; t.count <= SHOWN && i < t.count; i++)
+  for (size_t i = 0; t.data && t.count <= SHOWN && i < t.count; i++)
     {
       g_autofree char *element = kette_tensor_element_to_string (&t, i);
 
@@ -138,6 +139,29 @@ equal_tensors (KetteDiff *d, const kt_tensor *x, const kt_tensor *y, size_t n)
 }
 
 static gboolean
+equal_sparse (KetteDiff *d, const KetteModel *a, const kt_tensor *x, const KetteModel *b,
+              const kt_tensor *y, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    {
+      const KetteSparse *p = _kette_model_sparse (a, &x[i]),
+                        *q = _kette_model_sparse (b, &y[i]);
+      kt_tensor left[2], right[2];
+
+      if (!p || !q || p->rank != q->rank
+          || memcmp (p->dims, q->dims, (size_t) p->rank * sizeof *p->dims) != 0)
+        return FALSE;
+      _kette_tensor_view (p->indices, &left[0]);
+      _kette_tensor_view (p->values, &left[1]);
+      _kette_tensor_view (q->indices, &right[0]);
+      _kette_tensor_view (q->values, &right[1]);
+      if (!equal_tensors (d, left, right, 2))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
 equal_types (const kt_type *x, const kt_type *y, size_t n)
 {
   char a[512], b[512];
@@ -160,7 +184,8 @@ equal_strings (const kt_str *x, const kt_str *y, size_t n)
 }
 
 static gboolean
-equal_attributes (KetteDiff *d, const kt_attr *x, const kt_attr *y)
+equal_attributes (KetteDiff *d, const KetteNode *a, const kt_attr *x, const KetteNode *b,
+                  const kt_attr *y)
 {
   if (!x || !y || x->kind == 0 || y->kind == 0)
     return (!x || x->kind == 0) && (!y || y->kind == 0);
@@ -187,6 +212,9 @@ equal_attributes (KetteDiff *d, const kt_attr *x, const kt_attr *y)
     case KT_A_TYPE:
     case KT_A_TYPES:
       return equal_types (x->v, y->v, x->n);
+    case KT_A_SPARSE_TENSOR:
+    case KT_A_SPARSE_TENSORS:
+      return equal_sparse (d, a->graph->model, x->v, b->graph->model, y->v, x->n);
     default:
       return equal_tensors (d, x->v, y->v, x->n);
     }
@@ -215,7 +243,7 @@ put_change (KetteDiff *d, const KetteNode *a, const kt_attr *x, const KetteNode 
     x = default_of (a, name);
   if (!y && strcmp (a->op, b->op) == 0)
     y = default_of (b, name);
-  if (equal_attributes (d, x, y) || out->len > 800)
+  if (equal_attributes (d, a, x, b, y) || out->len > 800)
     return;
   g_string_append_printf (out, "%s%s ", out->len ? "; " : "", KETTE_QUOTE (name));
   put_attribute (out, x);

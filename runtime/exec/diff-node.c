@@ -3,6 +3,7 @@
  */
 #include "base/tensor-private.h"
 #include "exec/diff-private.h"
+#include "graph/sparse.h"
 #include <string.h>
 
 enum
@@ -237,23 +238,53 @@ add_constant (KetteDiff *d, const char *where, const KetteNode *a, const KetteNo
 }
 
 static gboolean
+is_parameter (const KetteValue *v)
+{
+  return v && (v->flags & KETTE_VALUE_INITIALIZER) && (v->data || v->sparse) && !v->outer;
+}
+
+/* Of sparse tensors the entries are compared, and where they stand. */
+static gboolean
+diff_parameter (KetteDiff *d, const char *where, const KetteValue *a, const KetteValue *b,
+                GError **error)
+{
+  const KetteSparse *x = a ? a->sparse : NULL, *y = b ? b->sparse : NULL;
+  const char *name = (a ? a : b)->name;
+  char places[KETTE_WHERE_SIZE];
+
+  if (!x && !y)
+    return add_parameter (d, where, name, b ? b->name : NULL, a ? a->data : NULL,
+                          b ? b->data : NULL, error);
+  g_snprintf (places, sizeof places, "%.900s%ssparse, places", where, *where ? ", " : "");
+  return add_parameter (d, places, name, b ? b->name : NULL, x ? x->indices : NULL,
+                        y ? y->indices : NULL, error)
+         && add_parameter (d, where, name, b ? b->name : NULL,
+                           x   ? x->values
+                           : a ? a->data
+                               : NULL,
+                           y   ? y->values
+                           : b ? b->data
+                               : NULL,
+                           error);
+}
+
+static gboolean
 diff_parameters (KetteDiff *d, const KettePair *p, const char *where, GError **error)
 {
   for (size_t i = 0; i < p->a->n_values; i++)
     {
       const KetteValue *a = p->a->values[i], *b = p->to_b[i];
 
-      if ((a->flags & KETTE_VALUE_INITIALIZER) && a->data && !a->outer
-          && !add_parameter (d, where, a->name, b ? b->name : NULL, a->data,
-                             b ? b->data : NULL, error))
+      if (is_parameter (a)
+          && !diff_parameter (d, where, a, is_parameter (b) ? b : NULL, error))
         return FALSE;
     }
   for (size_t i = 0; i < p->b->n_values; i++)
     {
-      const KetteValue *b = p->b->values[i], *a = p->to_a[i];
+      const KetteValue *b = p->b->values[i];
 
-      if ((b->flags & KETTE_VALUE_INITIALIZER) && b->data && !b->outer && !(a && a->data)
-          && !add_parameter (d, where, b->name, b->name, NULL, b->data, error))
+      if (is_parameter (b) && !is_parameter (p->to_a[i])
+          && !diff_parameter (d, where, NULL, b, error))
         return FALSE;
     }
   for (size_t i = 0; i < p->a->n_nodes; i++)

@@ -5,6 +5,7 @@
 #include "base/guard-private.h"
 #include "base/pool.h"
 #include "exec/cache.h"
+#include "graph/sparse.h"
 #include "pass/pass.h"
 #include <stdint.h>
 #include <string.h>
@@ -162,7 +163,8 @@ prepare (KetteSession *self, GError **error)
          && _kette_check_stop (stop, NULL, error)
          && _kette_pass_expand_gradients (g, error) && _kette_pass_infer (g, error)
          && _kette_check_stop (stop, NULL, error) && _kette_pass_inline (g, mode, error)
-         && _kette_pass_infer (g, error) && align_constants (g, self->options.live, error)
+         && _kette_graph_make_dense (g, error) && _kette_pass_infer (g, error)
+         && align_constants (g, self->options.live, error)
          && _kette_pass_fold (g, self->options.live, _kette_evaluate, error);
 }
 
@@ -182,7 +184,8 @@ _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
   if (options)
     memcpy (&self->options, options, MIN (options->struct_size, sizeof *options));
   self->graph = _kette_graph_clone (graph, &map, error);
-  ok = self->graph && copy_updates (self, graph, map, error) && set_defaults (self, error)
+  ok          = self->graph && _kette_graph_make_dense (self->graph, error)
+       && copy_updates (self, graph, map, error) && set_defaults (self, error)
        && prepare (self, error);
   _kette_free (map);
   ok = _kette_guard_outcome (graph->model->maps, ok, error);

@@ -2,6 +2,7 @@
  * Traces: the content of every value of a graph, for drawing and debugging.
  */
 #include "exec/plan.h"
+#include "graph/sparse.h"
 #include "pass/pass.h"
 #include <string.h>
 
@@ -74,7 +75,8 @@ _kette_trace (KetteGraph *graph, KetteTensor *const *inputs, GError **error)
   KetteTensor **values = copy ? _kette_alloc (_kette_account_process (),
                                               graph->n_values + 1, sizeof *values, error)
                               : NULL;
-  gboolean ok = values && _kette_pass_check (copy, error) && keep_all (copy, error)
+  gboolean ok          = values && _kette_graph_make_dense (copy, error)
+                && _kette_pass_check (copy, error) && keep_all (copy, error)
                 && set_inputs (copy, inputs, error) && _kette_pass_infer (copy, error);
   KettePlan *plan = NULL;
   KetteRun *run   = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attributes: deep copies into a graph, whose region and tensors then hold what they point to.
  */
-#include "graph/graph-private.h"
+#include "graph/sparse.h"
 #include <string.h>
 
 /* Bytes, with a zero byte behind them. */
@@ -70,7 +70,8 @@ copy_tensors (KetteGraph *graph, const kt_attr *attr, gboolean shared, kt_attr *
       = _kette_region_dup (graph->region, attr->v, attr->n, sizeof *views, error);
 
   for (size_t i = 0; views && !shared && i < attr->n; i++)
-    if (!own_view (graph, &views[i], error))
+    if (!_kette_model_sparse (graph->model, &views[i])
+        && !own_view (graph, &views[i], error))
       return FALSE;
   out->v = views;
   return views != NULL;

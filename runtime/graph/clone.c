@@ -58,6 +58,7 @@ copy_value (const KetteValue *from, const Job *job, gboolean is_root, GError **e
   if (from->outer)
     to->outer = is_root ? from->outer : outer_in_copy (job->from, job->to, from->outer);
   _kette_value_set_data (to, from->data);
+  _kette_value_set_sparse (to, from->sparse);
   return TRUE;
 }
 

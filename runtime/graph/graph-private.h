@@ -20,6 +20,7 @@
 typedef struct _KetteModel KetteModel;
 typedef struct _KetteNode KetteNode;
 typedef struct _KetteValue KetteValue;
+typedef struct _KetteSparse KetteSparse; /* graph/sparse.h */
 typedef struct _KetteNames KetteNames; /* name -> pointer, keyed hash, insertion order */
 struct _KetteOp;                       /* op/registry.h */
 
@@ -42,6 +43,7 @@ struct _KetteValue
   int32_t slot;        /* which output of the producer */
   uint32_t flags, index;
   KetteTensor *data;   /* constant content, owned; NULL: none */
+  KetteSparse *sparse; /* instead of data, while nobody needs it dense; owned */
   const int64_t *ints; /* partly known content of an integer value, with KT_DIM codes */
   size_t n_ints;
   KetteValue *outer;       /* the value this one stands for, in an enclosing graph */
@@ -144,6 +146,8 @@ struct _KetteModel
   size_t n_functions, functions_capacity;
   KetteTraining **training;
   size_t n_training, training_capacity;
+  KetteSparse **sparse; /* that attributes hold, owned */
+  size_t n_sparse, sparse_capacity;
   const char **symbols; /* names of KT_DIM (1), KT_DIM (2), ... at index 0, 1, ... */
   size_t n_symbols, symbols_capacity;
   KetteNames *opset_index, *meta_index, *symbol_index; /* place in the array, plus one */
@@ -225,6 +229,7 @@ gboolean _kette_value_set_type (KetteValue *value, const kt_type *type, GError *
 gboolean _kette_value_set_tensor_type (KetteValue *value, int dtype, const int64_t *dims,
                                        int rank, GError **error);
 void _kette_value_set_data (KetteValue *value, KetteTensor *data); /* refs; NULL clears */
+void _kette_value_set_sparse (KetteValue *value, KetteSparse *sparse); /* the same */
 
 /* TYPE with its dims and element types in REGION. */
 gboolean _kette_type_copy (KetteRegion *region, const kt_type *type, kt_type *out,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Graphs: their life, their inputs and outputs, and what the public sees of them.
  */
-#include "graph/graph-private.h"
+#include "graph/sparse.h"
 #include <string.h>
 
 G_DEFINE_BOXED_TYPE (KetteGraph, kette_graph, kette_graph_ref, kette_graph_unref)
@@ -37,7 +37,10 @@ static void
 free_one (KetteGraph *graph)
 {
   for (size_t i = 0; i < graph->n_values; i++)
-    kette_tensor_unref (graph->values[i]->data);
+    {
+      kette_tensor_unref (graph->values[i]->data);
+      _kette_sparse_unref (graph->values[i]->sparse);
+    }
   for (size_t i = 0; i < graph->n_kept; i++)
     kette_tensor_unref (graph->kept[i]);
   _kette_free (graph->values);
@@ -164,5 +167,9 @@ kette_graph_get_parameter (KetteGraph *self, const char *name)
 {
   const KetteValue *value = _kette_graph_find (self, name);
 
-  return value && (value->flags & KETTE_VALUE_INITIALIZER) ? value->data : NULL;
+  if (!value || !(value->flags & KETTE_VALUE_INITIALIZER))
+    return NULL;
+  if (value->sparse && !value->data) /* the sparse one keeps what it is when dense */
+    kette_tensor_unref (_kette_sparse_dense (value->sparse, NULL));
+  return value->data ? value->data : value->sparse ? value->sparse->dense : NULL;
 }

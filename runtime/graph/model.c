@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a model file holds beside its graph.
  */
-#include "graph/graph-private.h"
+#include "graph/sparse.h"
 #include <string.h>
 
 static const char *
@@ -119,6 +119,9 @@ _kette_model_unref (KetteModel *model)
   _kette_free (model->meta);
   _kette_free (model->functions);
   _kette_free (model->training);
+  for (size_t i = 0; i < model->n_sparse; i++)
+    _kette_sparse_unref (model->sparse[i]);
+  _kette_free (model->sparse);
   _kette_free (model->symbols);
   _kette_region_free (model->region);
   _kette_free (model);

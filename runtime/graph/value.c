@@ -2,7 +2,7 @@
  * Values: making them, their names, types and content, stand-ins for values of enclosing
  * graphs.
  */
-#include "graph/graph-private.h"
+#include "graph/sparse.h"
 #include <string.h>
 
 KetteValue *
@@ -218,6 +218,15 @@ _kette_value_set_tensor_type (KetteValue *value, int dtype, const int64_t *dims,
   const kt_type type = { .kind = KT_TENSOR, .dtype = dtype, .ndim = rank, .dims = dims };
 
   return _kette_value_set_type (value, &type, error);
+}
+
+void
+_kette_value_set_sparse (KetteValue *value, KetteSparse *sparse)
+{
+  if (sparse)
+    _kette_sparse_ref (sparse);
+  _kette_sparse_unref (value->sparse);
+  value->sparse = sparse;
 }
 
 void

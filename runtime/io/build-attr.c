@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Attributes of nodes, and the defaults of a function's attributes.
  */
+#include "graph/sparse.h"
 #include "io/build.h"
 #include <string.h>
 
@@ -101,10 +102,16 @@ take_tensors (Reader *r, size_t n, kt_attr *out, GError **error)
     return FALSE;
   for (size_t i = 0; i < n; i++)
     {
-      KetteTensor *tensor = scope->tensors[scope->next_tensor++];
+      const KetteStored stored = scope->tensors[scope->next_tensor++];
 
-      r->graph->kept[r->graph->n_kept++] = kette_tensor_ref (tensor);
-      _kette_tensor_view (tensor, &views[i]);
+      if (stored.sparse)
+        {
+          if (!_kette_model_keep_sparse (r->b->model, stored.sparse, &views[i], error))
+            return FALSE;
+          continue;
+        }
+      r->graph->kept[r->graph->n_kept++] = kette_tensor_ref (stored.tensor);
+      _kette_tensor_view (stored.tensor, &views[i]);
     }
   out->v = views;
   out->n = n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names: each is defined once and differs from all that can be seen from where it stands.
  */
+#include "graph/sparse.h"
 #include "io/build.h"
 #include <string.h>
 
@@ -86,12 +87,15 @@ static gboolean
 define_initializer (KetteBuild *b, size_t index, const char *name, const void *proto,
                     GError **error)
 {
-  KetteScope *scope   = &b->scopes[index];
-  KetteTensor *tensor = scope->tensors[scope->next_tensor++];
-  KetteValue *value   = *name ? _kette_graph_find (scope->graph, name) : NULL;
+  KetteScope *scope        = &b->scopes[index];
+  const KetteStored stored = scope->tensors[scope->next_tensor++];
+  const int dtype          = stored.sparse ? stored.sparse->dtype : stored.tensor->dtype;
+  const int rank           = stored.sparse ? stored.sparse->rank : stored.tensor->rank;
+  const int64_t *dims      = stored.sparse ? stored.sparse->dims : stored.tensor->dims;
+  KetteValue *value        = *name ? _kette_graph_find (scope->graph, name) : NULL;
   char where[KETTE_WHERE_SIZE], has[256], needs[256];
 
-  if (!value || !(value->flags & KETTE_VALUE_INPUT) || value->data)
+  if (!value || !(value->flags & KETTE_VALUE_INPUT) || value->data || value->sparse)
     value = define (b, index, -1, "initializer", name, error);
   if (!value)
     return FALSE;
@@ -99,19 +103,17 @@ define_initializer (KetteBuild *b, size_t index, const char *name, const void *p
     value->proto = proto;
   if (value->type.kind == KT_TENSOR)
     {
-      gboolean fits = value->type.dtype == tensor->dtype
-                      && (value->type.ndim < 0 || value->type.ndim == tensor->rank);
+      gboolean fits = value->type.dtype == dtype
+                      && (value->type.ndim < 0 || value->type.ndim == rank);
 
-      for (int i = 0; fits && value->type.ndim >= 0 && i < tensor->rank; i++)
-        fits = value->type.dims[i] < 0 || value->type.dims[i] == tensor->dims[i];
+      for (int i = 0; fits && value->type.ndim >= 0 && i < rank; i++)
+        fits = value->type.dims[i] < 0 || value->type.dims[i] == dims[i];
       if (!fits)
         return _kette_fail (
-            error,
-            value->type.dtype == tensor->dtype ? KETTE_ERROR_SHAPE : KETTE_ERROR_TYPE,
+            error, value->type.dtype == dtype ? KETTE_ERROR_SHAPE : KETTE_ERROR_TYPE,
             _kette_scope_where (b, index, -1, "initializer", name, where),
-            "is %s%s, but the input of that name is %s%s",
-            _kette_dtype (tensor->dtype)->name,
-            _kette_dims_text (tensor->dims, (size_t) tensor->rank, has),
+            "is %s%s, but the input of that name is %s%s", _kette_dtype (dtype)->name,
+            _kette_dims_text (dims, (size_t) rank, has),
             _kette_dtype (value->type.dtype)->name,
             value->type.ndim < 0
                 ? ""
@@ -119,11 +121,11 @@ define_initializer (KetteBuild *b, size_t index, const char *name, const void *p
                                      value->type.ndim, b->model->symbols));
     }
   else if (value->type.kind == 0
-           && !_kette_value_set_tensor_type (value, tensor->dtype, tensor->dims,
-                                             tensor->rank, error))
+           && !_kette_value_set_tensor_type (value, dtype, dims, rank, error))
     return FALSE;
   value->flags |= KETTE_VALUE_INITIALIZER;
-  _kette_value_set_data (value, tensor);
+  _kette_value_set_data (value, stored.tensor);
+  _kette_value_set_sparse (value, stored.sparse);
   return TRUE;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The list of all graphs in a model file.
  */
+#include "graph/sparse.h"
 #include "io/build.h"
 #include <string.h>
 
@@ -187,7 +188,10 @@ _kette_build_clear (KetteBuild *b)
       KetteScope *scope = &b->scopes[i];
 
       for (size_t k = 0; k < scope->n_tensors; k++)
-        kette_tensor_unref (scope->tensors[k]);
+        {
+          kette_tensor_unref (scope->tensors[k].tensor);
+          _kette_sparse_unref (scope->tensors[k].sparse);
+        }
       _kette_free (scope->tensors);
       _kette_free (scope->types);
       _kette_names_free (scope->opsets);

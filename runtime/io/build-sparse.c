@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sparse tensors: coordinates and values, checked and written into a dense tensor. The
- * message keeps the sparse form, which is what is saved again.
+ * Sparse tensors: coordinates and values, checked. They stay sparse until a session needs them
+ * dense; what is saved again is the message.
  */
+#include "graph/sparse.h"
 #include "io/build.h"
-#include <string.h>
 
 typedef struct
 {
@@ -100,45 +100,47 @@ sparse_place (const Sparse *s, size_t i, int64_t *place, const char *where,
   return TRUE;
 }
 
-static KetteTensor *
-sparse_fill (const Sparse *s, const char *where, GError **error)
+/* Every entry has a place of its own, in order. */
+static gboolean
+check_places (const Sparse *s, const char *where, GError **error)
 {
-  KetteTensor *dense
-      = kette_tensor_new (s->values->dtype, s->dims, (guint) s->rank, error);
   int64_t last = -1, place = 0;
-  size_t width;
 
-  if (!dense)
-    return NULL;
-  width = (size_t) _kette_dtype (s->values->dtype)->bits / 8;
   for (size_t i = 0; i < s->n; i++)
     {
       if (!sparse_place (s, i, &place, where, error))
-        goto failed;
+        return FALSE;
       if (place <= last)
-        {
-          _kette_fail (error, KETTE_ERROR_TENSOR, where,
-                       "indices are not ascending at position [%zu]", i);
-          goto failed;
-        }
+        return _kette_fail (error, KETTE_ERROR_TENSOR, where,
+                            "indices are not ascending at position [%zu]", i);
       last = place;
-      memcpy ((char *) dense->data + (size_t) place * width,
-              (const char *) s->values->data + i * width, width);
     }
-  return dense;
-
-failed:
-  kette_tensor_unref (dense);
-  return NULL;
+  return TRUE;
 }
 
-KetteTensor *
-_kette_tensor_from_sparse (const Onnx__SparseTensorProto *proto,
-                           const KetteTensorSource *source, const char *where,
-                           GError **error)
+/* Numbers in a mapped file may stand anywhere; these are read as numbers. */
+static gboolean
+align_indices (Sparse *s, GError **error)
 {
-  Sparse s           = { 0 };
-  KetteTensor *dense = NULL;
+  KetteTensor *copy;
+
+  if (((uintptr_t) s->indices->data & 7) == 0)
+    return TRUE;
+  copy = _kette_tensor_copy (s->indices, error);
+  if (!copy)
+    return FALSE;
+  kette_tensor_unref (s->indices);
+  s->indices = copy;
+  return TRUE;
+}
+
+KetteSparse *
+_kette_sparse_from_proto (const Onnx__SparseTensorProto *proto,
+                          const KetteTensorSource *source, const char *where,
+                          GError **error)
+{
+  Sparse s         = { 0 };
+  KetteSparse *out = NULL;
 
   if (!proto->values || !proto->indices)
     {
@@ -151,9 +153,10 @@ _kette_tensor_from_sparse (const Onnx__SparseTensorProto *proto,
   s.values = _kette_tensor_from_proto (proto->values, source, where, error);
   if (s.values)
     s.indices = _kette_tensor_from_proto (proto->indices, source, where, error);
-  if (s.indices && sparse_agree (&s, where, error))
-    dense = sparse_fill (&s, where, error);
+  if (s.indices && sparse_agree (&s, where, error) && align_indices (&s, error)
+      && check_places (&s, where, error))
+    out = _kette_sparse_new (s.dims, s.rank, s.count, s.values, s.indices, proto, error);
   kette_tensor_unref (s.values);
   kette_tensor_unref (s.indices);
-  return dense;
+  return out;
 }

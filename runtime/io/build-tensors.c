@@ -2,23 +2,25 @@
  * Every tensor of the model by itself, before any name is looked at. The lists made here are
  * read again in the same order when values and nodes are made.
  */
+#include "graph/sparse.h"
 #include "io/build.h"
 #include <string.h>
 
-/* Takes TENSOR over. */
+/* Takes STORED over. */
 static gboolean
-push (KetteScope *scope, KetteTensor *tensor, GError **error)
+push (KetteScope *scope, KetteStored stored, GError **error)
 {
-  if (!tensor)
+  if (!stored.tensor && !stored.sparse)
     return FALSE;
   if (scope->n_tensors == scope->tensors_capacity
       && !_kette_grow (&scope->tensors, &scope->tensors_capacity, scope->n_tensors + 1,
-                       sizeof (KetteTensor *), error))
+                       sizeof *scope->tensors, error))
     {
-      kette_tensor_unref (tensor);
+      kette_tensor_unref (stored.tensor);
+      _kette_sparse_unref (stored.sparse);
       return FALSE;
     }
-  scope->tensors[scope->n_tensors++] = tensor;
+  scope->tensors[scope->n_tensors++] = stored;
   return TRUE;
 }
 
@@ -29,9 +31,10 @@ push_proto (KetteBuild *b, size_t scope, const Onnx__TensorProto *proto,
   const KetteTensorSource source
       = { b->message->bytes, b->external, &b->loading->limits };
 
-  return push (&b->scopes[scope], _kette_tensor_from_proto (proto, &source, where, error),
-               error)
-         || _kette_build_go_on (b, error);
+  const KetteStored stored
+      = { .tensor = _kette_tensor_from_proto (proto, &source, where, error) };
+
+  return push (&b->scopes[scope], stored, error) || _kette_build_go_on (b, error);
 }
 
 static gboolean
@@ -41,9 +44,10 @@ push_sparse (KetteBuild *b, size_t scope, const Onnx__SparseTensorProto *proto,
   const KetteTensorSource source
       = { b->message->bytes, b->external, &b->loading->limits };
 
-  return push (&b->scopes[scope],
-               _kette_tensor_from_sparse (proto, &source, where, error), error)
-         || _kette_build_go_on (b, error);
+  const KetteStored stored
+      = { .sparse = _kette_sparse_from_proto (proto, &source, where, error) };
+
+  return push (&b->scopes[scope], stored, error) || _kette_build_go_on (b, error);
 }
 
 static gboolean

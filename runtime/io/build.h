@@ -17,6 +17,13 @@
 #define KETTE_NO_SCOPE SIZE_MAX
 #define KETTE_MAX_IR 14
 
+/* One of the two. */
+typedef struct
+{
+  KetteTensor *tensor;
+  KetteSparse *sparse;
+} KetteStored;
+
 typedef struct
 {
   const Onnx__GraphProto *proto;       /* NULL: a function's body */
@@ -33,7 +40,7 @@ typedef struct
   size_t n_nodes;
   Onnx__NodeProto *const *nodes;
   /* What the steps before the nodes found, in the order in which it stands in the file. */
-  KetteTensor **tensors;
+  KetteStored *tensors;
   size_t n_tensors, tensors_capacity, next_tensor;
   const kt_type **types; /* of inputs, outputs, value_info; NULL: not given */
   size_t n_types, types_capacity, next_type;
@@ -104,10 +111,9 @@ typedef struct
 KetteTensor *_kette_tensor_from_proto (const Onnx__TensorProto *proto,
                                        const KetteTensorSource *source, const char *where,
                                        GError **error);
-/* The dense tensor of a sparse one. */
-KetteTensor *_kette_tensor_from_sparse (const Onnx__SparseTensorProto *proto,
-                                        const KetteTensorSource *source,
-                                        const char *where, GError **error);
+KetteSparse *_kette_sparse_from_proto (const Onnx__SparseTensorProto *proto,
+                                       const KetteTensorSource *source, const char *where,
+                                       GError **error);
 /* build-data.c: the typed field of a tensor into DATA of BYTES bytes; DATA NULL: only looks
  * whether as many numbers as needed are there. */
 gboolean _kette_tensor_decode (const Onnx__TensorProto *proto, int dtype, size_t count,

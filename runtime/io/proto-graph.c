@@ -94,8 +94,8 @@ pending (KetteGraph *graph, const char *name, const uint8_t *written)
 {
   KetteValue *value = *name ? _kette_graph_find (graph, name) : NULL;
 
-  if (!value || value->outer || !value->data || !(value->flags & KETTE_VALUE_INITIALIZER)
-      || written[value->index])
+  if (!value || value->outer || (!value->data && !value->sparse)
+      || !(value->flags & KETTE_VALUE_INITIALIZER) || written[value->index])
     return NULL;
   return value;
 }
@@ -116,8 +116,8 @@ put_initializers (KetteSaver *s, KetteGraph *graph, const Onnx__GraphProto *old,
       = _kette_region_alloc (s->region, graph->n_values, sizeof *out->initializer, error);
   if (!out->initializer)
     return FALSE;
-  out->sparse_initializer
-      = _kette_region_alloc (s->region, n_sparse, sizeof *out->sparse_initializer, error);
+  out->sparse_initializer = _kette_region_alloc (s->region, n_sparse + graph->n_values,
+                                                 sizeof *out->sparse_initializer, error);
   if (!out->sparse_initializer)
     return FALSE;
   out->n_initializer        = 0;
@@ -125,7 +125,7 @@ put_initializers (KetteSaver *s, KetteGraph *graph, const Onnx__GraphProto *old,
   for (size_t i = 0; old && i < old->n_initializer; i++)
     {
       value = pending (graph, _kette_text (old->initializer[i]->name), written);
-      if (!value)
+      if (!value || !value->data)
         continue;
       written[value->index] = 1;
       out->initializer[out->n_initializer]
@@ -140,7 +140,7 @@ put_initializers (KetteSaver *s, KetteGraph *graph, const Onnx__GraphProto *old,
       value = sparse->values
                   ? pending (graph, _kette_text (sparse->values->name), written)
                   : NULL;
-      if (!value || !_kette_saver_same_sparse (s, sparse, value->data))
+      if (!value || !_kette_saver_same_sparse (s, sparse, value))
         continue;
       written[value->index]                                = 1;
       out->sparse_initializer[out->n_sparse_initializer++] = sparse;
@@ -152,6 +152,14 @@ put_initializers (KetteSaver *s, KetteGraph *graph, const Onnx__GraphProto *old,
         continue;
       if (!(value->flags & KETTE_VALUE_INPUT))
         s->new_initializer = TRUE;
+      if (!value->data)
+        {
+          out->sparse_initializer[out->n_sparse_initializer]
+              = _kette_saver_sparse (s, value->sparse, value->name, error);
+          if (!out->sparse_initializer[out->n_sparse_initializer++])
+            return FALSE;
+          continue;
+        }
       out->initializer[out->n_initializer]
           = _kette_saver_tensor (s, NULL, value->data, value->name, error);
       if (!out->initializer[out->n_initializer++])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Nodes and attributes as messages.
  */
+#include "graph/sparse.h"
 #include "io/save.h"
 #include <string.h>
 
@@ -100,6 +101,35 @@ put_tensors (KetteSaver *s, const kt_attr *attr, Onnx__AttributeProto *out,
 }
 
 static gboolean
+put_sparse (KetteSaver *s, const kt_attr *attr, Onnx__AttributeProto *out, GError **error)
+{
+  const kt_tensor *views = attr->v;
+
+  out->sparse_tensors
+      = _kette_region_alloc (s->region, attr->n, sizeof *out->sparse_tensors, error);
+  if (!out->sparse_tensors)
+    return FALSE;
+  for (size_t i = 0; i < attr->n; i++)
+    {
+      const KetteSparse *sparse = _kette_model_sparse (s->model, &views[i]);
+
+      if (!sparse)
+        return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
+                            "attribute %s is a sparse tensor that was made dense, which "
+                            "cannot be written",
+                            KETTE_QUOTE (attr->name));
+      out->sparse_tensors[i] = (Onnx__SparseTensorProto *) (void *) sparse->proto;
+    }
+  out->n_sparse_tensors = attr->n;
+  if (attr->kind == KT_A_SPARSE_TENSOR)
+    {
+      out->sparse_tensor    = attr->n > 0 ? out->sparse_tensors[0] : NULL;
+      out->n_sparse_tensors = 0;
+    }
+  return TRUE;
+}
+
+static gboolean
 put_types (KetteSaver *s, const kt_attr *attr, Onnx__AttributeProto *out, GError **error)
 {
   const kt_type *types = attr->v;
@@ -187,6 +217,10 @@ _kette_saver_attr (KetteSaver *s, const kt_attr *attr, GError **error)
     case KT_A_TENSOR:
     case KT_A_TENSORS:
       ok = put_tensors (s, attr, out, error);
+      break;
+    case KT_A_SPARSE_TENSOR:
+    case KT_A_SPARSE_TENSORS:
+      ok = put_sparse (s, attr, out, error);
       break;
     case KT_A_TYPE:
     case KT_A_TYPES:

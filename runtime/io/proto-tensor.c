@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tensors as TensorProto messages; raw_data points to the tensor's own memory.
  */
+#include "graph/sparse.h"
 #include "io/save.h"
 #include <string.h>
 
@@ -103,20 +104,42 @@ same_content (const KetteSaver *s, const Onnx__TensorProto *old,
 
 gboolean
 _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
-                          const KetteTensor *tensor)
+                          const KetteValue *value)
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
                                .model  = s->model,
                                .limits = &_kette_loading_most ()->limits };
-  KetteTensor *before;
+  KetteSparse *before;
+  KetteTensor *dense;
   gboolean same;
 
+  if (value->sparse)
+    return value->sparse->proto == old;
   if (!source.bytes)
     return FALSE;
-  before = _kette_tensor_from_sparse (old, &source, "", NULL);
-  same   = before && _kette_tensor_equal (before, tensor);
-  kette_tensor_unref (before);
+  before = _kette_sparse_from_proto (old, &source, "", NULL);
+  dense  = before ? _kette_sparse_dense (before, NULL) : NULL;
+  same   = dense && _kette_tensor_equal (dense, value->data);
+  kette_tensor_unref (dense);
+  _kette_sparse_unref (before);
   return same;
+}
+
+Onnx__SparseTensorProto *
+_kette_saver_sparse (KetteSaver *s, const KetteSparse *sparse, const char *name,
+                     GError **error)
+{
+  const Onnx__SparseTensorProto *old = sparse->proto;
+  Onnx__SparseTensorProto *out
+      = _kette_region_dup (s->region, old, 1, sizeof *out, error);
+
+  if (!out)
+    return NULL;
+  out->values = _kette_region_dup (s->region, old->values, 1, sizeof *out->values, error);
+  if (!out->values)
+    return NULL;
+  out->values->name = (char *) name;
+  return out;
 }
 
 gboolean

@@ -28,9 +28,12 @@ Onnx__TensorProto *_kette_saver_tensor (KetteSaver *s, const Onnx__TensorProto *
 /* Gives PROTO the content of TENSOR in place of its own. */
 gboolean _kette_saver_content (KetteSaver *s, Onnx__TensorProto *proto,
                                const KetteTensor *tensor, GError **error);
-/* Does the sparse tensor OLD say what TENSOR holds? */
+/* Does the sparse tensor OLD say what VALUE holds? */
 gboolean _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
-                                   const KetteTensor *tensor);
+                                   const KetteValue *value);
+/* The file's sparse tensor under another name. */
+Onnx__SparseTensorProto *_kette_saver_sparse (KetteSaver *s, const KetteSparse *sparse,
+                                              const char *name, GError **error);
 
 /* proto-type.c: NULL without an error for a type that is not known. */
 Onnx__TypeProto *_kette_type_to_proto (KetteSaver *s, const kt_type *type,

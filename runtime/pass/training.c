@@ -34,6 +34,11 @@ copy_values (Merge *m, const KetteGraph *algorithm, GError **error)
       /* The concatenation is one scope: a name of both sides is a fault of the file. */
       to = from->data ? _kette_graph_add_constant (m->step, from->name, from->data, error)
                       : _kette_graph_add_value (m->step, from->name, error);
+      if (to && from->sparse)
+        {
+          to->flags |= KETTE_VALUE_INITIALIZER;
+          _kette_value_set_sparse (to, from->sparse);
+        }
       if (!to || (from->type.kind && !_kette_value_set_type (to, &from->type, error)))
         return FALSE;
       to->flags |= from->flags & KETTE_VALUE_DECLARED;

@@ -5,6 +5,7 @@
 #include "train/trainer.h"
 #include "base/deadline-private.h"
 #include "base/random.h"
+#include "graph/sparse.h"
 #include "io/io.h"
 #include "pass/pass.h"
 #include "train/train-private.h"
@@ -161,7 +162,8 @@ build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
                              self->region, error))
     return FALSE;
   self->own_step = model->n_training > 0 && (self->resumed || !options->loss);
-  if (!_kette_pass_free_batch (self->graph, &self->freed, error)
+  if (!_kette_graph_make_dense (self->graph, error)
+      || !_kette_pass_free_batch (self->graph, &self->freed, error)
       || !choose_parameters (self, error))
     return FALSE;
   if (!self->resumed)
