@@ -57,7 +57,7 @@ parse_bytes (const char *text, guint64 *out)
   double v               = g_ascii_strtod (text, &end);
   const char *const unit = *end ? strchr (units, g_ascii_toupper (*end)) : NULL;
 
-  if (end == text || !(v >= 1))
+  if (end == text || !(v >= 0))
     return FALSE;
   if (unit)
     {
@@ -69,7 +69,7 @@ parse_bytes (const char *text, guint64 *out)
     end++;
   if (*end == 'B')
     end++;
-  if (*end || v >= 0x1p63)
+  if (*end || v < 1 || v >= 0x1p63)
     return FALSE;
   *out = (guint64) v;
   return TRUE;
