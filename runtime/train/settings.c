@@ -157,6 +157,25 @@ check_hash (const KetteSettings *s, const KetteModel *model, GError **error)
                       hash, KETTE_QUOTE (stored));
 }
 
+/* The training step is there already: of what it is made of, only the rate can change. */
+static gboolean
+change_anyway (KetteSettings *s, const Field *f, const char *chosen, const char *stored,
+               GError **error)
+{
+  if (f->offset == offsetof (KetteSettings, rate))
+    {
+      s->new_rate = TRUE;
+      return TRUE;
+    }
+  if (f->kind != TEXT && f >= fields + N_STEP_FIELDS)
+    return TRUE;
+  return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
+                      "option %s is %s, the checkpoint has %s: its training step and "
+                      "parameters are made, --resume-anyway cannot change that",
+                      f->name, KETTE_QUOTE (chosen),
+                      stored ? KETTE_QUOTE (stored) : "none");
+}
+
 /* What the checkpoint says, against what was chosen. */
 static gboolean
 merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *region,
@@ -171,9 +190,14 @@ merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *
       g_snprintf (key, sizeof key, "kette.option.%s", fields[i].name);
       stored    = _kette_model_get_meta (model, key);
       is_chosen = field_to_text (s, &fields[i], own, sizeof own, &chosen);
-      if (!stored)
+      if (anyway && is_chosen && (!stored || strcmp (chosen, stored) != 0))
         {
-          if (is_chosen && !anyway)
+          if (!change_anyway (s, &fields[i], chosen, stored, error))
+            return FALSE;
+        }
+      else if (!stored)
+        {
+          if (is_chosen)
             return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
                                 "option %s is %s, the checkpoint was made without it",
                                 fields[i].name, KETTE_QUOTE (chosen));
@@ -183,7 +207,7 @@ merge (KetteSettings *s, const KetteModel *model, gboolean anyway, KetteRegion *
           if (!field_from_text (s, &fields[i], stored, region, error))
             return FALSE;
         }
-      else if (strcmp (chosen, stored) != 0 && !anyway)
+      else if (strcmp (chosen, stored) != 0)
         return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
                             "option %s is %s, the checkpoint has %s", fields[i].name,
                             KETTE_QUOTE (chosen), KETTE_QUOTE (stored));

@@ -138,6 +138,38 @@ make_step (KetteTrainer *self, GError **error)
   return ok;
 }
 
+/* Puts the rate that was chosen into a step that has another one. */
+static gboolean
+change_rate (KetteTrainer *self, GError **error)
+{
+  const KetteModel *model = self->graph->model;
+  gboolean found          = FALSE;
+
+  for (size_t i = 0; i < model->n_training; i++)
+    {
+      const KetteGraph *step = model->training[i]->algorithm;
+      for (size_t k = 0; step && k < step->n_values; k++)
+        {
+          KetteValue *value = step->values[k];
+          if (!value->data || value->data->rank != 0
+              || strncmp (value->name, "kette.rate", strlen ("kette.rate")) != 0)
+            continue;
+          KetteTensor *rate = kette_tensor_new (value->data->dtype, NULL, 0, error);
+          if (!rate)
+            return FALSE;
+          _kette_tensor_set_double (rate, 0, self->settings.rate);
+          _kette_value_set_data (value, rate);
+          kette_tensor_unref (rate);
+          found = TRUE;
+        }
+    }
+  return found
+         || _kette_fail (error, KETTE_ERROR_VALUE, NULL,
+                         "option rate is %g: the model's own training step has no "
+                         "kette.rate to be set",
+                         self->settings.rate);
+}
+
 static gboolean
 build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
 {
@@ -159,7 +191,8 @@ build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
                     : !_kette_structure_hash (self->graph, self->model_hash, error))
     return FALSE;
   if (!_kette_settings_fill (&self->settings, options, self->graph, self->resumed,
-                             self->region, error))
+                             self->region, error)
+      || (self->settings.new_rate && !change_rate (self, error)))
     return FALSE;
   self->own_step = model->n_training > 0 && (self->resumed || !options->loss);
   if (!_kette_graph_make_dense (self->graph, error)
