@@ -59,6 +59,13 @@ is_float (const KetteTensor *t)
 }
 
 static void
+add_texts (Hasher *h, const kt_str *texts, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    add_bytes (h, texts[i].s, texts[i].n);
+}
+
+static void
 add_tensor (Hasher *h, const KetteTensor *t, gboolean content)
 {
   add_int (h, t->dtype);
@@ -72,8 +79,7 @@ add_tensor (Hasher *h, const KetteTensor *t, gboolean content)
       add_bytes (h, t->data, t->bytes);
       return;
     }
-  for (size_t i = 0; i < t->count; i++)
-    add_bytes (h, ((const kt_str *) t->data)[i].s, ((const kt_str *) t->data)[i].n);
+  add_texts (h, t->data, t->count);
 }
 
 /* A value by its name; of an initializer, at its first use, the content too. */
@@ -106,6 +112,11 @@ add_tensor_attr (Hasher *h, const kt_tensor *t)
       add_int (h, t->shape[i]);
       count *= (size_t) t->shape[i];
     }
+  if (_kette_dtype_of_view (t) == KT_STRING)
+    {
+      add_texts (h, t->data, count);
+      return;
+    }
   bytes = (count * t->bits + 7) / 8;
   add_bytes (h, t->data, bytes);
 }
@@ -135,8 +146,7 @@ add_attr (Hasher *h, const kt_attr *a)
       add_bytes (h, a->v, a->n * sizeof (float));
       break;
     case KT_A_STRINGS:
-      for (size_t i = 0; i < a->n; i++)
-        add_bytes (h, ((const kt_str *) a->v)[i].s, ((const kt_str *) a->v)[i].n);
+      add_texts (h, a->v, a->n);
       break;
     case KT_A_TENSOR:
     case KT_A_TENSORS:
@@ -213,6 +223,10 @@ hash_graph (KetteGraph *graph, gboolean structure, char out[65], GError **error)
   for (size_t i = 0; ok && i < model->n_training; i++)
     if (model->training[i]->algorithm)
       ok = enqueue (&h, model->training[i]->algorithm, error);
+  /* Those of domain kette are only there for other runtimes. */
+  for (size_t i = 0; ok && i < model->n_functions; i++)
+    if (strcmp (model->functions[i]->domain, "kette") != 0)
+      ok = enqueue (&h, model->functions[i]->body, error);
   for (size_t i = 0; ok && i < h.n; i++)
     ok = add_graph (&h, h.queue[i], error);
   for (size_t i = 0; ok && i < model->n_training; i++)
