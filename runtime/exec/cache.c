@@ -103,9 +103,10 @@ check_names (const KetteValue *input, const kt_type *type, int64_t *sizes, GErro
 
   for (int32_t d = 0; want->kind == KT_TENSOR && d < want->ndim; d++)
     {
-      const size_t symbol = (size_t) (want->dims[d] - KT_DIM (0));
+      const gboolean open = KT_IS_DIM (want->dims[d]);
+      const size_t symbol = open ? (size_t) (want->dims[d] - KT_DIM (0)) : 0;
 
-      if (!KT_IS_DIM (want->dims[d]) || symbol == 0 || symbol > model->n_symbols)
+      if (symbol == 0 || symbol > model->n_symbols || type->dims[d] == INT64_MAX)
         continue;
       if (sizes[symbol - 1] == 0)
         sizes[symbol - 1] = type->dims[d] + 1;
