@@ -93,9 +93,13 @@ external_open (KetteExternal *self, const char *location, char *path, const char
 
   if (self->n_files >= self->loading->limits.external_files)
     {
+      char hint[96];
+
       _kette_fail (error, KETTE_ERROR_LIMIT, where,
-                   "external-files allows %" G_GUINT64_FORMAT " files",
-                   self->loading->limits.external_files);
+                   "more than %" G_GUINT64_FORMAT " external files%s",
+                   self->loading->limits.external_files,
+                   _kette_limits_hint ("external-files",
+                                       self->loading->limits.external_files, hint));
       return NULL;
     }
   fd = _kette_folders_find (&self->folders, location, path, &st, where, error);
@@ -179,7 +183,8 @@ check_sum (External *file, const char *checksum, const char *where, GError **err
     file->sha1 = g_compute_checksum_for_bytes (G_CHECKSUM_SHA1, file->bytes);
   if (g_ascii_strcasecmp (file->sha1, checksum) != 0)
     return _kette_fail (error, KETTE_ERROR_TENSOR, where,
-                        "external data %s has the checksum %s, needs %s",
+                        "external data %s has the checksum %s, needs %s; --no-checksum "
+                        "reads it all the same",
                         KETTE_QUOTE (file->location), file->sha1, KETTE_QUOTE (checksum));
   return TRUE;
 }

@@ -107,6 +107,8 @@ fault_run (const kt_host *host, kt_run *run, void *state)
       doze (NULL, 0, 1, 0);
   if (strcmp (what, "asking") == 0)
     status = KT_E_CANCELLED;
+  if (*what == '-') /* the number of a status, without a text */
+    status = (kt_status) strtol (what, NULL, 10);
   if (status != KT_OK)
     return status;
   for (int32_t d = 0; d < run->in[0].ndim; d++)

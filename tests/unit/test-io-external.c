@@ -200,7 +200,7 @@ static const Try plain[] = {
   { AT ("w.bin") "13:{1:'checksum' 2:'15fe405753166f125559e7c9ac558654f107c7e9'}",
     "tensor: initializer \"w\": external data \"w.bin\" has the checksum "
     "05fe405753166f125559e7c9ac558654f107c7e9, needs "
-    "\"15fe405753166f125559e7c9ac558654f107c7e9\"" },
+    "\"15fe405753166f125559e7c9ac558654f107c7e9\"; --no-checksum reads it all the same" },
 };
 
 static int
@@ -325,7 +325,8 @@ test_options (void)
   static const Try files[]     = {
         { AT ("w.bin") "} 5:{1:2 2:1 8:'v' 14:1 " AT ("./w.bin"), NULL },
         { AT ("w.bin") "} 5:{1:2 2:1 8:'v' 14:1 " AT ("sub/w.bin"),
-          "limit: initializer \"v\": external-files allows 1 files" },
+          "limit: initializer \"v\": more than 1 external files; --limit "
+              "external-files=VALUE allows more" },
   };
   KetteLimits limits;
   KetteLoadOptions options = { .size = sizeof options, .flags = KETTE_LOAD_NO_CHECKSUM };
