@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pairs FILE.txt... [-- PAIR]: makes both models of every pair (cases.h), loads them, infers,
- * runs, and compares the error; prints TAP. With -o FOLDER it writes the models there.
+ * runs, and compares the error; prints TAP. With -o FOLDER it writes the models there; with
+ * -d FOLDER, where other files may lie, it loads them as the file m.onnx of that folder.
  */
 #include "cases.h"
 #include "exec/session.h"
@@ -13,6 +14,8 @@
 
 #define MOST_INPUTS 16
 
+static char *data_folder; /* -d: models are written there, and loaded as files */
+
 /* A model made from a base and its edits, and how it is to be used. */
 typedef struct
 {
@@ -21,6 +24,7 @@ typedef struct
   KetteLimits limits;
   KetteLoadOptions options;
   GPtrArray *feeds, *warnings, *warned; /* TensorProto as Message; texts */
+  char *roots[2];
 } Model;
 
 static void
@@ -32,6 +36,7 @@ model_clear (Model *m)
   g_ptr_array_unref (m->feeds);
   g_ptr_array_unref (m->warnings);
   g_ptr_array_unref (m->warned);
+  g_free (m->roots[0]);
 }
 
 static GByteArray *
@@ -83,6 +88,10 @@ model_option (Model *m, const char *name, const char *where)
 {
   if (strcmp (name, "newer") == 0)
     m->options.flags |= KETTE_LOAD_ALLOW_NEWER;
+  else if (strcmp (name, "links") == 0)
+    m->options.flags |= KETTE_LOAD_ALLOW_LINKS;
+  else if (strcmp (name, "checksums") == 0)
+    m->options.flags |= KETTE_LOAD_NO_CHECKSUM;
   else
     g_error ("%s: \"%s\" cannot be allowed", where, name);
 }
@@ -163,6 +172,11 @@ model_line (Model *m, const Line *line)
     model_limit (m, rest, line->where);
   else if (strcmp (verb, "allow") == 0)
     model_option (m, rest, line->where);
+  else if (strcmp (verb, "root") == 0)
+    {
+      m->roots[0]           = g_build_filename (data_folder, rest, NULL);
+      m->options.data_roots = (const char *const *) m->roots;
+    }
   else if (strcmp (verb, "feed") == 0)
     model_feed (m, rest, line->where);
   else if (strcmp (verb, "warns") == 0)
@@ -269,16 +283,36 @@ save_again (const Model *m, KetteGraph *graph, GError **error)
   return second != NULL;
 }
 
+static char *
+model_file (void)
+{
+  return data_folder ? g_build_filename (data_folder, "m.onnx", NULL)
+                     : g_strdup ("<memory>");
+}
+
+static KetteGraph *
+load_model (Model *m, GError **error)
+{
+  const GByteArray *packed = model_bytes (m);
+  g_autofree char *file    = model_file ();
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (data_folder)
+    return g_file_set_contents (file, (char *) packed->data, packed->len, error)
+               ? kette_graph_load_full (file, &m->options, error)
+               : NULL;
+  bytes = g_bytes_new (packed->data, packed->len);
+  return kette_graph_load_bytes_full (bytes, file, &m->options, error);
+}
+
 /* Goes on up to and with stage LAST; the stage that failed, or STAGES. */
 static Stage
 run_stages (Model *m, Stage last, gboolean save, GError **error)
 {
-  g_autoptr (GBytes) bytes         = NULL;
   g_autoptr (KetteGraph) graph     = NULL;
   g_autoptr (KetteSession) session = NULL;
 
-  bytes = g_bytes_new (model_bytes (m)->data, model_bytes (m)->len);
-  graph = kette_graph_load_bytes_full (bytes, "<memory>", &m->options, error);
+  graph = load_model (m, error);
   if (!graph || (save && !save_again (m, graph, error)))
     return STAGE_LOAD;
   if (last == STAGE_LOAD)
@@ -354,6 +388,8 @@ report (const char *file, const Pair *pair, const char *what, const char *fault)
 static void
 check_fault (const char *file, const Cases *cases, const Pair *pair)
 {
+  g_autofree char *loaded  = model_file ();
+  g_autofree char *prefix  = g_strconcat (loaded, ": ", NULL);
   g_autoptr (GError) error = NULL;
   g_autofree char *fault   = NULL;
   const char *text;
@@ -365,8 +401,8 @@ check_fault (const char *file, const Cases *cases, const Pair *pair)
   at      = run_stages (&m, STAGE_RUN, FALSE, &error);
   current = NULL;
   text    = error ? error->message : "";
-  if (g_str_has_prefix (text, "<memory>: "))
-    text += strlen ("<memory>: ");
+  if (g_str_has_prefix (text, prefix))
+    text += strlen (prefix);
   else if (at == STAGE_LOAD)
     fault = g_strdup_printf ("an error of loading without a file: %s", text);
   if (!fault && (at != pair->stage || !matches (pair->error, text)))
@@ -434,6 +470,11 @@ main (int argc, char **argv)
       if (strcmp (argv[i], "-o") == 0 && i + 1 < argc)
         {
           folder = argv[++i];
+          continue;
+        }
+      if (strcmp (argv[i], "-d") == 0 && i + 1 < argc)
+        {
+          data_folder = argv[++i];
           continue;
         }
       name  = g_path_get_basename (argv[i]);

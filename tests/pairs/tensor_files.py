@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Files of tensors that are fed: each faulty one with its error in full, its neighbour runs."""
+import gzip
+import os
+import struct
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from command import LECTURE, case, end, kette, notes  # noqa: E402
+
+BODY = struct.pack("<784f", *[0.5] * 784)
+NPY = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 784), }\n"
+IDX = bytes([0, 0, 0x0D, 2]) + struct.pack(">2i", 1, 784) + struct.pack(">784f", *[0.5] * 784)
+
+
+def npy(head=NPY, body=BODY, version=1, length=None):
+    n = len(head) if length is None else length
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", n) + head.encode() + body
+
+
+def idx(at, value, n=None):
+    data = bytearray(IDX)
+    data[at:at + len(value)] = value
+    return bytes(data[:n])
+
+
+def small(head, need):
+    """An archive that says to hold more than it can."""
+    return gzip.compress(head)[:need]
+
+
+FAULTS = [
+    ("npy.version", npy(version=9), "unsupported: NPY version 9"),
+    ("npy.header-cut", npy(version=2)[:11], "format: NPY header: needs 12 bytes, has 11"),
+    ("npy.header-long", npy(length=60000), "format: NPY header: needs 60010 bytes, the file has 3208"),
+    ("npy.element", npy(NPY.replace("<f4", "<x4")), 'unsupported: NPY element type "<x4"'),
+    ("npy.key", npy(NPY.replace("descr", "descs")), 'format: NPY header: the key "descs" is unknown or there twice'),
+    ("npy.key-twice", npy(NPY.replace("'shape': (1, 784)", "'descr': '<f4'")),
+     'format: NPY header: the key "descr" is unknown or there twice'),
+    ("npy.no-shape", npy(NPY.replace(" 'shape': (1, 784),", "")), "format: NPY header: shape is missing"),
+    ("npy.no-descr", npy(NPY.replace("'descr': '<f4', ", "")), "format: NPY header: descr is missing"),
+    ("npy.no-order", npy(NPY.replace("'fortran_order': False, ", "")), "format: NPY header: fortran_order is missing"),
+    ("npy.dim", npy(NPY.replace("784", "9223372036854775808")), "limit: NPY header: a dim beyond 2^63 - 1"),
+    ("npy.rank", npy(NPY.replace("(1, 784)", "(" + "1, " * 33 + ")")), "limit: NPY header: rank beyond 32, rank"),
+    ("npy.text", npy(NPY.replace("False", "Fulse")), "format: NPY header: "),
+    ("npy.short", npy(body=BODY[:-1]), "tensor: float32[1,784] needs 3136 bytes, the file has 3135"),
+    ("npy.long", npy(body=BODY + b"x"), "tensor: float32[1,784] needs 3136 bytes, the file has 3137"),
+    ("idx.element", idx(2, b"\x07"), "format: byte 2: IDX has no element type 0x07"),
+    ("idx.rank", idx(3, b"\x21"), "limit: has rank 33, rank allows 32"),
+    ("idx.header", IDX[:7], "format: the IDX header needs 12 bytes, the file has 7"),
+    ("idx.short", IDX[:-4], "tensor: float32[1,784] needs 3136 bytes, the file has 3132"),
+    ("idx.gzip-cut", gzip.compress(IDX)[:-10], "format: the gzip archive is cut off after "),
+    ("idx.gzip-damaged", gzip.compress(os.urandom(64))[:10] + b"\xff" * 40, "format: byte "),
+]
+GOOD = [("npy", npy()), ("npy.version-2", npy(version=2)), ("idx", IDX), ("idx.gzip", gzip.compress(IDX))]
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="kette-") as folder:
+        for name, data, text in FAULTS:
+            file = os.path.join(folder, name)
+            with open(file, "wb") as out:
+                out.write(data)
+            run = kette("run", LECTURE, "--input", f"x={file}")
+            said = run.stderr.rstrip("\n")
+            good = said.startswith(f"{file}: {text}") if text.endswith(" ") else said == f"{file}: {text}"
+            case(f"tensor-file {name}: fault", run.returncode in (65, 70) and good, *notes(run), f"needs {text}")
+        for name, data in GOOD:
+            file = os.path.join(folder, name)
+            with open(file, "wb") as out:
+                out.write(data)
+            run = kette("run", LECTURE, "--input", f"x={file}")
+            case(f"tensor-file {name}: neighbour", run.returncode == 0 and not run.stderr, *notes(run))
+        for word, text in (("nodes=2147483648", "limit: nodes is 2147483648, must be 1..2147483647"),
+                           ("depth=257", "limit: depth is 257, must be 1..256"),
+                           ("knots=1", 'limit: there is no limit "knots"')):
+            run = kette("check", LECTURE, "--limit", word)
+            case(f"limit {word}: fault", run.returncode != 0 and text in run.stderr, *notes(run), f"needs {text}")
+        case("limit nodes=1000: neighbour", kette("check", LECTURE, "--limit", "nodes=1000").returncode == 0)
+    end()
+
+
+main()
