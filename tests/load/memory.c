@@ -21,10 +21,16 @@ extern char **environ;
 #define TENSORS 25
 #define TENSOR_BYTES ((size_t) 4 << 20)
 
-/* Sanitizers and valgrind have pages of their own. */
+/* Sanitizers have pages of their own. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define PAGES_COUNT 0
-#else
+#elif defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)                  \
+    || __has_feature(thread_sanitizer)
+#define PAGES_COUNT 0
+#endif
+#endif
+#ifndef PAGES_COUNT
 #define PAGES_COUNT 1
 #endif
 
