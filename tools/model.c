@@ -4,6 +4,7 @@
 #include "model.h"
 #include "verbs.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,6 +124,23 @@ kette_tool_apply_model_options (void)
   return 0;
 }
 
+/* Until there is something to read, or it is time to stop. */
+static gboolean
+wait_for_input (GError **error)
+{
+  enum
+  {
+    PAUSE_MS = 50
+  };
+  struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+
+  do
+    if (!kette_deadline_check (KETTE_DEADLINE (kette_tool_deadline ()), NULL, error))
+      return FALSE;
+  while (poll (&input, 1, PAUSE_MS) == 0);
+  return TRUE;
+}
+
 /* All of standard input, up to the limit of a file. */
 static GBytes *
 read_input (GError **error)
@@ -154,18 +172,16 @@ read_input (GError **error)
           data = more;
           room = 2 * room + 65536;
         }
-      got = read (STDIN_FILENO, data + n, room - n);
-      if (got < 0 && errno == EINTR && !kette_tool_signal ())
+      got = wait_for_input (error) ? read (STDIN_FILENO, data + n, room - n) : -2;
+      if (got == -1 && errno == EINTR)
         continue;
       if (got < 0)
         {
-          const int number = errno;
-          if (number == EINTR)
-            g_set_error (error, KETTE_ERROR, KETTE_ERROR_CANCEL,
-                         "-: cancel: interrupted");
-          else
+          if (got == -1)
             g_set_error (error, KETTE_ERROR, KETTE_ERROR_IO, "-: io: cannot read: %s",
-                         g_strerror (number));
+                         g_strerror (errno));
+          else
+            g_prefix_error (error, "-: ");
           g_free (data);
           return NULL;
         }

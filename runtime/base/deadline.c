@@ -118,6 +118,12 @@ _kette_check_stop (GCancellable *c, const char *where, GError **error)
                       (double) (g_get_monotonic_time () - deadline->start) / 1e6);
 }
 
+gboolean
+kette_deadline_check (KetteDeadline *self, const char *where, GError **error)
+{
+  return _kette_check_stop (G_CANCELLABLE (self), where, error);
+}
+
 GCancellable *
 _kette_stop_of (GCancellable *given)
 {

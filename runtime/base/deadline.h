@@ -49,5 +49,17 @@ KETTE_EXPORT void kette_deadline_interrupt (KetteDeadline *self, int signal);
  * Returns: what kette_deadline_interrupt() was given last, or 0
  */
 KETTE_EXPORT int kette_deadline_get_signal (KetteDeadline *self);
+/**
+ * kette_deadline_check:
+ * @self: a deadline
+ * @where: (nullable): the WHERE of the error
+ * @error: return location
+ *
+ * For a program's own long work.
+ *
+ * Returns: %FALSE with `cancel` or `timeout` when it is time to stop
+ */
+KETTE_EXPORT gboolean kette_deadline_check (KetteDeadline *self, const char *where,
+                                            GError **error);
 
 G_END_DECLS

@@ -35,8 +35,8 @@ def end():
     sys.exit(failed > 0)
 
 
-def kette(*words, env=None, stdout=subprocess.PIPE, cwd=None):
-    return subprocess.run([KETTE, *map(str, words)], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+def kette(*words, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=None):
+    return subprocess.run([KETTE, *map(str, words)], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
                           text=True, env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}, timeout=60, check=False, cwd=cwd)
 
 

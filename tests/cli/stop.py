@@ -32,9 +32,9 @@ def fault(folder, how):
                        [model.info("x", [4])], [model.info("y", [4])], domains=["faulty"])
 
 
-def timed(name, limit, where, *words):
+def timed(name, limit, where, *words, **more):
     began = time.monotonic()
-    run = kette(*words, "--time-limit", limit)
+    run = kette(*words, "--time-limit", limit, **more)
     seconds = time.monotonic() - began
     refused(name, run, 70, f"timeout: {where}", f"the time limit of {limit} s passed after ")
     late = float(run.stderr.rsplit("after ", 1)[-1].split()[0]) - limit if "after " in run.stderr else 9
@@ -74,6 +74,10 @@ def main():
             interrupted(f"run, {number.name}", number, "run", products, "--input", f"v0={v}")
             interrupted(f"run in tiles, {number.name}", number, *faulty, "run", endless, "--input", f"x={x}")
             interrupted(f"bench, {number.name}", number, "bench", LECTURE, "--seconds", "1000")
+        endless, _ = os.pipe()  # nothing is ever written to it
+        timed("standard input that never ends", 0.3, "the time limit", "info", "-", stdin=endless)
+        with open("/dev/zero", "rb") as zeros:
+            timed("standard input without end", 0.3, "the time limit", "info", "-", stdin=zeros)
         for bad in ("-1", "x", "nan", "1e999", "3s"):
             run = kette("run", LECTURE, f"--time-limit={bad}")
             case(f"--time-limit {bad}", run.returncode == 64 and "--time-limit" in run.stderr, *notes(run))
