@@ -156,6 +156,9 @@ diff_functions (Walk *w, const KetteModel *a, const KetteModel *b, GError **erro
           if (!diff_function_head (&w->d, f, other, error)
               || !add_pair (w, f->body, other->body, SIZE_MAX, error))
             return FALSE;
+          for (size_t k = 0; k < f->n_graphs && f->n_graphs == other->n_graphs; k++)
+            if (!add_pair (w, f->graphs[k], other->graphs[k], SIZE_MAX, error))
+              return FALSE;
         }
     }
   for (size_t i = 0; i < b->n_functions; i++)

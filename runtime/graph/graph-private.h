@@ -60,7 +60,9 @@ struct _KetteNode
   int32_t n_in, n_out, n_attrs;
   uint32_t index, flags;
   KetteValue **in, **out; /* NULL entries: absent */
-  kt_attr *attrs;         /* kind GRAPH: v is NULL, see subgraphs */
+  /* Kind GRAPH: v is NULL, see subgraphs. The graphs of an attribute of kind GRAPHS are entries
+   * of their own, behind those of the file: reserved is its place plus one, i which graph. */
+  kt_attr *attrs;
   KetteGraph **subgraphs; /* NULL, or one entry per attribute: the graph or NULL; owned */
   const struct _KetteOp *def; /* resolved definition, NULL before the check pass */
   const char *origin; /* name or "#index" of the file's node it came from, or NULL */
@@ -103,6 +105,8 @@ typedef struct
   size_t n_attributes;
   kt_attr *defaults; /* attribute_proto */
   size_t n_defaults;
+  KetteGraph **graphs; /* that are defaults, in their order; owned */
+  size_t n_graphs;
   KetteOpset *opsets;
   size_t n_opsets;
   const void *proto;

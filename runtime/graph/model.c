@@ -82,7 +82,11 @@ lend_all (KetteModel *model)
     return;
   g_mutex_lock (&mutex);
   for (size_t i = 0; i < model->n_functions; i++)
-    lend_to (model, model->functions[i]->body);
+    {
+      lend_to (model, model->functions[i]->body);
+      for (size_t k = 0; k < model->functions[i]->n_graphs; k++)
+        lend_to (model, model->functions[i]->graphs[k]);
+    }
   for (size_t i = 0; i < model->n_training; i++)
     {
       lend_to (model, model->training[i]->initialization);
@@ -100,7 +104,11 @@ _kette_model_unref (KetteModel *model)
   if (!g_atomic_int_dec_and_test (&model->ref))
     return;
   for (size_t i = 0; i < model->n_functions; i++)
-    kette_graph_unref (model->functions[i]->body);
+    {
+      for (size_t k = 0; k < model->functions[i]->n_graphs; k++)
+        kette_graph_unref (model->functions[i]->graphs[k]);
+      kette_graph_unref (model->functions[i]->body);
+    }
   for (size_t i = 0; i < model->n_training; i++)
     {
       kette_graph_unref (model->training[i]->initialization);

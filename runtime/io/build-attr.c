@@ -10,6 +10,8 @@ typedef struct
 {
   KetteBuild *b;
   size_t scope, child;
+  size_t extra; /* place of the next graph of an attribute GRAPHS */
+  KetteFunction *function;
   KetteGraph *graph;
   const char *where;
   gboolean in_function;
@@ -155,14 +157,17 @@ read_types (Reader *r, Onnx__TypeProto *const *types, size_t n, kt_attr *out,
   return TRUE;
 }
 
+/* The next graph of the scope: subgraph I of N of a node, or one more of a function. */
 static gboolean
 take_subgraph (Reader *r, KetteNode *node, size_t i, size_t n, GError **error)
 {
-  KetteScope *child = &r->b->scopes[r->child];
+  KetteScope *child = &r->b->scopes[r->child++];
 
   if (!node)
-    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, r->where,
-                        "a graph as the default of an attribute");
+    {
+      r->function->graphs[r->function->n_graphs++] = child->graph;
+      return TRUE;
+    }
   if (!node->subgraphs)
     node->subgraphs
         = _kette_region_alloc (r->graph->region, n, sizeof (KetteGraph *), error);
@@ -170,7 +175,37 @@ take_subgraph (Reader *r, KetteNode *node, size_t i, size_t n, GError **error)
     return FALSE;
   node->subgraphs[i] = child->graph;
   child->owned       = FALSE;
-  r->child++;
+  return TRUE;
+}
+
+/* Several graphs in one attribute: each gets an attribute of its own behind those of the file,
+ * so that everybody finds it where subgraphs are. */
+static gboolean
+take_subgraphs (Reader *r, const Onnx__AttributeProto *a, KetteNode *node, size_t i,
+                size_t n, kt_attr *out, GError **error)
+{
+  const size_t size = strlen (out->name) + 24;
+
+  out->i = (int64_t) a->n_graphs;
+  for (size_t k = 0; k < a->n_graphs; k++)
+    {
+      if (node)
+        {
+          kt_attr *one = &node->attrs[r->extra];
+          char *name   = _kette_region_alloc (r->graph->region, size, 1, error);
+
+          if (!name)
+            return FALSE;
+          g_snprintf (name, size, "%s[%zu]", out->name, k);
+          *one = (kt_attr){ .name     = name,
+                            .kind     = KT_A_GRAPH,
+                            .reserved = (int32_t) i + 1,
+                            .i        = (int64_t) k };
+        }
+      if (!take_subgraph (r, node, r->extra, n, error))
+        return FALSE;
+      r->extra += node != NULL;
+    }
   return TRUE;
 }
 
@@ -220,8 +255,8 @@ read_content (Reader *r, const Onnx__AttributeProto *a, KetteNode *node, size_t 
                    : missing (r, a, out->kind, error);
     case KT_A_TYPES:
       return read_types (r, a->type_protos, a->n_type_protos, out, error);
-    default: /* GRAPHS was refused before */
-      return TRUE;
+    default:
+      return take_subgraphs (r, a, node, i, n, out, error);
     }
 }
 
@@ -290,7 +325,7 @@ skip_content (KetteScope *scope, const Onnx__NodeProto *node)
 
       scope->next_tensor += (a->t != NULL) + a->n_tensors + (a->sparse_tensor != NULL)
                             + a->n_sparse_tensors;
-      scope->first_child += a->g != NULL;
+      scope->first_child += (a->g != NULL) + a->n_graphs;
     }
 }
 
@@ -299,6 +334,7 @@ read_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out, GError **e
 {
   const Onnx__NodeProto *proto = b->scopes[scope].nodes[node];
   const size_t n               = proto->n_attribute;
+  size_t all                   = n;
   char where[KETTE_WHERE_SIZE];
   kt_attr *attrs;
   Reader r = { .b           = b,
@@ -308,19 +344,23 @@ read_attrs (KetteBuild *b, size_t scope, size_t node, KetteNode *out, GError **e
 
   if (n == 0)
     return TRUE;
-  if (n > INT32_MAX)
+  for (size_t i = 0; i < n; i++)
+    all += proto->attribute[i]
+               ->n_graphs; /* each below 2^31, in a file below 2^31 bytes */
+  if (all > INT32_MAX)
     return _kette_fail (error, KETTE_ERROR_LIMIT, "graph", "a node has %zu attributes",
-                        n);
+                        all);
+  r.extra = n;
   r.where = _kette_scope_where (b, scope, (gssize) node, NULL, NULL, where);
   r.child = b->scopes[scope].first_child;
-  attrs   = _kette_region_alloc (r.graph->region, n, sizeof *attrs, error);
+  attrs   = _kette_region_alloc (r.graph->region, all, sizeof *attrs, error);
   if (!attrs)
     return FALSE;
   /* The node has them from now on: it gives back subgraphs if a later one is faulty. */
   out->attrs   = attrs;
-  out->n_attrs = (int32_t) n;
+  out->n_attrs = (int32_t) all;
   for (size_t i = 0; i < n; i++)
-    if (!read_attr (&r, proto->attribute[i], out, i, n, &attrs[i], error))
+    if (!read_attr (&r, proto->attribute[i], out, i, all, &attrs[i], error))
       return FALSE;
   return check_twice (attrs, n, where, error);
 }
@@ -345,15 +385,33 @@ _kette_build_attr_defaults (KetteBuild *b, size_t scope, KetteFunction *out,
   const Onnx__FunctionProto *proto = b->scopes[scope].function;
   const size_t n                   = proto->n_attribute_proto;
   char where[KETTE_WHERE_SIZE];
-  Reader r = { .b = b, .scope = scope, .graph = b->scopes[scope].graph };
+  size_t n_graphs = 0;
+  Reader r        = { .b        = b,
+                      .scope    = scope,
+                      .child    = b->scopes[scope].first_child,
+                      .function = out,
+                      .graph    = b->scopes[scope].graph };
 
+  for (size_t i = 0; i < n; i++)
+    n_graphs
+        += (proto->attribute_proto[i]->g != NULL) + proto->attribute_proto[i]->n_graphs;
   r.where       = _kette_scope_where (b, scope, -1, NULL, NULL, where);
   out->defaults = _kette_region_alloc (b->model->region, n, sizeof *out->defaults, error);
-  if (!out->defaults)
-    return FALSE;
-  for (size_t i = 0; i < n; i++)
-    if (!read_attr (&r, proto->attribute_proto[i], NULL, 0, 0, &out->defaults[i], error))
-      return FALSE;
+  out->graphs   = out->defaults ? _kette_region_alloc (b->model->region, n_graphs,
+                                                       sizeof *out->graphs, error)
+                                : NULL;
+  for (size_t i = 0; out->graphs && i < n; i++)
+    if (!read_attr (&r, proto->attribute_proto[i], NULL, i, n, &out->defaults[i], error))
+      goto failed;
+  if (!out->graphs || !check_twice (out->defaults, n, where, error))
+    goto failed;
   out->n_defaults = n;
-  return check_twice (out->defaults, n, where, error);
+  /* The function has its graphs from now on. */
+  for (size_t i = 0; i < out->n_graphs; i++)
+    b->scopes[b->scopes[scope].first_child + i].owned = FALSE;
+  return TRUE;
+
+failed:
+  out->n_graphs = 0;
+  return FALSE;
 }

@@ -38,44 +38,81 @@ scope_add_graph (KetteBuild *b, const Onnx__GraphProto *proto, const char *label
   return TRUE;
 }
 
+/* A graph inside of scope INDEX: attribute ATTRIBUTE of its node NODE, the ELEMENT-th of its
+ * graphs or KETTE_NO_SCOPE; with a LABEL the default of a function's attribute. */
+static gboolean
+scope_add_child (KetteBuild *b, size_t index, const Onnx__GraphProto *proto, size_t node,
+                 size_t attribute, size_t element, const char *label, GError **error)
+{
+  char where[KETTE_WHERE_SIZE], hint[96];
+  KetteScope *scope;
+
+  if ((uint64_t) b->scopes[index].depth >= b->loading->limits.subgraph_depth)
+    return _kette_fail (
+        error, KETTE_ERROR_LIMIT,
+        _kette_scope_where (b, index, label ? -1 : (gssize) node, NULL, NULL, where),
+        "subgraphs nested more than %" G_GUINT64_FORMAT " deep%s",
+        b->loading->limits.subgraph_depth,
+        _kette_limits_hint ("subgraph-depth", b->loading->limits.subgraph_depth, hint));
+  scope = scope_add (b, error);
+  if (!scope)
+    return FALSE;
+  scope->proto     = proto;
+  scope->parent    = index;
+  scope->root      = b->scopes[index].root;
+  scope->depth     = b->scopes[index].depth + 1;
+  scope->node      = node;
+  scope->attribute = attribute;
+  scope->element   = element;
+  scope->label     = label;
+  scope->n_nodes   = proto->n_node;
+  scope->nodes     = proto->node;
+  return TRUE;
+}
+
 static gboolean
 scope_add_children (KetteBuild *b, size_t index, size_t node, GError **error)
 {
   const Onnx__NodeProto *proto = b->scopes[index].nodes[node];
-  char where[KETTE_WHERE_SIZE], hint[96];
 
   for (size_t i = 0; i < proto->n_attribute; i++)
     {
-      const Onnx__AttributeProto *attribute = proto->attribute[i];
-      KetteScope *scope;
+      const Onnx__AttributeProto *a = proto->attribute[i];
 
-      if (attribute->n_graphs > 0)
-        return _kette_fail (
-            error, KETTE_ERROR_UNSUPPORTED,
-            _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
-            "attribute %s is GRAPHS, which no operator has",
-            KETTE_QUOTE (_kette_text (attribute->name)));
-      if (!attribute->g)
-        continue;
-      if ((uint64_t) b->scopes[index].depth >= b->loading->limits.subgraph_depth)
-        return _kette_fail (
-            error, KETTE_ERROR_LIMIT,
-            _kette_scope_where (b, index, (gssize) node, NULL, NULL, where),
-            "subgraphs nested more than %" G_GUINT64_FORMAT " deep%s",
-            b->loading->limits.subgraph_depth,
-            _kette_limits_hint ("subgraph-depth", b->loading->limits.subgraph_depth,
-                                hint));
-      scope = scope_add (b, error);
-      if (!scope)
+      if (a->g && !scope_add_child (b, index, a->g, node, i, KETTE_NO_SCOPE, NULL, error))
         return FALSE;
-      scope->proto     = attribute->g;
-      scope->parent    = index;
-      scope->root      = b->scopes[index].root;
-      scope->depth     = b->scopes[index].depth + 1;
-      scope->node      = node;
-      scope->attribute = i;
-      scope->n_nodes   = attribute->g->n_node;
-      scope->nodes     = attribute->g->node;
+      for (size_t k = 0; k < a->n_graphs; k++)
+        if (!scope_add_child (b, index, a->graphs[k], node, i, k, NULL, error))
+          return FALSE;
+    }
+  return TRUE;
+}
+
+/* Graphs that are defaults of a function's attributes; they stand behind its nodes'. */
+static gboolean
+scope_add_defaults (KetteBuild *b, size_t index, GError **error)
+{
+  const Onnx__FunctionProto *function = b->scopes[index].function;
+  char text[KETTE_QUOTE_SIZE + 16];
+
+  for (size_t i = 0; function && i < function->n_attribute_proto; i++)
+    {
+      const Onnx__AttributeProto *a = function->attribute_proto[i];
+      const char *label             = NULL;
+
+      if (a->g || a->n_graphs)
+        {
+          g_snprintf (text, sizeof text, "default of %s",
+                      KETTE_QUOTE (_kette_text (a->name)));
+          label = _kette_region_strdup (b->model->region, text, error);
+          if (!label)
+            return FALSE;
+        }
+      if (a->g && !scope_add_child (b, index, a->g, 0, i, KETTE_NO_SCOPE, label, error))
+        return FALSE;
+      for (size_t k = 0; k < a->n_graphs; k++)
+        if (!scope_add_child (b, index, a->graphs[k], 0, i, k, label, error))
+          return FALSE;
     }
   return TRUE;
 }
@@ -172,6 +209,8 @@ _kette_build_scopes (KetteBuild *b, GError **error)
       for (size_t k = 0; k < b->scopes[i].n_nodes; k++)
         if (!scope_add_children (b, i, k, error))
           return FALSE;
+      if (!scope_add_defaults (b, i, error))
+        return FALSE;
     }
   for (size_t i = 0; i < b->n_scopes; i++)
     if (!scope_make_graph (b, i, error))

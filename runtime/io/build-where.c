@@ -78,7 +78,11 @@ _kette_scope_where (const KetteBuild *b, size_t scope, gssize node, const char *
         }
 
       if (s->parent == KETTE_NO_SCOPE || s->label)
-        add_scope (s, out);
+        {
+          if (*out && s->label)
+            add (out, ", ");
+          add_scope (s, out);
+        }
       else
         {
           const KetteScope *parent   = &b->scopes[s->parent];
@@ -91,6 +95,8 @@ _kette_scope_where (const KetteBuild *b, size_t scope, gssize node, const char *
             add (out, ", ");
           add_node (parent, s->node, out);
           add (out, ", %s", plain ? branch : KETTE_QUOTE (branch));
+          if (s->element != KETTE_NO_SCOPE)
+            add (out, "[%zu]", s->element);
         }
     }
   if (node >= 0)

@@ -33,6 +33,7 @@ typedef struct
   KetteNames *opsets;     /* of a function: domain -> version */
   size_t parent, root;    /* index of the scope around it, of the outermost one */
   size_t node, attribute; /* of the parent's node that holds it */
+  size_t element;         /* of an attribute GRAPHS, else KETTE_NO_SCOPE */
   size_t first_child;     /* children stand together, in the order of their nodes */
   const char
       *label; /* outermost ones but the main graph: "training_info[0], algorithm" */

@@ -28,6 +28,22 @@ jobs_add (Jobs *jobs, KetteGraph *graph, Onnx__GraphProto **slot, GError **error
   return TRUE;
 }
 
+/* Where subgraph K of NODE stands in its message; NULL: nowhere. */
+static Onnx__GraphProto **
+subgraph_slot (const Onnx__NodeProto *proto, const KetteNode *node, int32_t k)
+{
+  const kt_attr *attr = &node->attrs[k];
+  const size_t place  = attr->reserved > 0 ? (size_t) attr->reserved - 1 : (size_t) k;
+
+  if (place >= proto->n_attribute)
+    return NULL;
+  if (attr->reserved <= 0)
+    return &proto->attribute[place]->g;
+  return attr->i >= 0 && (size_t) attr->i < proto->attribute[place]->n_graphs
+             ? &proto->attribute[place]->graphs[attr->i]
+             : NULL;
+}
+
 static gboolean
 put_nodes (Jobs *jobs, KetteGraph *graph, Onnx__GraphProto *out, GError **error)
 {
@@ -49,12 +65,14 @@ put_nodes (Jobs *jobs, KetteGraph *graph, Onnx__GraphProto *out, GError **error)
       out->node[out->n_node++] = proto;
       for (int32_t k = 0; node->subgraphs && k < node->n_attrs; k++)
         {
+          Onnx__GraphProto **slot = subgraph_slot (proto, node, k);
+
           if (!node->subgraphs[k])
             continue;
-          if ((size_t) k >= proto->n_attribute)
+          if (!slot)
             return _kette_fail (error, KETTE_ERROR_INTERNAL, NULL,
                                 "a node has a subgraph without an attribute");
-          if (!jobs_add (jobs, node->subgraphs[k], &proto->attribute[k]->g, error))
+          if (!jobs_add (jobs, node->subgraphs[k], slot, error))
             return FALSE;
         }
     }

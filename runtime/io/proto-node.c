@@ -228,6 +228,12 @@ _kette_saver_attr (KetteSaver *s, const kt_attr *attr, GError **error)
       break;
     case KT_A_GRAPH: /* the caller puts it in */
       break;
+    case KT_A_GRAPHS:
+      out->n_graphs = (size_t) attr->i;
+      out->graphs
+          = _kette_region_alloc (s->region, out->n_graphs, sizeof *out->graphs, error);
+      ok = out->graphs != NULL;
+      break;
     default:
       ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
                         "attribute %s is of a kind that cannot be written",
@@ -245,13 +251,13 @@ put_attrs (KetteSaver *s, const KetteNode *node, Onnx__NodeProto *out, GError **
   out->attribute = _kette_region_alloc (s->region, n, sizeof *out->attribute, error);
   if (!out->attribute)
     return FALSE;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n && node->attrs[i].reserved <= 0; i++)
     {
       out->attribute[i] = _kette_saver_attr (s, &node->attrs[i], error);
       if (!out->attribute[i])
         return FALSE;
+      out->n_attribute++;
     }
-  out->n_attribute = n;
   return TRUE;
 }
 
@@ -267,8 +273,16 @@ copy_attrs (KetteSaver *s, Onnx__NodeProto *out, GError **error)
   for (size_t i = 0; i < out->n_attribute; i++)
     {
       copy[i] = out->attribute[i];
-      if (copy[i]->g)
+      if (copy[i]->g || copy[i]->n_graphs)
         copy[i] = _kette_region_dup (s->region, copy[i], 1, sizeof *copy[i], error);
+      if (copy[i] && copy[i]->n_graphs)
+        {
+          copy[i]->graphs
+              = _kette_region_dup (s->region, copy[i]->graphs, copy[i]->n_graphs,
+                                   sizeof *copy[i]->graphs, error);
+          if (!copy[i]->graphs)
+            return FALSE;
+        }
       if (!copy[i])
         return FALSE;
     }

@@ -131,6 +131,8 @@ check_attributes (const KetteNode *node, GError **error)
 
   for (int32_t i = 0; i < node->n_attrs; i++)
     {
+      if (node->attrs[i].reserved) /* a graph of an attribute GRAPHS */
+        continue;
       if (!check_attribute (node, &node->attrs[i], error))
         return FALSE;
       for (int32_t j = 0; j < i; j++)

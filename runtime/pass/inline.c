@@ -55,6 +55,8 @@ bind_attributes (const KetteNode *node, const KetteNode *call,
   kt_attr *attrs = _kette_alloc (_kette_account_process (), (size_t) node->n_attrs + 1,
                                  sizeof *attrs, error);
 
+  char where[KETTE_WHERE_SIZE];
+
   *n = 0;
   for (int32_t i = 0; attrs && i < node->n_attrs; i++)
     {
@@ -68,6 +70,14 @@ bind_attributes (const KetteNode *node, const KetteNode *call,
               given = &function->defaults[d];
           if (!given)
             continue;
+          if (given->kind == KT_A_GRAPH || given->kind == KT_A_GRAPHS)
+            {
+              _kette_fail (
+                  error, KETTE_ERROR_UNSUPPORTED, _kette_node_where (call, where),
+                  "attribute %s of a function is a graph", KETTE_QUOTE (attr->ref));
+              _kette_free (attrs);
+              return NULL;
+            }
         }
       attrs[*n]      = *given;
       attrs[*n].name = attr->name;

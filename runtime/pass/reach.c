@@ -45,6 +45,9 @@ add_function (Walk *w, KetteFunction *function, GError **error)
   if (!place || w->seen[place - w->sorted])
     return TRUE;
   w->seen[place - w->sorted] = 1;
+  for (size_t i = 0; i < function->n_graphs; i++)
+    if (!add_graph (w, function->graphs[i], error))
+      return FALSE;
   return add_graph (w, function->body, error);
 }
 
