@@ -22,6 +22,8 @@ static const struct
   { "grad", "write the backward pass of a model as ONNX, or print gradients",
     kette_verb_grad },
   { "draw", "draw a graph, forward or backward, as SVG or DOT", kette_verb_draw },
+  { "convert", "write a model in another form: external data, opset, no training",
+    kette_verb_convert },
   { "ops", "the operators that the plugins provide", kette_verb_ops },
   { "bench", "time the runs of a model", kette_verb_bench },
 };

@@ -12,6 +12,7 @@ int kette_verb_run (int argc, char **argv);
 int kette_verb_test (int argc, char **argv);
 int kette_verb_train (int argc, char **argv);
 int kette_verb_grad (int argc, char **argv);
+int kette_verb_convert (int argc, char **argv);
 int kette_verb_draw (int argc, char **argv);
 int kette_verb_ops (int argc, char **argv);
 int kette_verb_bench (int argc, char **argv);

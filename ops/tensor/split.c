@@ -6,6 +6,8 @@
 #include "emit.h"
 #include "move.h"
 
+#define MOST 1024 /* parts; their lengths are followed before the run */
+
 /* Lengths of the N parts of LENGTH (may be unknown) elements where no input gives them. */
 static kt_status
 equal_parts (const kt_host *host, const void *ctx, int64_t length, int32_t n,
@@ -66,10 +68,6 @@ check_parts (const kt_host *host, const void *ctx, int64_t length, int32_t n,
 static kt_status
 split_infer (const kt_host *host, kt_infer *infer, void *user)
 {
-  enum
-  {
-    MOST = 1024
-  }; /* parts whose lengths are followed before the run */
   const kt_type x = kt_in_type (host, infer, 0);
   int64_t dims[KT_MAX_RANK], parts[MOST], n_lengths;
   int32_t n_in, n_out, version, axis = 0;
@@ -193,42 +191,62 @@ split_gradient (const kt_host *host, kt_graph *g, void *user)
   return host->g_set (g, 0, kt_node (host, g, "Concat", parts, n_out, &axis, 1));
 }
 
-/* Split-1, Split-2: lengths in the attribute split, or (1) as floats in input 1, or equal. */
+/* The newest form: of LENGTHS where they are given, else of equal parts. */
 static kt_status
-split_old_body (const kt_host *host, kt_graph *g, void *user)
+emit_split (const kt_host *host, kt_graph *g, kt_value lengths)
 {
-  kt_attr attrs[2] = { { .name = "axis", .kind = KT_A_INT },
-                       { .name = "num_outputs", .kind = KT_A_INT } };
-  const kt_attr to = { .name = "to", .kind = KT_A_INT, .i = KT_I64 };
-  kt_value in[2]   = { host->g_in (g, 0), host->g_in (g, 1) }, out[64];
+  const kt_value in[2] = { host->g_in (g, 0), lengths };
+  kt_attr given[2]
+      = { { .name = "axis", .kind = KT_A_INT, .i = kt_attr_int (host, g, "axis", 0) },
+          { .name = "num_outputs", .kind = KT_A_INT } };
+  kt_value out[MOST];
   int32_t n_in, n_out;
-  size_t n;
-  const int64_t *lengths = kt_attr_ints (host, g, "split", &n);
 
-  (void) user;
   KT_TRY (host->arity (g, &n_in, &n_out, NULL));
-  if (n_out > 64)
-    return kt_fail (host, g, KT_E_UNSUPPORTED, "%d parts, at most 64 are served",
-                    (int) n_out);
-  attrs[0].i = kt_attr_int (host, g, "axis", 0);
-  attrs[1].i = n_out;
-  if (in[1])
-    in[1] = kt_node (host, g, "Cast", &in[1], 1, &to, 1);
-  else if (lengths)
-    in[1] = kt_ints (host, g, lengths, (int64_t) n);
-  KT_TRY (host->g_node (g, "", "Split", KT_EMIT_OPSET, in, in[1] ? 2 : 1, out, n_out,
-                        attrs, in[1] ? 1 : 2));
+  if (n_out > MOST)
+    return kt_fail (host, g, KT_E_UNSUPPORTED, "%d parts, at most %d are served",
+                    (int) n_out, (int) MOST);
+  given[1].i = n_out;
+  KT_TRY (host->g_node (g, "", "Split", KT_EMIT_OPSET, in, lengths ? 2 : 1, out, n_out,
+                        given, lengths ? 1 : 2));
   for (int32_t i = 0; i < n_out; i++)
     if (host->g_wanted (g, i))
       KT_TRY (host->g_set (g, i, out[i]));
   return KT_OK;
 }
 
+/* Split-13: without lengths as many equal parts as there are outputs. */
+static kt_status
+split_13_body (const kt_host *host, kt_graph *g, void *user)
+{
+  (void) user;
+  return emit_split (host, g, host->g_in (g, 1));
+}
+
+/* Split-1, Split-2: lengths in the attribute split, or (1) as floats in input 1, or equal. */
+static kt_status
+split_old_body (const kt_host *host, kt_graph *g, void *user)
+{
+  const kt_attr to = { .name = "to", .kind = KT_A_INT, .i = KT_I64 };
+  kt_value lengths = host->g_in (g, 1);
+  size_t n;
+  const int64_t *fixed = kt_attr_ints (host, g, "split", &n);
+
+  (void) user;
+  if (lengths)
+    lengths = kt_node (host, g, "Cast", &lengths, 1, &to, 1);
+  else if (fixed)
+    lengths = kt_ints (host, g, fixed, (int64_t) n);
+  return emit_split (host, g, lengths);
+}
+
 const kt_operator kette_op_split = {
-  .op     = { KT_OP ("Split", 13), .flags = KT_OP_PURE, .infer = split_infer,
+  .op     = { KT_OP ("Split", 18), .flags = KT_OP_PURE, .infer = split_infer,
               .gradient = split_gradient },
   .kernel = split_kernel,
-  .old    = (const kt_op[]){ { KT_OLD ("Split", 1, 12), .flags = KT_OP_PURE,
+  .old    = (const kt_op[]){ { KT_OLD ("Split", 13, 17), .flags = KT_OP_PURE,
+                               .infer = split_infer, .body = split_13_body },
+                             { KT_OLD ("Split", 1, 12), .flags = KT_OP_PURE,
                                .body = split_old_body },
                              { 0 } },
 };

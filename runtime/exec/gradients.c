@@ -2,6 +2,7 @@
  * The backward pass as part of a graph that can be saved: what `kette grad` does.
  */
 #include "exec/plan.h"
+#include "exec/publish.h"
 #include "exec/transform.h"
 #include "pass/pass.h"
 #include <string.h>
@@ -111,19 +112,25 @@ publish (KetteGraph *graph, KetteValue *const *sources, KetteValue **grads, size
          && _kette_graph_sort (graph, NULL, 0, error);
 }
 
-/* Constants that passes made are written as initializers. */
-static void
-mark_constants (KetteGraph *graph)
+void
+_kette_graph_mark_constants (KetteGraph *graph)
 {
   for (size_t i = 0; i < graph->n_values; i++)
-    if (graph->values[i]->data && !(graph->values[i]->flags & KETTE_VALUE_INPUT))
-      graph->values[i]->flags |= KETTE_VALUE_INITIALIZER;
+    {
+      KetteValue *value = graph->values[i];
+      /* Inference, too, notes what the nodes that stay compute. */
+      const gboolean made
+          = value->producer && !(value->producer->flags & KETTE_NODE_DEAD);
+
+      if (value->data && !made && !value->outer && !(value->flags & KETTE_VALUE_INPUT))
+        value->flags |= KETTE_VALUE_INITIALIZER;
+    }
 }
 
 /* ONNX lets node names repeat, some runtimes do not: nodes that passes made get names of
  * their own; what the file named stays. */
-static gboolean
-name_nodes (KetteGraph *graph, GError **error)
+gboolean
+_kette_graph_name_nodes (KetteGraph *graph, GError **error)
 {
   KetteNames *names = _kette_names_new (error);
   gboolean ok       = names != NULL;
@@ -199,10 +206,11 @@ kette_graph_add_gradients (KetteGraph *self, const char *of, const char *const *
   ok = ok && _kette_pass_check (self, error) && _kette_pass_canonical (self, error)
        && _kette_pass_infer (self, error)
        && differentiate (self, of, wrt, standard, error)
-       && raise_opset (self, MAX (own, EMIT_OPSET), error) && name_nodes (self, error)
+       && raise_opset (self, MAX (own, EMIT_OPSET), error)
+       && _kette_graph_name_nodes (self, error)
        && _kette_pass_export_functions (self, error);
   if (ok)
-    mark_constants (self);
+    _kette_graph_mark_constants (self);
   else
     _kette_error_in_file (error, self->model->file);
   return ok;

@@ -94,4 +94,31 @@ KETTE_EXPORT gboolean kette_graph_add_gradients (KetteGraph *self, const char *o
                                                  KetteGradientFlags flags,
                                                  GError **error);
 
+/**
+ * kette_graph_raise_opset:
+ * @self: a graph; it is changed
+ * @opset: the version of ONNX's operators that the model is to import
+ * @error: return location
+ *
+ * Rewrites the model, with its subgraphs, functions and training steps, for a newer operator
+ * set. Nodes whose definition is the same there stay as they are; the others are replaced by
+ * nodes that compute the same.
+ *
+ * Returns: %FALSE with `unsupported`, naming the node, where that cannot be done; @self is
+ *   of no use then
+ */
+KETTE_EXPORT gboolean kette_graph_raise_opset (KetteGraph *self, int opset,
+                                               GError **error);
+/**
+ * kette_graph_strip_training:
+ * @self: a graph; it is changed
+ * @error: return location
+ *
+ * Takes away the training steps, what only they use, and what is noted about the state of
+ * training. The parameters stay.
+ *
+ * Returns: %FALSE when memory ran out
+ */
+KETTE_EXPORT gboolean kette_graph_strip_training (KetteGraph *self, GError **error);
+
 G_END_DECLS

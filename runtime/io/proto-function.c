@@ -116,17 +116,41 @@ put_body (KetteSaver *s, const KetteFunction *function, Onnx__FunctionProto *out
   return TRUE;
 }
 
+static gboolean
+same_opsets (const KetteFunction *function, const Onnx__FunctionProto *old)
+{
+  for (size_t i = 0; i < old->n_opset_import; i++)
+    for (size_t k = 0; k < function->n_opsets; k++)
+      if (strcmp (_kette_domain (old->opset_import[i]->domain),
+                  function->opsets[k].domain)
+              == 0
+          && old->opset_import[i]->version != function->opsets[k].version)
+        return FALSE;
+  return TRUE;
+}
+
 Onnx__FunctionProto *
 _kette_saver_function (KetteSaver *s, const KetteFunction *function, GError **error)
 {
-  const gboolean before    = s->new_initializer;
-  Onnx__FunctionProto *out = NULL;
+  const Onnx__FunctionProto *old = function->proto;
+  const gboolean before          = s->new_initializer;
+  Onnx__FunctionProto *out       = NULL;
 
-  if (function->proto)
-    return (Onnx__FunctionProto *) (void *) function->proto;
+  if (old && same_opsets (function, old))
+    return (Onnx__FunctionProto *) (void *) old;
   out = _kette_region_alloc (s->region, 1, sizeof *out, error);
   if (!out)
     return NULL;
+  if (old)
+    { /* raised to another opset */
+      *out                = *old;
+      out->n_opset_import = 0;
+      out->n_node         = 0;
+      if (!put_opsets (s, function, out, error) || !put_body (s, function, out, error))
+        return NULL;
+      s->new_initializer = before;
+      return out;
+    }
   onnx__function_proto__init (out);
   out->name   = (char *) function->name;
   out->domain = (char *) function->domain;

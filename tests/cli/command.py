@@ -10,7 +10,7 @@ SOURCE = os.environ["KETTE_SOURCE"]
 LECTURE = os.path.join(SOURCE, "examples", "lecture", "lecture.onnx")
 ZOO = os.path.join(SOURCE, "..", "shared", "zoo")
 NODES = "/usr/lib/python3/dist-packages/onnx/backend/test/data/node"
-VERBS = ("info", "check", "diff", "run", "test", "train", "grad", "draw", "ops", "bench")
+VERBS = ("info", "check", "diff", "run", "test", "train", "grad", "draw", "convert", "ops", "bench")
 number = failed = 0
 
 

@@ -48,7 +48,7 @@ def test_files(folder):
     """`FILE: CODE: WHERE: WHAT`."""
     name = os.path.join(folder, "m.onnx")
     for verb, more in (("info", []), ("check", []), ("run", []), ("bench", []), ("draw", ["-o", "-"]),
-                       ("grad", ["-o", os.path.join(folder, "g")]), ("train", ["--data", "d", "-o", "o"])):
+                       ("grad", ["-o", os.path.join(folder, "g")]), ("convert", ["-o", os.path.join(folder, "g")]), ("train", ["--data", "d", "-o", "o"])):
         refused(f"{verb}: no such file", kette(verb, name, *more), 66, f"{name}: io: ", "No such file")
     refused("a folder", kette("info", folder), 66, f"{folder}: io: is a directory")
     open(name, "w", encoding="ascii").close()
