@@ -5,18 +5,13 @@
 #include "pass/pass.h"
 #include <string.h>
 
-/* What trainers note in the metadata; kette.input.* says how inputs are to be scaled. */
+/* What trainers note in the metadata is all of domain kette but where the model came from
+ * and how its inputs are to be scaled. */
 static gboolean
 is_of_training (const char *key)
 {
-  static const char *const names[]
-      = { "kette.step",      "kette.epoch",   "kette.position",     "kette.loss-sum",
-          "kette.last-loss", "kette.version", "kette.graph-sha256", "kette.data-sha256" };
-
-  for (size_t i = 0; i < G_N_ELEMENTS (names); i++)
-    if (strcmp (key, names[i]) == 0)
-      return TRUE;
-  return g_str_has_prefix (key, "kette.option.") || g_str_has_prefix (key, "kette.crc.");
+  return g_str_has_prefix (key, "kette.") && !g_str_has_prefix (key, "kette.input.")
+         && strcmp (key, "kette.previous_producer") != 0;
 }
 
 static gboolean

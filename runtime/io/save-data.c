@@ -72,13 +72,16 @@ write_data (KetteWriter *writer, gpointer user, GError **error)
 static gboolean
 give_name (KetteData *self, const char *file, GError **error)
 {
-  g_autofree char *base  = g_path_get_basename (file);
-  g_autofree char *clean = NULL;
+  g_autofree char *base = g_path_get_basename (file);
+  char hash[17], *clean;
   struct stat st;
   GChecksum *sum;
+  const gboolean exists
+      = _kette_system.fstatat (AT_FDCWD, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-  if (_kette_system.fstatat (AT_FDCWD, file, &st, AT_SYMLINK_NOFOLLOW) == 0
-      && S_ISLNK (st.st_mode))
+  if (exists && !S_ISLNK (st.st_mode) && !_kette_regular (&st, NULL, error))
+    return FALSE;
+  if (exists && S_ISLNK (st.st_mode))
     return _kette_fail (error, KETTE_ERROR_PATH, NULL,
                         "is a symbolic link; a model with external data must be written "
                         "under its own name, because they are looked for beside it");
@@ -89,12 +92,13 @@ give_name (KetteData *self, const char *file, GError **error)
   if (!_kette_guard_outcome (self->saver->model->maps, TRUE, error))
     return FALSE;
   self->folder = g_path_get_dirname (file);
-  self->name   = g_strdup_printf ("%s-%.16s.data", base, self->sha1);
+  g_strlcpy (hash, self->sha1, sizeof hash);
+  self->name = g_strconcat (base, "-", hash, ".data", NULL);
   if (!g_utf8_validate (base, -1, NULL))
     return _kette_fail (error, KETTE_ERROR_PATH, NULL,
                         "the name of a model with external data must be UTF-8");
-  clean = g_strdup (self->name);
-  return _kette_location_check (self->name, clean, NULL, error);
+  clean = _kette_region_alloc (self->saver->region, strlen (self->name) + 1, 1, error);
+  return clean && _kette_location_check (self->name, clean, NULL, error);
 }
 
 /* Is just this file there already? */
