@@ -218,6 +218,12 @@ def test_traced(top, folder, found):
     needed = {path for path, _ in calls if not inside(path, folder)}
     case("an innocent model is sound, and its data are opened", run.returncode == 0
          and any(path == os.path.join(folder, "sub", "w.bin") for path, _ in calls), *notes(run), calls[-6:])
+    # The system's texts of errors lie in files, too.
+    for path in ("none.onnx", "sub"):
+        needed |= {opened for opened, _ in traced(["check", os.path.join(folder, path)], log)[1] if not inside(opened, folder)}
+    with open(innocent, "wb") as file:
+        file.write(model(b"none.bin"))
+    needed |= {opened for opened, _ in traced(["check", innocent], log)[1] if not inside(opened, folder)}
     outside, total = [], 0
     models = [os.path.join(folder, f"m{n}.onnx") for n in range(len(found))] + [os.path.join(folder, "nul.onnx")]
     for path in models:
