@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# ./dev fuzz [TARGET...] [SECONDS]: builds the fuzz targets with clang and libFuzzer, and runs
+# each for SECONDS (KETTE_FUZZ_SECONDS, or 60) or, with KETTE_FUZZ_RUNS, for so many runs, from
+# its seeds, ONNX's test models, and what earlier runs found worth keeping in
+# build-fuzz/corpus/TARGET. A fault leaves its input in build-fuzz/faults.
+dir=build-fuzz seconds=${KETTE_FUZZ_SECONDS:-60} targets=() rc=0
+for word; do
+  case $word in
+  *[!0-9]*) targets+=("$word") ;;
+  *) seconds=$word ;;
+  esac
+done
+if [ ! -e "$dir/build.ninja" ]; then
+  CC=clang quietly meson setup "$dir" . --buildtype=debugoptimized -Dfuzz=true -Dfaults=true \
+    -Dopenblas=disabled -Db_sanitize=address,undefined -Db_lundef=false || die "meson setup failed (see above)"
+fi
+say "Building in $dir ..."
+quietly ninja -C "$dir" fuzz || die "the build failed (see above)"
+ninja -C "$dir" tools/kette-render >/dev/null 2>&1 || say "without kette-render"
+if [ "${#targets[@]}" = 0 ]; then
+  for program in "$dir"/tests/fuzz/fuzz-*; do
+    [ -f "$program" ] && [ -x "$program" ] || continue
+    case $program in *fuzz-models-*) ;; *) targets+=("${program##*/fuzz-}") ;; esac
+  done
+fi
+export KETTE_PLUGIN_PATH=$PWD/$dir/ops KETTE_RENDERER=$PWD/$dir/tools/kette-render XDG_DATA_HOME=$PWD/$dir/none
+# Leaks are looked for after runs that allocate more than they free, and at the end.
+export ASAN_OPTIONS=detect_leaks=1:intercept_tls_get_addr=0:allocator_may_return_null=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc G_DEBUG=fatal-criticals
+mkdir -p "$dir/faults"
+for target in "${targets[@]}"; do
+  program=$dir/tests/fuzz/fuzz-$target
+  [ -x "$program" ] || die "there is no fuzz target $target"
+  corpus=$dir/corpus/$target log=$dir/fuzz-$target.log
+  seeds=("tests/fuzz/seeds/$target")
+  mkdir -p "$corpus"
+  case $target in
+  scan | model | roundtrip | draw | resume)
+    "$dir/tests/fuzz/corpus-scan" --export "$corpus" tests/fuzz/seeds/models.txt >/dev/null
+    # Small models first; large ones are for fuzz-models.
+    if [ -d /usr/share/libonnx-testdata ] && [ ! -d "$dir/models" ]; then
+      mkdir "$dir/models"
+      find /usr/share/libonnx-testdata -name '*.onnx' -size -16k | while read -r model; do
+        cp "$model" "$dir/models/$(sha1sum "$model" | cut -c1-16).onnx"
+      done
+    fi
+    [ ! -d "$dir/models" ] || seeds+=("$dir/models")
+    ;;
+  esac
+  limit=(-max_total_time="$seconds")
+  [ -z "${KETTE_FUZZ_RUNS-}" ] || limit=(-runs="$KETTE_FUZZ_RUNS")
+  most=8192
+  [ "$target" != scan ] || most=1024
+  if "$program" "${limit[@]}" -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 -max_len=$most \
+    -print_final_stats=1 -artifact_prefix="$dir/faults/$target-" "$corpus" "${seeds[@]}" \
+    </dev/null >"$log" 2>&1; then
+    say "$target: $(grep -a '^Done' "$log" | tail -n 1)"
+  else
+    rc=1
+    grep -a -v -E '^#[0-9]+|NEW_FUNC' "$log" | tail -n 40
+    say "$target: a fault; the log is $log, the input in $dir/faults"
+  fi
+done
+exit "$rc"
