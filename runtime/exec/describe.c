@@ -281,20 +281,23 @@ sample_types (const KetteGraph *graph, kt_type *types, int64_t (*dims)[KETTE_MAX
   return TRUE;
 }
 
-/* The memory plan, where one can be made without contents. */
-static void
-write_plan (Writer *w)
+/* The memory plan, where one can be made without contents. FALSE: memory ran out, which is no
+ * reason to leave it away. */
+static gboolean
+write_plan (Writer *w, GError **error)
 {
   KetteAccount *account           = _kette_account_process ();
   const size_t n                  = w->graph->n_inputs;
-  kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, NULL);
-  int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, NULL);
+  GError *local                   = NULL;
+  kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, &local);
+  int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, &local);
   KetteSession *session
-      = w->n_missing ? NULL : _kette_session_new_full (w->graph, NULL, NULL);
+      = local || w->n_missing ? NULL : _kette_session_new_full (w->graph, NULL, &local);
   KettePlanInfo info;
+  gboolean ok;
 
   if (types && dims && session && sample_types (w->graph, types, dims)
-      && _kette_session_plan_info (session, types, &info, NULL))
+      && _kette_session_plan_info (session, types, &info, &local))
     {
       if (w->json)
         g_string_append_printf (
@@ -315,6 +318,12 @@ write_plan (Writer *w)
   kette_session_unref (session);
   _kette_free (types);
   _kette_free (dims);
+  ok = !g_error_matches (local, KETTE_ERROR, KETTE_ERROR_MEMORY);
+  if (ok)
+    g_clear_error (&local);
+  else
+    g_propagate_error (error, local);
+  return ok;
 }
 
 static void
@@ -371,8 +380,7 @@ kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
   write_values (&w, "inputs", self->inputs, self->n_inputs, TRUE);
   write_values (&w, "outputs", self->outputs, self->n_outputs, FALSE);
   write_parameters (&w);
-  const gboolean ok = write_operators (&w, error);
-  write_plan (&w);
+  const gboolean ok = write_operators (&w, error) && write_plan (&w, error);
   write_training (&w);
   kette_graph_unref (w.prepared);
   if (ok)
