@@ -73,12 +73,12 @@ _kette_tensor_to_proto (KetteRegion *region, const KetteTensor *tensor, const ch
 
 /* Does OLD hold just this content? */
 static gboolean
-same_content (const KetteSaver *s, const Onnx__TensorProto *old,
-              const KetteTensor *tensor)
+same_content (KetteSaver *s, const Onnx__TensorProto *old, const KetteTensor *tensor)
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
                                .model  = s->model,
                                .limits = &_kette_loading_most ()->limits };
+  GError *error            = NULL;
   KetteTensor *before;
   gboolean same;
 
@@ -96,8 +96,9 @@ same_content (const KetteSaver *s, const Onnx__TensorProto *old,
     return TRUE;
   if (!source.bytes)
     return FALSE;
-  before = _kette_tensor_from_proto (old, &source, "", NULL);
-  same   = before && _kette_tensor_equal (before, tensor);
+  before = _kette_tensor_from_proto (old, &source, "", &error);
+  _kette_saver_doubt (s, error);
+  same = before && _kette_tensor_equal (before, tensor);
   kette_tensor_unref (before);
   return same;
 }
@@ -109,6 +110,7 @@ _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
                                .model  = s->model,
                                .limits = &_kette_loading_most ()->limits };
+  GError *error            = NULL;
   KetteSparse *before;
   KetteTensor *dense;
   gboolean same;
@@ -117,9 +119,10 @@ _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
     return value->sparse->proto == old;
   if (!source.bytes)
     return FALSE;
-  before = _kette_sparse_from_proto (old, &source, "", NULL);
-  dense  = before ? _kette_sparse_dense (before, NULL) : NULL;
-  same   = dense && _kette_tensor_equal (dense, value->data);
+  before = _kette_sparse_from_proto (old, &source, "", &error);
+  dense  = before ? _kette_sparse_dense (before, &error) : NULL;
+  _kette_saver_doubt (s, error);
+  same = dense && _kette_tensor_equal (dense, value->data);
   kette_tensor_unref (dense);
   _kette_sparse_unref (before);
   return same;

@@ -135,13 +135,16 @@ _kette_type_to_proto (KetteSaver *s, const kt_type *type, GError **error)
 static gboolean
 same_type (KetteSaver *s, const Onnx__TypeProto *old, const kt_type *type)
 {
+  GError *error = NULL;
   kt_type before;
+  gboolean known;
 
   if (!old)
     return type->kind == 0;
-  return _kette_type_from_proto (s->model, &_kette_loading_most ()->limits, old, "",
-                                 &before, NULL)
-         && (before.kind == 0 || _kette_type_equal (&before, type));
+  known = _kette_type_from_proto (s->model, &_kette_loading_most ()->limits, old, "",
+                                  &before, &error);
+  _kette_saver_doubt (s, error);
+  return known && (before.kind == 0 || _kette_type_equal (&before, type));
 }
 
 Onnx__ValueInfoProto *

@@ -220,6 +220,7 @@ model_to_proto (KetteSaver *s, KetteGraph *graph, gboolean checksums, GError **e
   KetteModel *model           = s->model;
   const Onnx__ModelProto *old = NULL;
   Onnx__ModelProto *out       = _kette_region_alloc (s->region, 1, sizeof *out, error);
+  gboolean ok;
 
   if (!out)
     return NULL;
@@ -241,8 +242,15 @@ model_to_proto (KetteSaver *s, KetteGraph *graph, gboolean checksums, GError **e
       out->has_model_version = TRUE;
       out->model_version     = model->model_version;
     }
-  if (!put_opsets (s, old, out, error) || !put_parts (s, graph, out, error)
-      || !put_metadata (s, graph, checksums, out, error))
+  ok = put_opsets (s, old, out, error) && put_parts (s, graph, out, error)
+       && put_metadata (s, graph, checksums, out, error);
+  if (s->doubt && ok)
+    {
+      g_propagate_error (error, g_steal_pointer (&s->doubt));
+      ok = FALSE;
+    }
+  g_clear_error (&s->doubt);
+  if (!ok)
     return NULL;
   out->has_ir_version = TRUE;
   out->ir_version     = ir_version (s);

@@ -16,7 +16,19 @@ typedef struct
   const KetteMessage *message; /* the file's, or NULL */
   gboolean new_initializer;    /* one was made that is no input: needs IR 4 */
   gboolean outside;            /* large data go into a file of their own */
+  GError *doubt; /* memory ran out where the file was compared with what is now */
 } KetteSaver;
+
+/* Takes ERROR, for which something could not be compared. Only `memory` is kept: what cannot
+ * be read differs, but what fits into no memory may be the same. */
+static inline void
+_kette_saver_doubt (KetteSaver *s, GError *error)
+{
+  if (!s->doubt && g_error_matches (error, KETTE_ERROR, KETTE_ERROR_MEMORY))
+    s->doubt = error;
+  else
+    g_clear_error (&error);
+}
 
 /* proto-tensor.c */
 Onnx__TensorProto *_kette_tensor_to_proto (KetteRegion *region, const KetteTensor *tensor,
