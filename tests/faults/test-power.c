@@ -19,7 +19,7 @@
 /* When each save began and ended, in recorded calls, and what it wrote. */
 typedef struct
 {
-  gboolean training;
+  gboolean training, outside; /* outside: weights in a file of their own */
   guint begin[SAVES], end[SAVES];
   char *digest[SAVES];
   GHashTable *seen; /* state -> what it holds: "DIGEST DIGEST", "fault ..." */
@@ -45,8 +45,10 @@ empty (const char *path)
 
 /* Trains, or only changes weights, and saves now and then. */
 static void
-tell (Story *story, gboolean training)
+tell (Story *story, gboolean training, gboolean outside)
 {
+  const KetteSaveOptions save
+      = { .size = sizeof save, .flags = KETTE_SAVE_EXTERNAL_DATA | KETTE_SAVE_KEEP_OLD };
   const int sizes[]                = { 200, 40, 3 };
   g_autoptr (KetteGraph) graph     = network_new (KT_F32, sizes, 2, NULL);
   g_autoptr (KetteTensor) x        = network_rows (KT_F32, 8, 200, 1);
@@ -56,7 +58,7 @@ tell (Story *story, gboolean training)
   GError *error                    = NULL;
   KetteTrainOptions options;
 
-  *story = (Story){ .training = training };
+  *story = (Story){ .training = training, .outside = outside };
   kette_train_options_init (&options);
   options.optimizer = "adam";
   options.batch     = 4;
@@ -75,7 +77,7 @@ tell (Story *story, gboolean training)
       if (training)
         kette_trainer_save (trainer, file, &error);
       else
-        kette_graph_save (graph, file, &error);
+        kette_graph_save_full (graph, file, outside ? &save : NULL, &error);
       g_assert_no_error (error);
       story->end[i] = record_length ();
     }
@@ -216,11 +218,11 @@ replay (Story *story, const char *without, gboolean loud)
 }
 
 static void
-test_replay (gconstpointer training)
+test_replay (gconstpointer kind)
 {
   Story story;
 
-  tell (&story, GPOINTER_TO_INT (training));
+  tell (&story, GPOINTER_TO_INT (kind) == 0, GPOINTER_TO_INT (kind) == 2);
   g_assert_cmpuint (replay (&story, NULL, TRUE), ==, 0);
   g_test_message ("%u calls, %" G_GUINT64_FORMAT " states, %u different",
                   record_length (), story.built, g_hash_table_size (story.seen));
@@ -233,7 +235,7 @@ test_itself (void)
 {
   Story story;
 
-  tell (&story, TRUE);
+  tell (&story, TRUE, FALSE);
   g_assert_cmpuint (replay (&story, "sync", FALSE), >, 0);
   g_assert_cmpuint (replay (&story, "sync-folder", FALSE), >, 0);
   story_clear (&story);
@@ -258,8 +260,9 @@ main (int argc, char **argv)
   folder = make_folder ();
   stage  = make_folder ();
   g_test_set_nonfatal_assertions ();
-  g_test_add_data_func ("/faults/power/checkpoints", GINT_TO_POINTER (TRUE), test_replay);
-  g_test_add_data_func ("/faults/power/models", GINT_TO_POINTER (FALSE), test_replay);
+  g_test_add_data_func ("/faults/power/checkpoints", GINT_TO_POINTER (0), test_replay);
+  g_test_add_data_func ("/faults/power/models", GINT_TO_POINTER (1), test_replay);
+  g_test_add_data_func ("/faults/power/outside", GINT_TO_POINTER (2), test_replay);
   g_test_add_func ("/faults/power/itself", test_itself);
   status = g_test_run ();
   empty (folder);
