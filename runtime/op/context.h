@@ -24,6 +24,7 @@ struct kt_reg
   KetteContext *context;
   const char *file; /* of the plugin */
   size_t n_ops, n_kernels;
+  gboolean again; /* memory did not suffice before: what is there by this file is fine */
 };
 
 struct kt_infer

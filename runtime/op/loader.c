@@ -94,11 +94,11 @@ check_trust (const char *path, GError **error)
 }
 
 static gboolean
-register_plugin (KettePluginFile *file, GError **error)
+register_plugin (KettePluginFile *file, gboolean again, GError **error)
 {
   KetteFailure failure = { 0 };
   KetteContext context = { NULL, &failure };
-  kt_reg reg           = { .context = &context, .file = file->path };
+  kt_reg reg           = { .context = &context, .file = file->path, .again = again };
   kt_entry *entry      = NULL;
   kt_status status;
 
@@ -117,7 +117,7 @@ register_plugin (KettePluginFile *file, GError **error)
 }
 
 static gboolean
-open_plugin (KettePluginFile *file, GError **error)
+open_plugin (KettePluginFile *file, gboolean again, GError **error)
 {
   if (!file->trust && !check_trust (file->path, error))
     return FALSE;
@@ -129,7 +129,7 @@ open_plugin (KettePluginFile *file, GError **error)
   if (!file->handle)
     file->handle = dlopen (file->path, RTLD_NOW | RTLD_LOCAL);
   if (file->handle)
-    ok = register_plugin (file, error);
+    ok = register_plugin (file, again, error);
   else
     ok = _kette_fail (error, KETTE_ERROR_PLUGIN, NULL, "%s", dlerror ());
   _kette_running = outer;
@@ -152,11 +152,12 @@ add_file (const char *path, gboolean trust)
 static gboolean
 try_file (KettePluginFile *file, GError **error)
 {
+  const gboolean again     = file->again;
   g_autoptr (GError) local = NULL;
 
   g_clear_pointer (&file->reason, g_free);
   file->again = FALSE;
-  if (open_plugin (file, &local))
+  if (open_plugin (file, again, &local))
     return TRUE;
   file->again  = g_error_matches (local, KETTE_ERROR, KETTE_ERROR_MEMORY);
   file->reason = g_strdup (local->message);

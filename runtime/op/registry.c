@@ -235,8 +235,9 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
   if (!family)
     return KT_E_NOMEM;
   for (size_t i = 0; i < family->n_ops; i++)
-    if (family->ops[i]->op.since == op.since && family->ops[i]->plugin == reg->file)
-      return KT_OK; /* by a try that memory did not suffice for */
+    if (family->ops[i]->op.since == op.since && reg->again
+        && family->ops[i]->plugin == reg->file)
+      return KT_OK;
     else if (family->ops[i]->op.since == op.since)
       return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"",
                      op.domain, op.name, op.since, family->ops[i]->plugin);
@@ -280,7 +281,8 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
       const kt_kernel *other = &family->kernels[i]->kernel;
       if (other->priority == k.priority && strcmp (other->device, k.device) == 0
           && g_strcmp0 (other->types, k.types) == 0 && other->since == k.since)
-        return family->kernels[i]->plugin == reg->file && other->run == k.run
+        return reg->again && family->kernels[i]->plugin == reg->file
+                       && other->run == k.run
                    ? KT_OK
                    : refuse (reg,
                              "a kernel of %s:%s has the priority of the one of \"%s\"",
