@@ -281,23 +281,37 @@ sample_types (const KetteGraph *graph, kt_type *types, int64_t (*dims)[KETTE_MAX
   return TRUE;
 }
 
-/* The memory plan, where one can be made without contents. FALSE: memory ran out, which is no
- * reason to leave it away. */
-static gboolean
-write_plan (Writer *w, GError **error)
+/* Why there is no plan: only where memory does not suffice, else the graph itself says it. */
+static void
+write_no_plan (Writer *w, const GError *error)
+{
+  if (!g_error_matches (error, KETTE_ERROR, KETTE_ERROR_MEMORY))
+    return;
+  if (w->json)
+    {
+      g_string_append (w->out, "  \"plan_error\": ");
+      _kette_json_string (w->out, error->message);
+      g_string_append (w->out, ",\n");
+    }
+  else
+    g_string_append_printf (w->out, "%-11s none: %s\n", "plan", error->message);
+}
+
+/* The memory plan, where one can be made without contents. */
+static void
+write_plan (Writer *w)
 {
   KetteAccount *account           = _kette_account_process ();
   const size_t n                  = w->graph->n_inputs;
-  GError *local                   = NULL;
-  kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, &local);
-  int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, &local);
+  g_autoptr (GError) error        = NULL;
+  kt_type *types                  = _kette_alloc (account, n + 1, sizeof *types, &error);
+  int64_t (*dims)[KETTE_MAX_RANK] = _kette_alloc (account, n + 1, sizeof *dims, &error);
   KetteSession *session
-      = local || w->n_missing ? NULL : _kette_session_new_full (w->graph, NULL, &local);
+      = error || w->n_missing ? NULL : _kette_session_new_full (w->graph, NULL, &error);
   KettePlanInfo info;
-  gboolean ok;
 
   if (types && dims && session && sample_types (w->graph, types, dims)
-      && _kette_session_plan_info (session, types, &info, &local))
+      && _kette_session_plan_info (session, types, &info, &error))
     {
       if (w->json)
         g_string_append_printf (
@@ -315,15 +329,10 @@ write_plan (Writer *w, GError **error)
             "plan", info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
             info.constant_bytes);
     }
+  write_no_plan (w, error);
   kette_session_unref (session);
   _kette_free (types);
   _kette_free (dims);
-  ok = !g_error_matches (local, KETTE_ERROR, KETTE_ERROR_MEMORY);
-  if (ok)
-    g_clear_error (&local);
-  else
-    g_propagate_error (error, local);
-  return ok;
 }
 
 static void
@@ -380,7 +389,8 @@ kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
   write_values (&w, "inputs", self->inputs, self->n_inputs, TRUE);
   write_values (&w, "outputs", self->outputs, self->n_outputs, FALSE);
   write_parameters (&w);
-  const gboolean ok = write_operators (&w, error) && write_plan (&w, error);
+  const gboolean ok = write_operators (&w, error);
+  write_plan (&w);
   write_training (&w);
   kette_graph_unref (w.prepared);
   if (ok)
