@@ -212,12 +212,12 @@ typedef struct
   guint synced;
 } Inode;
 
-typedef struct
+struct _RecordDisk
 {
   GHashTable *folder; /* name -> inode: synced */
   GPtrArray *pending; /* const Call *: changes of names that are not */
   Inode *inodes;
-} Disk;
+};
 
 static void
 change (GHashTable *folder, const Call *call)
@@ -239,9 +239,11 @@ change (GHashTable *folder, const Call *call)
     }
 }
 
-static void
-disk_init (Disk *disk, guint n, const char *without)
+RecordDisk *
+record_disk (guint n, const char *without)
 {
+  RecordDisk *disk = g_new (RecordDisk, 1);
+
   disk->folder  = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   disk->pending = g_ptr_array_new ();
   disk->inodes  = g_new0 (Inode, n_inodes + 1);
@@ -268,16 +270,24 @@ disk_init (Disk *disk, guint n, const char *without)
       else
         g_ptr_array_add (disk->pending, (gpointer) call);
     }
+  return disk;
 }
 
-static void
-disk_clear (Disk *disk)
+void
+record_disk_free (RecordDisk *disk)
 {
   for (guint i = 0; i <= n_inodes; i++)
     g_byte_array_unref (disk->inodes[i].data);
   g_free (disk->inodes);
   g_hash_table_unref (disk->folder);
   g_ptr_array_unref (disk->pending);
+  g_free (disk);
+}
+
+guint
+record_pending (const RecordDisk *disk)
+{
+  return disk->pending->len;
 }
 
 static GBytes *
@@ -295,37 +305,68 @@ content (const Inode *inode, int lost)
   return g_bytes_new_take (data, n);
 }
 
-GHashTable *
-record_state (guint n, guint64 subset, int lost, const char *without)
+/* The names, some of the changes done. */
+static GHashTable *
+folder_with (const RecordDisk *disk, guint64 subset)
 {
-  GHashTable *out = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                           (GDestroyNotify) g_bytes_unref);
+  GHashTable *out = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   GHashTableIter iter;
   gpointer name, inode;
-  Disk disk;
 
-  disk_init (&disk, n, without);
-  for (guint k = 0; k < disk.pending->len; k++)
-    if (subset >> k & 1)
-      change (disk.folder, disk.pending->pdata[k]);
-  g_hash_table_iter_init (&iter, disk.folder);
+  g_hash_table_iter_init (&iter, disk->folder);
   while (g_hash_table_iter_next (&iter, &name, &inode))
-    g_hash_table_replace (out, g_strdup (name),
-                          content (&disk.inodes[GPOINTER_TO_UINT (inode)], lost));
-  disk_clear (&disk);
+    set (out, name, GPOINTER_TO_UINT (inode));
+  for (guint k = 0; k < disk->pending->len; k++)
+    if (subset >> k & 1)
+      change (out, disk->pending->pdata[k]);
   return out;
 }
 
-guint
-record_pending (guint n, const char *without)
+char *
+record_key (const RecordDisk *disk, guint64 subset, int lost)
 {
-  Disk disk;
-  guint result;
+  g_autoptr (GHashTable) folder = folder_with (disk, subset);
+  g_autoptr (GList) list
+      = g_list_sort (g_hash_table_get_keys (folder), (GCompareFunc) strcmp);
+  GString *key = g_string_new (NULL);
 
-  disk_init (&disk, n, without);
-  result = disk.pending->len;
-  disk_clear (&disk);
-  return result;
+  for (GList *l = list; l; l = l->next)
+    {
+      const guint i      = GPOINTER_TO_UINT (g_hash_table_lookup (folder, l->data));
+      const Inode *inode = &disk->inodes[i];
+
+      if (record_is_temporary (l->data))
+        continue;
+      g_string_append_printf (key, "%s %u %u", (const char *) l->data, i,
+                              inode->data->len);
+      if (inode->synced < inode->data->len)
+        g_string_append_printf (key, " %u %d", inode->synced, lost);
+      g_string_append_c (key, '\n');
+    }
+  return g_string_free (key, FALSE);
+}
+
+GHashTable *
+record_state (const RecordDisk *disk, guint64 subset, int lost)
+{
+  GHashTable *out               = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                         (GDestroyNotify) g_bytes_unref);
+  g_autoptr (GHashTable) folder = folder_with (disk, subset);
+  GHashTableIter iter;
+  gpointer name, inode;
+
+  g_hash_table_iter_init (&iter, folder);
+  while (g_hash_table_iter_next (&iter, &name, &inode))
+    if (!record_is_temporary (name))
+      g_hash_table_replace (out, g_strdup (name),
+                            content (&disk->inodes[GPOINTER_TO_UINT (inode)], lost));
+  return out;
+}
+
+gboolean
+record_is_temporary (const char *name)
+{
+  return strstr (name, ".kette-tmp-") != NULL;
 }
 
 void

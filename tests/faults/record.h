@@ -21,9 +21,16 @@ enum
   LOST_VARIANTS
 };
 
-/* Names and contents of the folder if the power went off after the first N calls: of the
- * changes of names that were not synced those in SUBSET (a bit each) are done, the others are
- * not. Without: calls of that name are taken for not made (NULL: none). Name -> GBytes. */
-GHashTable *record_state (guint n, guint64 subset, int lost, const char *without);
-/* How many changes of names are not synced after N calls. */
-guint record_pending (guint n, const char *without);
+/* The disk after the first N calls, if the power goes off then. WITHOUT: calls of that name are
+ * taken for not made (NULL: none). */
+typedef struct _RecordDisk RecordDisk;
+RecordDisk *record_disk (guint n, const char *without);
+void record_disk_free (RecordDisk *disk);
+/* How many changes of names are not synced. */
+guint record_pending (const RecordDisk *disk);
+/* Names and contents, but for temporary files, when of those changes the ones in SUBSET (a bit
+ * each) are done, the others are not. Name -> GBytes. */
+GHashTable *record_state (const RecordDisk *disk, guint64 subset, int lost);
+/* States of one key are one and the same. */
+char *record_key (const RecordDisk *disk, guint64 subset, int lost);
+gboolean record_is_temporary (const char *name);

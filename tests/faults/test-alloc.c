@@ -212,12 +212,15 @@ act_save (Work *w, GError **error)
 static gboolean
 act_describe (Work *w, GError **error)
 {
-  char *text = kette_graph_describe (w->graph, w->model->name[0] % 2, error);
+  char *text  = kette_graph_describe (w->graph, w->model->name[0] % 2, error);
+  gboolean ok = text != NULL;
 
-  if (text)
+  if (ok)
     set_result (w, text, strlen (text));
+  if (ok && strstr (text, "memory: ")) /* no plan, and the text says so */
+    ok = _kette_fail (error, KETTE_ERROR_MEMORY, NULL, "no plan");
   g_free (text);
-  return text != NULL;
+  return ok;
 }
 
 static gboolean

@@ -114,51 +114,36 @@ weights (const Story *story, const char *name)
   return network_digest (graph);
 }
 
-static gboolean
-is_temporary (const char *name)
-{
-  return strstr (name, ".kette-tmp-") != NULL;
-}
-
 /* What a state holds under its two names; each kind of state is tried once. */
 static const char *
-holds (Story *story, GHashTable *state)
+holds (Story *story, const RecordDisk *disk, guint64 subset, int lost)
 {
-  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_autoptr (GList) names
-      = g_list_sort (g_hash_table_get_keys (state), (GCompareFunc) strcmp);
-  const char *known;
+  g_autofree char *key         = record_key (disk, subset, lost);
+  const char *known            = g_hash_table_lookup (story->seen, key);
+  g_autoptr (GHashTable) state = NULL;
+  g_autofree char *file = NULL, *kept = NULL;
+  GHashTableIter iter;
+  gpointer name, bytes;
+  char *text;
 
-  for (GList *l = names; l; l = l->next)
-    if (!is_temporary (l->data))
-      {
-        gsize n;
-        const guint8 *data = g_bytes_get_data (g_hash_table_lookup (state, l->data), &n);
-
-        g_checksum_update (sum, l->data, (gssize) strlen (l->data) + 1);
-        g_checksum_update (sum, (const guint8 *) &n, sizeof n);
-        g_checksum_update (sum, data, (gssize) n);
-      }
-  known = g_hash_table_lookup (story->seen, g_checksum_get_string (sum));
   if (known)
     return known;
+  state = record_state (disk, subset, lost);
   empty (stage);
-  for (GList *l = names; l; l = l->next)
-    if (!is_temporary (l->data))
-      {
-        g_autofree char *file = g_build_filename (stage, l->data, NULL);
-        gsize n;
-        const char *data = g_bytes_get_data (g_hash_table_lookup (state, l->data), &n);
+  g_hash_table_iter_init (&iter, state);
+  while (g_hash_table_iter_next (&iter, &name, &bytes))
+    {
+      g_autofree char *path = g_build_filename (stage, name, NULL);
+      gsize n;
+      const char *data = g_bytes_get_data (bytes, &n);
 
-        g_assert_true (g_file_set_contents (file, data, (gssize) n, NULL));
-      }
-  {
-    g_autofree char *file = weights (story, NAME), *kept = weights (story, NAME ".1");
-    char *text = g_strconcat (file, " | ", kept, NULL);
-
-    g_hash_table_insert (story->seen, g_strdup (g_checksum_get_string (sum)), text);
-    return text;
-  }
+      g_assert_true (g_file_set_contents (path, data, (gssize) n, NULL));
+    }
+  file = weights (story, NAME);
+  kept = weights (story, NAME ".1");
+  text = g_strconcat (file, " | ", kept, NULL);
+  g_hash_table_insert (story->seen, g_steal_pointer (&key), text);
+  return text;
 }
 
 /* May the file hold this after N calls? The save that ended last, or the one under way; the
@@ -181,39 +166,42 @@ is_right (const Story *story, guint n, const char *text)
   return ok && kept;
 }
 
-/* All states of all moments; the number of wrong ones. */
+/* All states of one moment; the number of wrong ones, which are LOUD or end it. */
+static guint64
+replay_one (Story *story, guint n, const char *without, gboolean loud)
+{
+  RecordDisk *disk = record_disk (n, without);
+  /* Where nothing is synced there are many: of the last six all, those before are done. */
+  const guint pending = record_pending (disk), all = MIN (pending, 6);
+  const guint64 done = ((guint64) 1 << (pending - all)) - 1;
+  guint64 wrong      = 0;
+
+  for (guint64 subset = 0; subset < (guint64) 1 << all && (loud || !wrong); subset++)
+    for (int lost = 0; lost < LOST_VARIANTS; lost++)
+      {
+        const guint64 mask = subset << (pending - all) | done;
+        const char *text   = holds (story, disk, mask, lost);
+
+        story->built++;
+        if (is_right (story, n, text))
+          continue;
+        wrong++;
+        if (loud)
+          g_test_fail_printf ("after %u calls, names %" G_GINT64_MODIFIER
+                              "x, lost %d: %s",
+                              n, mask, lost, text);
+      }
+  record_disk_free (disk);
+  return wrong;
+}
+
 static guint64
 replay (Story *story, const char *without, gboolean loud)
 {
   guint64 wrong = 0;
 
-  for (guint n = 0; n <= record_length (); n++)
-    {
-      const guint pending = record_pending (n, without);
-
-      /* Where nothing is synced there are many: of the last six all, those before are done. */
-      const guint64 all  = (guint64) 1 << MIN (pending, 6);
-      const guint64 done = ((guint64) 1 << (pending - MIN (pending, 6))) - 1;
-
-      for (guint64 subset = 0; subset < all; subset++)
-        for (int lost = 0; lost < LOST_VARIANTS; lost++)
-          {
-            const guint64 mask = subset << (pending - MIN (pending, 6)) | done;
-            GHashTable *state  = record_state (n, mask, lost, without);
-            const char *text   = holds (story, state);
-
-            story->built++;
-            if (!is_right (story, n, text))
-              {
-                wrong++;
-                if (loud)
-                  g_test_fail_printf ("after %u calls, names %" G_GINT64_MODIFIER
-                                      "x, lost %d: %s",
-                                      n, mask, lost, text);
-              }
-            g_hash_table_unref (state);
-          }
-    }
+  for (guint n = 0; n <= record_length () && (loud || !wrong); n++)
+    wrong += replay_one (story, n, without, loud);
   return wrong;
 }
 
