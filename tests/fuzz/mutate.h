@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The mutator's own view: mutate.c edits fields whatever they mean, mutate-model.c knows what
- * the fields of a model are for.
+ * The mutator's own view: mutate.c unpacks and packs, mutate-field.c edits fields whatever they
+ * mean, mutate-model.c knows what the fields of a model are for.
  */
 #pragma once
 #include "fuzz.h"
@@ -28,5 +28,7 @@ char *_fuzz_any_text (Mutator *m);
 /* NULL: too large. */
 ProtobufCMessage *_fuzz_copy (Mutator *m, const ProtobufCMessage *message);
 
+/* mutate-field.c: one edit of any field. */
+void _fuzz_edit_field (Mutator *m);
 /* mutate-model.c: one edit that means something. */
 void _fuzz_edit_model (Mutator *m);
