@@ -318,7 +318,7 @@ add (const kt_op *op, const kt_kernel *kernel, const char *text)
 {
   KetteFailure failure   = { 0 };
   KetteContext context   = { NULL, &failure };
-  kt_reg reg             = { .context = &context, .file = "test" };
+  kt_reg reg             = { .context = &context, .file = text ? "other" : "test" };
   const kt_status status = op ? _kette_host ()->add_op (&reg, op)
                               : _kette_host ()->add_kernel (&reg, kernel);
 
