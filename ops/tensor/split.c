@@ -191,11 +191,36 @@ split_gradient (const kt_host *host, kt_graph *g, void *user)
   return host->g_set (g, 0, kt_node (host, g, "Concat", parts, n_out, &axis, 1));
 }
 
+/* Older forms refuse parts that are not equal, where the newest one makes a shorter last one:
+ * known lengths are checked here; for others *lengths are equal ones that Split checks later. */
+static kt_status
+demand_equal (const kt_host *host, kt_graph *g, int32_t n_out, kt_value *lengths)
+{
+  const kt_value x   = host->g_in (g, 0);
+  const int64_t axis = kt_attr_int (host, g, "axis", 0), n = n_out;
+  kt_type type = { .ndim = -1 };
+  int32_t at   = 0;
+
+  host->g_type (g, x, &type);
+  if (type.kind && type.ndim > 0)
+    KT_TRY (kt_axis (host, g, KT_E_ATTR, axis, type.ndim, &at));
+  if (type.kind && type.ndim > 0 && !KT_IS_DIM (type.dims[at]))
+    return type.dims[at] % n == 0
+               ? KT_OK
+               : kt_fail (host, g, KT_E_SHAPE, "%lld elements do not make %d equal parts",
+                          (long long) type.dims[at], (int) n_out);
+  const kt_value pick[2]
+      = { kt_shape_of (host, g, x), kt_scalar (host, g, KT_I64, (double) axis) };
+  const kt_value part = kt_div (host, g, kt_node (host, g, "Gather", pick, 2, NULL, 0),
+                                kt_scalar (host, g, KT_I64, (double) n));
+  *lengths            = kt_expand (host, g, part, kt_ints (host, g, &n, 1));
+  return KT_OK;
+}
+
 /* The newest form: of LENGTHS where they are given, else of equal parts. */
 static kt_status
 emit_split (const kt_host *host, kt_graph *g, kt_value lengths)
 {
-  const kt_value in[2] = { host->g_in (g, 0), lengths };
   kt_attr given[2]
       = { { .name = "axis", .kind = KT_A_INT, .i = kt_attr_int (host, g, "axis", 0) },
           { .name = "num_outputs", .kind = KT_A_INT } };
@@ -206,7 +231,10 @@ emit_split (const kt_host *host, kt_graph *g, kt_value lengths)
   if (n_out > MOST)
     return kt_fail (host, g, KT_E_UNSUPPORTED, "%d parts, at most %d are served",
                     (int) n_out, (int) MOST);
-  given[1].i = n_out;
+  if (!lengths)
+    KT_TRY (demand_equal (host, g, n_out, &lengths));
+  const kt_value in[2] = { host->g_in (g, 0), lengths };
+  given[1].i           = n_out;
   KT_TRY (host->g_node (g, "", "Split", KT_EMIT_OPSET, in, lengths ? 2 : 1, out, n_out,
                         given, lengths ? 1 : 2));
   for (int32_t i = 0; i < n_out; i++)
