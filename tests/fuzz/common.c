@@ -31,6 +31,14 @@ fuzz_fault (const char *format, ...)
   abort ();
 }
 
+/* Warnings of loading are part of what is tried, but nobody reads them. */
+static void
+be_quiet (const char *domain, GLogLevelFlags level, const char *text, gpointer user)
+{
+  if (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR))
+    g_log_default_handler (domain, level, text, user);
+}
+
 int
 LLVMFuzzerInitialize (int *argc, char ***argv)
 {
@@ -38,6 +46,7 @@ LLVMFuzzerInitialize (int *argc, char ***argv)
 
   (void) argc;
   (void) argv;
+  g_log_set_default_handler (be_quiet, NULL);
   g_log_set_always_fatal (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR);
   _kette_account_process ()->cap = MEMORY;
   _kette_pool_set_threads (1);

@@ -270,7 +270,7 @@ change_repeated (Mutator *m, ProtobufCMessage *message, const ProtobufCFieldDesc
 
   if (*n == 0 && _fuzz_below (m, 2))
     return;
-  more = _fuzz_below (m, 64) ? 1 : _fuzz_below (m, 300);
+  more = _fuzz_below (m, 64) ? 1 : 1 + _fuzz_below (m, 300);
   list = grow (m, message, f, more);
   i    = _fuzz_below (m, *n);
   k    = _fuzz_below (m, *n);

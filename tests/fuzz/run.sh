@@ -51,7 +51,7 @@ for target in "${targets[@]}"; do
   [ -z "${KETTE_FUZZ_RUNS-}" ] || limit=(-runs="$KETTE_FUZZ_RUNS")
   most=8192
   [ "$target" != scan ] || most=1024
-  if "$program" "${limit[@]}" -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 -max_len=$most \
+  if "$program" "${limit[@]}" -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 -entropic=0 -reload=0 -max_len=$most \
     -print_final_stats=1 -artifact_prefix="$dir/faults/$target-" "$corpus" "${seeds[@]}" \
     </dev/null >"$log" 2>&1; then
     say "$target: $(grep -a '^Done' "$log" | tail -n 1)"
