@@ -3,6 +3,7 @@
  * mebibyte; what is larger than half a chunk gets a chunk of its own.
  */
 #include "base/alloc.h"
+#include "base/faults.h"
 #include <string.h>
 
 enum
@@ -82,6 +83,12 @@ _kette_region_alloc (KetteRegion *region, size_t count, size_t size, GError **er
       return NULL;
     }
   whole &= ~(size_t) (ALIGNMENT - 1);
+  if (_kette_fault_alloc ())
+    {
+      _kette_fail (error, KETTE_ERROR_MEMORY, NULL, "%zu bytes are refused on purpose",
+                   whole);
+      return NULL;
+    }
   if (whole > region->left)
     {
       if (whole > region->next / 2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every allocation is refused once, and from it on for ever, in all that is done with a model:
  * the result is the error `memory`, or the same as ever; nothing is kept, and the same call
- * does its work afterwards. The short form takes some of the allocations, KETTE_FAULTS_ALL=1
- * all of them.
+ * does its work afterwards. The short form takes 12 of the allocations, or KETTE_FAULTS_STEPS,
+ * KETTE_FAULTS_ALL=1 all of them.
  */
 #include "base/faults.h"
 #include "base/pool.h"
@@ -13,6 +13,7 @@
 #include "models.h"
 #include "op/plugins.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if KETTE_FAULTS
@@ -439,6 +440,7 @@ test_stage (gconstpointer data)
   const Stage *stage = data;
   const gboolean all = g_getenv ("KETTE_FAULTS_ALL") != NULL;
   const char *only   = g_getenv ("KETTE_FAULTS_MODEL");
+  const char *steps  = g_getenv ("KETTE_FAULTS_STEPS");
   guint n_models     = 0;
 
   tried = refused = optional = 0;
@@ -454,7 +456,7 @@ test_stage (gconstpointer data)
       measure (stage, model, &want); /* what is made once is made now */
       n = measure (stage, model, &again);
       n_models += n >= 0;
-      step = all ? 1 : MAX (n / 12, 1);
+      step = all ? 1 : MAX (n / (steps ? MAX (atoi (steps), 1) : 12), 1);
       for (gint64 k = all ? 1 : 1 + i % step; k <= n; k += step)
         {
           try_one (stage, model, &want, k, "");
