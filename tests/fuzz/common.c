@@ -13,6 +13,8 @@
 #define MEMORY ((size_t) 256 << 20)
 #define MOST_SECONDS 3
 
+struct FuzzReached fuzz_reached;
+
 static size_t used_before;
 static uint64_t state;          /* of fuzz_random */
 static KetteDeadline *deadline; /* of the current input */

@@ -31,6 +31,12 @@ gboolean fuzz_expect (gboolean ok, GError **error, const char *what);
 /* Ends the process with a message; for what must never happen. */
 G_NORETURN void fuzz_fault (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
+/* How far the inputs of this process got. */
+extern struct FuzzReached
+{
+  uint64_t loaded, planned, ran;
+} fuzz_reached;
+
 /* A number that depends on the input alone. */
 uint64_t fuzz_random (void);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Target model: load, check, describe, plan, run with made-up inputs, and where the model has
+ * Target model: load, check, describe, compare, plan, run with made-up inputs, and where the model has
  * a training step, or now and then without, train two steps.
  */
+#include "exec/diff.h"
 #include "exec/session.h"
 #include "exec/transform.h"
 #include "inputs.h"
 #include "io/io.h"
+#include "pass/pass.h"
 #include "train/train-private.h"
 
 static void
@@ -36,6 +38,7 @@ run (KetteGraph *graph, KetteSession *session)
     {
       ok = kette_session_run (session, in, out, NULL, &error);
       fuzz_judge (ok, &error);
+      fuzz_reached.ran += ok;
       for (guint i = 0; ok && i < n; i++)
         if (!out[i])
           fuzz_fault ("output %u is missing", i);
@@ -78,6 +81,25 @@ train (KetteGraph *graph, const KetteTrainOptions *options)
   kette_trainer_unref (trainer);
 }
 
+/* What inference makes of a graph, against the graph: other nodes, names, constants. */
+static void
+compare (KetteGraph *graph, uint64_t choice)
+{
+  const KetteDiffOptions options = { .size  = sizeof options,
+                                     .flags = (KetteDiffFlags) (choice & 15),
+                                     .most  = (guint) (choice >> 4 & 3) };
+  GError *error                  = NULL;
+  KetteGraph *other = _kette_pass_examine (graph, KETTE_BEST_EFFORT, NULL, &error);
+  char *text;
+
+  if (!fuzz_judge (other != NULL, &error))
+    return;
+  text = kette_graph_diff (graph, other, &options, NULL, &error);
+  fuzz_judge (text != NULL, &error);
+  g_free (text);
+  kette_graph_unref (other);
+}
+
 static void
 judge_graph (KetteGraph *graph)
 {
@@ -87,14 +109,17 @@ judge_graph (KetteGraph *graph)
   KetteSession *session;
   char *text;
 
+  fuzz_reached.loaded++;
   fuzz_judge (kette_graph_check (graph, TRUE, &error), &error);
   fuzz_judge (kette_graph_check (graph, FALSE, &error), &error);
   text = kette_graph_describe (graph, choice & 1, &error);
   fuzz_judge (text != NULL, &error);
   g_free (text);
+  compare (graph, choice >> 16);
   session = kette_session_new_with_flags (graph, choice & 2 ? KETTE_SESSION_NO_NATIVE : 0,
                                           &error);
   fuzz_judge (session != NULL, &error);
+  fuzz_reached.planned += session != NULL;
   if (session)
     run (graph, session);
   kette_session_unref (session);

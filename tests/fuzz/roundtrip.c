@@ -37,6 +37,7 @@ judge_graph (KetteGraph *graph)
   GBytes *first = save (graph), *second = NULL;
   KetteGraph *new = NULL;
 
+  fuzz_reached.loaded++;
   if (first)
     {
       new = kette_graph_load_bytes (first, &error);
