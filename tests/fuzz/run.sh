@@ -28,37 +28,51 @@ export KETTE_PLUGIN_PATH=$PWD/$dir/ops KETTE_RENDERER=$PWD/$dir/tools/kette-rend
 export ASAN_OPTIONS=detect_leaks=1:intercept_tls_get_addr=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc G_DEBUG=fatal-criticals
 mkdir -p "$dir/faults"
-for target in "${targets[@]}"; do
-  program=$dir/tests/fuzz/fuzz-$target
+# Small models first; large ones are for fuzz-models.
+if [ -d /usr/share/libonnx-testdata ] && [ ! -d "$dir/models" ]; then
+  mkdir "$dir/models"
+  find /usr/share/libonnx-testdata -name '*.onnx' -size -16k | while read -r model; do
+    cp "$model" "$dir/models/$(sha1sum "$model" | cut -c1-16).onnx"
+  done
+fi
+
+# One target; its result is one line, after a fault the end of its log.
+fuzz_one() {
+  local target=$1 program=$dir/tests/fuzz/fuzz-$1 corpus=$dir/corpus/$1 log=$dir/fuzz-$1.log
+  local seeds=("tests/fuzz/seeds/$1") limit=(-max_total_time="$seconds") most=8192
   [ -x "$program" ] || die "there is no fuzz target $target"
-  corpus=$dir/corpus/$target log=$dir/fuzz-$target.log
-  seeds=("tests/fuzz/seeds/$target")
   mkdir -p "$corpus"
   case $target in
   scan | model | roundtrip | draw | resume)
     "$dir/tests/fuzz/corpus-scan" --export "$corpus" tests/fuzz/seeds/models.txt >/dev/null
-    # Small models first; large ones are for fuzz-models.
-    if [ -d /usr/share/libonnx-testdata ] && [ ! -d "$dir/models" ]; then
-      mkdir "$dir/models"
-      find /usr/share/libonnx-testdata -name '*.onnx' -size -16k | while read -r model; do
-        cp "$model" "$dir/models/$(sha1sum "$model" | cut -c1-16).onnx"
-      done
-    fi
     [ ! -d "$dir/models" ] || seeds+=("$dir/models")
     ;;
   esac
-  limit=(-max_total_time="$seconds")
   [ -z "${KETTE_FUZZ_RUNS-}" ] || limit=(-runs="$KETTE_FUZZ_RUNS")
-  most=8192
   [ "$target" != scan ] || most=1024
   if "$program" "${limit[@]}" -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 -entropic=0 -reload=0 -max_len=$most \
     -print_final_stats=1 -artifact_prefix="$dir/faults/$target-" "$corpus" "${seeds[@]}" \
     </dev/null >"$log" 2>&1; then
     say "$target: $(grep -a '^Done' "$log" | tail -n 1)"
   else
-    rc=1
     grep -a -v -E '^#[0-9]+|NEW_FUNC' "$log" | tail -n 40
     say "$target: a fault; the log is $log, the input in $dir/faults"
+    return 1
   fi
+}
+
+# As many at a time as there are cores, or KETTE_FUZZ_JOBS.
+jobs=${KETTE_FUZZ_JOBS:-$(nproc)} running=0
+for target in "${targets[@]}"; do
+  if [ "$running" -ge "$jobs" ]; then
+    wait -n || rc=1
+    running=$((running - 1))
+  fi
+  fuzz_one "$target" &
+  running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || rc=1
+  running=$((running - 1))
 done
 exit "$rc"
