@@ -163,14 +163,22 @@ _kette_fail (GError **error, KetteErrorCode code, const char *where, const char 
 }
 
 gboolean
-_kette_fail_errno (GError **error, int number, const char *where, const char *what)
+_kette_fail_errno_hint (GError **error, int number, const char *where, const char *what,
+                        const char *hint)
 {
   const gboolean first = error && !*error;
 
-  _kette_fail (error, KETTE_ERROR_IO, where, "%s: %s", what, g_strerror (number));
+  _kette_fail (error, KETTE_ERROR_IO, where, "%s: %s%s%s", what, g_strerror (number),
+               hint ? "; " : "", hint ? hint : "");
   if (first)
     kette_error_get_private (*error)->number = number;
   return FALSE;
+}
+
+gboolean
+_kette_fail_errno (GError **error, int number, const char *where, const char *what)
+{
+  return _kette_fail_errno_hint (error, number, where, what, NULL);
 }
 
 /* A path as it may stand in a line; of a long one, the end. */

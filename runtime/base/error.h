@@ -31,6 +31,9 @@ gboolean _kette_fail (GError **error, KetteErrorCode code, const char *where,
 /* The same with errno's text behind it: "io: cannot open: No such file or directory". */
 gboolean _kette_fail_errno (GError **error, int number, const char *where,
                             const char *what);
+/* The same with "; HINT" at its end. */
+gboolean _kette_fail_errno_hint (GError **error, int number, const char *where,
+                                 const char *what, const char *hint);
 /* Puts "FILE: " in front of *error's text. Does nothing when it has a file already. */
 void _kette_error_in_file (GError **error, const char *file);
 /* S in double quotes: at most 80 characters, then "..."; control characters, bytes that are

@@ -242,7 +242,9 @@ fail_open (const KetteFolders *self, int number, const char *location, const cha
                               "accepts links to files in allowed folders",
                         KETTE_QUOTE (location));
   g_snprintf (what, sizeof what, "cannot open external data %s", KETTE_QUOTE (location));
-  return _kette_fail_errno (error, number, where, what);
+  return number == ENOENT ? _kette_fail_errno_hint (error, number, where, what,
+                                                    "--data-root names further folders")
+                          : _kette_fail_errno (error, number, where, what);
 }
 
 /* Layer 3: a regular file with one name. */

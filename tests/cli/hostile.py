@@ -91,7 +91,7 @@ def variants(top):
                  "`id`", "$(id)", "..%c0%af..%c0%afetc/passwd", "...", "None", "..\u2215outside\u2215secret.bin",
                  "\uff0e\uff0e/secret.bin"):
         found.append((name, name.encode(), (), 66,
-                      f'io: initializer "w": cannot open external data {quoted(name)}: No such file or directory'))
+                      f'io: initializer "w": cannot open external data {quoted(name)}: No such file or directory; --data-root names further folders'))
     found.append(("a socket", b"socket", (), 66,
                   'io: initializer "w": cannot open external data "socket": No such device or address'))
     found.append(("w.bin/..", b"w.bin/x", (), 66,
@@ -107,7 +107,7 @@ def malformed(found):
         ("no location", None, ((b"offset", b"0"),), 1, entry + "external data without a location"),
         ("two locations", two, ((b"location", b"/etc/passwd"),), 1, entry + "external data: location is there twice"),
         ("basepath", b"secret.bin", ((b"basepath", b"/etc"),), 66,
-         'io: initializer "w": cannot open external data "secret.bin": No such file or directory'),
+         'io: initializer "w": cannot open external data "secret.bin": No such file or directory; --data-root names further folders'),
         ("a negative offset", two, ((b"offset", b"-8"),), 1, entry + f'external data: offset is "-8", {number}'),
         ("an offset of 2^64", two, ((b"offset", b"18446744073709551616"),), 1,
          entry + f'external data: offset is "18446744073709551616", {number}'),

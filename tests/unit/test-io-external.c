@@ -141,6 +141,7 @@ try_all (const Place *p, const Try *tries, gsize n, const KetteLoadOptions *opti
   " leads through a symbolic link; --allow-links accepts links to files in allowed "     \
   "folders"
 #define NONE "No such file or directory"
+#define GONE NONE "; --data-root names further folders"
 
 static const Try plain[] = {
   { AT ("w.bin"), NULL },
@@ -169,7 +170,7 @@ static const Try plain[] = {
   { AT ("sub"), "\"sub\" is not a regular file" },
   { AT ("fifo.bin"), "\"fifo.bin\" is not a regular file" },
   { AT ("none.bin"),
-    "io: initializer \"w\": cannot open external data \"none.bin\": " NONE },
+    "io: initializer \"w\": cannot open external data \"none.bin\": " GONE },
   { AT ("w.bin/x"),
     "io: initializer \"w\": cannot open external data \"w.bin/x\": Not a directory" },
   { AT ("w.bin") "13:{1:'offset' 2:'1'}",
@@ -259,7 +260,7 @@ run_links (const Place *p)
     { AT ("up/m/sub"), "\"up/m/sub\" is not a regular file" },
     { AT ("loop.bin"), "\"loop.bin\"" OUTSIDE },
     { AT ("gone.bin"),
-      "io: initializer \"w\": cannot open external data \"gone.bin\": " NONE },
+      "io: initializer \"w\": cannot open external data \"gone.bin\": " GONE },
     { AT ("../elsewhere/secret.bin"),
       "\"../elsewhere/secret.bin\" leaves the model's folder" },
   };
@@ -283,7 +284,7 @@ run_roots (const Place *p)
     { AT ("d.bin"), NULL },
     { AT ("blob.bin"), "\"blob.bin\"" LINKED },
     { AT ("none.bin"),
-      "io: initializer \"w\": cannot open external data \"none.bin\": " NONE },
+      "io: initializer \"w\": cannot open external data \"none.bin\": " GONE },
     { AT ("secret.bin"), "\"secret.bin\"" LINKED },
   };
   static const Try linked[] = {
