@@ -50,7 +50,7 @@ infer_types (KetteGraph *graph, GError **error)
   gboolean ok;
 
   graph->tolerance = KETTE_BEST_EFFORT;
-  ok               = examined && _kette_pass_check_all (graph, NULL, error)
+  ok               = examined && _kette_pass_check (graph, error)
        && _kette_pass_infer_all (graph, NULL, error);
   for (size_t i = 0; ok && i < graph->n_values; i++)
     {

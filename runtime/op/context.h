@@ -91,6 +91,10 @@ gboolean _kette_node_resolve (KetteNode *node, GError **error);
 /* The same where TOLERANT instead of the graph says whether an operator that nobody provides
  * is a fault. */
 gboolean _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error);
+/* Where A fails for an operator that nobody provides (`unsupported`), does B for the same one? */
+gboolean _kette_node_lacks_same (const KetteNode *a, const KetteNode *b);
+/* That error, which says that N nodes need the operator. */
+gboolean _kette_node_fail_missing (const KetteNode *node, size_t n, GError **error);
 /* infer-node.c: element types and shapes of the outputs, from those of the inputs. */
 gboolean _kette_node_infer (KetteNode *node, GError **error);
 /* emit.c: replaces NODE by its definition's body: nodes are added to its graph, its outputs

@@ -18,31 +18,53 @@ kind_name (int32_t kind)
              : "unknown";
 }
 
-/* A node that no definition serves: opaque where that is tolerated, else an error. */
-static gboolean
-not_found (KetteNode *node, int32_t opset, gboolean tolerant, GError **error)
+static int32_t
+opset_of (const KetteNode *node)
 {
-  char where[KETTE_WHERE_SIZE];
+  return node->version > 0 ? node->version
+                           : _kette_model_opset (node->graph->model, node->domain);
+}
+
+/* Is the operator known, but younger than what NODE means? */
+static gboolean
+is_early (const KetteNode *node, const KetteFamily *family)
+{
+  const int32_t opset = opset_of (node);
+
+  return family && family->n_ops && opset > 0
+         && family->ops[family->n_ops - 1]->op.since > opset;
+}
+
+gboolean
+_kette_node_lacks_same (const KetteNode *a, const KetteNode *b)
+{
+  return strcmp (a->op, b->op) == 0 && strcmp (a->domain, b->domain) == 0
+         && strcmp (a->overload ? a->overload : "", b->overload ? b->overload : "") == 0
+         && opset_of (a) == opset_of (b);
+}
+
+gboolean
+_kette_node_fail_missing (const KetteNode *node, size_t n, GError **error)
+{
+  char where[KETTE_WHERE_SIZE], need[64] = "";
   const KetteFamily *family = _kette_registry_family (node->domain, node->op);
-  const gboolean early      = family && family->n_ops && opset > 0
-                         && family->ops[family->n_ops - 1]->op.since > opset;
+  const int32_t opset       = opset_of (node);
   KetteQuoted op, domain, other;
 
-  if (tolerant && !early)
-    {
-      node->flags |= KETTE_NODE_OPAQUE;
-      return TRUE;
-    }
   _kette_node_where (node, where);
   _kette_quote (&op, node->op);
   _kette_quote (&domain, node->domain);
-  if (early)
+  if (n > 1)
+    g_snprintf (need, sizeof need, ", which %zu nodes need", n);
+  if (is_early (node, family))
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "%s exists since opset %d, the model imports %d", op.text,
-                        family->ops[family->n_ops - 1]->op.since, opset);
+                        "%s%s%s exists since opset %d, the model imports %d", op.text,
+                        need, n > 1 ? "," : "", family->ops[family->n_ops - 1]->op.since,
+                        opset);
   if (family && family->n_ops)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "no plugin has the form that %s has in opset %d", op.text, opset);
+                        "no plugin has the form that %s has in opset %d%s", op.text,
+                        opset, need);
   /* A refused plugin may be the one that is missed. */
   const KettePluginFile *refused = NULL;
   for (guint i = 0; !refused && _kette_plugins_nth (i); i++)
@@ -51,22 +73,32 @@ not_found (KetteNode *node, int32_t opset, gboolean tolerant, GError **error)
   if (refused)
     return _kette_fail (
         error, KETTE_ERROR_UNSUPPORTED, where,
-        "no plugin has the operator %s (domain %s, opset %d); refused was %s: %s",
-        op.text, domain.text, opset, refused->path, refused->reason);
+        "no plugin has the operator %s (domain %s, opset %d)%s; refused was %s: %s",
+        op.text, domain.text, opset, need, refused->path, refused->reason);
   if (_kette_registry_newest (node->domain) == 0)
     return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                        "no plugin serves the domain %s (operator %s)", domain.text,
-                        op.text);
+                        "no plugin serves the domain %s (operator %s)%s", domain.text,
+                        op.text, need);
 
   const char *near = _kette_registry_nearest (node->domain, node->op);
   if (near)
     return _kette_fail (
         error, KETTE_ERROR_UNSUPPORTED, where,
-        "no plugin has the operator %s (domain %s, opset %d); did you mean %s?", op.text,
-        domain.text, opset, _kette_quote (&other, near));
+        "no plugin has the operator %s (domain %s, opset %d)%s; did you mean %s?",
+        op.text, domain.text, opset, need, _kette_quote (&other, near));
   return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, where,
-                      "no plugin has the operator %s (domain %s, opset %d)", op.text,
-                      domain.text, opset);
+                      "no plugin has the operator %s (domain %s, opset %d)%s", op.text,
+                      domain.text, opset, need);
+}
+
+/* A node that no definition serves: opaque where that is tolerated, else an error. */
+static gboolean
+not_found (KetteNode *node, gboolean tolerant, GError **error)
+{
+  if (!tolerant || is_early (node, _kette_registry_family (node->domain, node->op)))
+    return _kette_node_fail_missing (node, 1, error);
+  node->flags |= KETTE_NODE_OPAQUE;
+  return TRUE;
 }
 
 /* One side of the arity: WHAT is "inputs" or "outputs". */
@@ -195,9 +227,7 @@ _kette_node_resolve (KetteNode *node, GError **error)
 gboolean
 _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error)
 {
-  const int32_t opset = node->version > 0
-                            ? node->version
-                            : _kette_model_opset (node->graph->model, node->domain);
+  const int32_t opset = opset_of (node);
   /* In domain kette the overload only tells bodies of different rank apart. */
   const gboolean own = strcmp (node->domain, "kette") == 0;
 
@@ -213,7 +243,7 @@ _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error)
                                         node->overload ? node->overload : "");
 
       return function ? check_call (node, function, error)
-                      : not_found (node, opset, tolerant, error);
+                      : not_found (node, tolerant, error);
     }
 
   const kt_op *op = &node->def->op;

@@ -24,10 +24,10 @@ _kette_pass_go_on (const KetteGraph *graph, KetteFaults *faults, GError **fault,
   return FALSE;
 }
 
-/* Nothing is known of what NODE makes; VAGUE: why. */
-static void
-forget_outputs (KetteNode *node)
+void
+_kette_node_give_up (KetteNode *node)
 {
+  node->flags |= KETTE_NODE_FAULTY;
   for (int32_t i = 0; i < node->n_out; i++)
     if (node->out[i])
       {
@@ -64,13 +64,12 @@ _kette_pass_forgive (KetteNode *node, size_t n_before, gboolean excused,
     g_clear_error (fault);
   else if (!_kette_pass_go_on (graph, faults, fault, error))
     return FALSE;
-  node->flags |= KETTE_NODE_FAULTY;
-  forget_outputs (node);
+  _kette_node_give_up (node);
   return TRUE;
 }
 
 gboolean
-_kette_pass_check_all (KetteGraph *graph, KetteFaults *faults, GError **error)
+_kette_pass_check (KetteGraph *graph, GError **error)
 {
   GError *fault = NULL;
 
@@ -78,16 +77,10 @@ _kette_pass_check_all (KetteGraph *graph, KetteFaults *faults, GError **error)
     return FALSE;
   for (size_t i = 0; i < graph->n_nodes; i++)
     if (!_kette_node_resolve (graph->nodes[i], &fault)
-        && !_kette_pass_forgive (graph->nodes[i], graph->n_nodes, FALSE, faults, &fault,
+        && !_kette_pass_forgive (graph->nodes[i], graph->n_nodes, FALSE, NULL, &fault,
                                  error))
       return FALSE;
   return TRUE;
-}
-
-gboolean
-_kette_pass_check (KetteGraph *graph, GError **error)
-{
-  return _kette_pass_check_all (graph, NULL, error);
 }
 
 /* A superseded form: its body is not that of the newest definition, and no kernel takes it. */

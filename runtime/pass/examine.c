@@ -5,32 +5,95 @@
 #include "op/context.h"
 #include "pass/inline.h"
 
+typedef struct
+{
+  KetteReach all;
+  KetteFaults *faults;
+  const KetteNode *lacking[KETTE_FAULTS_MOST]; /* the first node that needs it, of each
+                                                * operator that nobody provides */
+  size_t n_lacking;
+} Examination;
+
+/* Has its operator been told as one that nobody provides? */
+static gboolean
+is_told (const Examination *x, const KetteNode *node)
+{
+  for (size_t i = 0; i < x->n_lacking; i++)
+    if (_kette_node_lacks_same (x->lacking[i], node))
+      return TRUE;
+  return FALSE;
+}
+
+/* *FAULT of NODE; if its operator is missing, with the number of all nodes that need it. */
+static void
+tell_once (Examination *x, const KetteNode *node, GError **fault)
+{
+  size_t n = 0;
+
+  if (!g_error_matches (*fault, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED)
+      || x->n_lacking == G_N_ELEMENTS (x->lacking))
+    return;
+  x->lacking[x->n_lacking++] = node;
+  for (size_t g = 0; g < x->all.n; g++)
+    for (size_t i = 0; i < x->all.graphs[g]->n_nodes; i++)
+      n += _kette_node_lacks_same (node, x->all.graphs[g]->nodes[i]);
+  g_clear_error (fault);
+  _kette_node_fail_missing (node, n, fault);
+}
+
 /* The copy, whose nodes are resolved for good. */
 static gboolean
-resolve_own (const KetteReach *own, KetteFaults *faults, GError **error)
+resolve_own (Examination *x, KetteGraph *graph, GError **error)
 {
-  for (size_t g = 0; g < own->n_own; g++)
-    if (!_kette_pass_check_all (own->graphs[g], faults, error))
-      return FALSE;
+  GError *fault = NULL;
+
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      KetteNode *node = graph->nodes[i];
+
+      if (is_told (x, node))
+        _kette_node_give_up (node);
+      else if (!_kette_node_resolve (node, &fault))
+        {
+          tell_once (x, node, &fault);
+          if (!_kette_pass_forgive (node, graph->n_nodes, FALSE, x->faults, &fault,
+                                    error))
+            return FALSE;
+        }
+    }
   return TRUE;
 }
 
 /* Bodies and training steps are shared by all graphs of the model: nothing is written there. */
 static gboolean
-resolve_others (const KetteReach *all, int tolerance, const KetteGraph *judge,
-                KetteFaults *faults, GError **error)
+resolve_other (Examination *x, const KetteGraph *graph, const KetteGraph *judge,
+               GError **error)
 {
   GError *fault = NULL;
 
-  for (size_t g = all->n_own; g < all->n; g++)
-    for (size_t i = 0; i < all->graphs[g]->n_nodes; i++)
-      {
-        KetteNode probe = *all->graphs[g]->nodes[i];
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      KetteNode probe = *graph->nodes[i];
 
-        if (!_kette_node_look_up (&probe, tolerance >= KETTE_TOLERANT, &fault)
-            && !_kette_pass_go_on (judge, faults, &fault, error))
-          return FALSE;
-      }
+      if (is_told (x, &probe)
+          || _kette_node_look_up (&probe, judge->tolerance >= KETTE_TOLERANT, &fault))
+        continue;
+      tell_once (x, graph->nodes[i], &fault);
+      if (!_kette_pass_go_on (judge, x->faults, &fault, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+resolve_all (Examination *x, const KetteGraph *judge, GError **error)
+{
+  for (size_t g = 0; g < x->all.n_own; g++)
+    if (!resolve_own (x, x->all.graphs[g], error))
+      return FALSE;
+  for (size_t g = x->all.n_own; g < x->all.n; g++)
+    if (!resolve_other (x, x->all.graphs[g], judge, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -79,15 +142,14 @@ _kette_pass_examine (KetteGraph *graph, int tolerance, KetteFaults *faults,
 {
   KetteGraph *copy
       = kette_plugins_get (error) ? _kette_graph_clone (graph, NULL, error) : NULL;
-  KetteReach all = { 0 };
+  Examination x = { .faults = faults };
   gboolean ok
-      = copy && _kette_reach_init (&all, copy, tolerance == KETTE_TOLERANT, error);
+      = copy && _kette_reach_init (&x.all, copy, tolerance == KETTE_TOLERANT, error);
 
-  for (size_t g = 0; ok && g < all.n_own; g++)
-    all.graphs[g]->tolerance = tolerance;
-  ok = ok && resolve_own (&all, faults, error)
-       && resolve_others (&all, tolerance, copy, faults, error);
-  _kette_reach_clear (&all);
+  for (size_t g = 0; ok && g < x.all.n_own; g++)
+    x.all.graphs[g]->tolerance = tolerance;
+  ok = ok && resolve_all (&x, copy, error);
+  _kette_reach_clear (&x.all);
   if (ok && !(faults && faults->n))
     ok = infer_all (copy, faults, error);
   if (ok)

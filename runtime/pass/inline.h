@@ -24,5 +24,7 @@ gboolean _kette_pass_go_on (const KetteGraph *graph, KetteFaults *faults, GError
  * left, are killed. EXCUSED: it is no fault of its own and is not told. */
 gboolean _kette_pass_forgive (KetteNode *node, size_t n_before, gboolean excused,
                               KetteFaults *faults, GError **fault, GError **error);
+/* It has a fault: nothing is known of what NODE makes (VAGUE: why). */
+void _kette_node_give_up (KetteNode *node);
 /* Does it read something of which too little is known because of another node? */
 gboolean _kette_node_is_vague (const KetteNode *node);

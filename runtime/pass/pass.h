@@ -55,7 +55,6 @@ KetteGraph *_kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **up
 /* Passes that go on: a node that fails is told to FAULTS (NULL: the first fault ends the pass),
  * what it makes is unknown from then on, and what follows from that is no fault. TRUE even
  * then. A tolerant graph may hold nodes that nobody provides. */
-gboolean _kette_pass_check_all (KetteGraph *graph, KetteFaults *faults, GError **error);
 gboolean _kette_pass_canonical_all (KetteGraph *graph, KetteFaults *faults,
                                     GError **error);
 gboolean _kette_pass_inline_all (KetteGraph *graph, KetteInline mode, KetteFaults *faults,
