@@ -105,12 +105,38 @@ def test_refused(folder):
     case("and nothing was written", not glob.glob(folder + "/r.onnx*") and not glob.glob(folder + "-*.data"))
 
 
+def field(number, value):
+    def varint(n):
+        return bytes([n & 127 | 128]) + varint(n >> 7) if n > 127 else bytes([n])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def test_large(folder):
+    """2.2 GB of data, in a file that takes no room."""
+    name, out = os.path.join(folder, "large.onnx"), os.path.join(folder, "l.onnx")
+    n = 550_000_000
+    weight = field(1, n) + field(2, 1) + field(8, b"w") + field(13, field(1, b"location") + field(2, b"large.bin")) + field(14, 1)
+    values = [field(1, v) + field(2, field(1, field(1, 1))) for v in (b"x", b"y")]
+    graph = (field(1, field(1, b"x") + field(1, b"w") + field(2, b"y") + field(4, b"Add")) + field(2, b"g") + field(5, weight)
+             + field(11, values[0]) + field(12, values[1]))
+    with open(name, "wb") as file:
+        file.write(field(1, 8) + field(8, field(2, 13)) + field(7, graph))
+    with open(os.path.join(folder, "large.bin"), "wb") as file:
+        file.truncate(4 * n)
+    refused("too large for one file", kette("convert", name, "--no-external-data", "-o", out), 70,
+            f"{out}: limit: the model needs 2200000", " bytes without external data, a file may have 2000000000")
+    case("and nothing is left of it", not glob.glob(folder + "/l.onnx*") and not glob.glob(folder + "/.l.onnx*"))
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_data(folder)
         test_opset(folder)
         test_training(folder)
         test_refused(folder)
+        test_large(folder)
     end()
 
 

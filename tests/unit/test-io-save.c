@@ -2,9 +2,11 @@
  * Saving with external data: what goes outside and comes back, which data files are written,
  * used again, kept and removed.
  */
+#include "base/system.h"
 #include "exec/session.h"
 #include "io/io-private.h"
 #include "pack.h"
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -338,6 +340,107 @@ test_refused (void)
   remove_folder (folder);
 }
 
+/* -- file calls that fail -------------------------------------------------------------------- */
+
+static KetteSystem sound;
+static int calls, failing;
+
+static gboolean
+fails (void)
+{
+  errno = ENOSPC;
+  return ++calls == failing;
+}
+
+static int
+fail_openat (int folder, const char *name, int flags, mode_t mode)
+{
+  return fails () ? -1 : sound.openat (folder, name, flags, mode);
+}
+
+static int
+fail_fstat (int fd, struct stat *out)
+{
+  return fails () ? -1 : sound.fstat (fd, out);
+}
+
+static ssize_t
+fail_read (int fd, void *data, size_t n)
+{
+  return fails () ? -1 : sound.read (fd, data, n);
+}
+
+static ssize_t
+fail_write (int fd, const void *data, size_t n)
+{
+  return fails () ? -1 : sound.write (fd, data, n);
+}
+
+static int
+fail_fsync (int fd)
+{
+  return fails () ? -1 : sound.fsync (fd);
+}
+
+static int
+fail_renameat (int folder, const char *from, const char *to)
+{
+  return fails () ? -1 : sound.renameat (folder, from, to);
+}
+
+static int
+fail_unlinkat (int folder, const char *name)
+{
+  return fails () ? -1 : sound.unlinkat (folder, name);
+}
+
+/* Whichever call fails: the old or the new model is there, with its data. */
+static void
+test_failing (void)
+{
+  char *folder                  = g_dir_make_tmp ("kette-XXXXXX", NULL);
+  g_autofree char *file         = g_build_filename (folder, "m.onnx", NULL);
+  g_autoptr (KetteGraph) before = load_model (1), after = load_model (2);
+  const KetteSaveOptions options
+      = { .size = sizeof options, .flags = KETTE_SAVE_EXTERNAL_DATA };
+  int n_failed = 0;
+
+  sound = _kette_system;
+  for (failing = 1; failing <= calls + 1; failing++)
+    {
+      g_autoptr (KetteGraph) now = NULL;
+      gboolean ok;
+
+      save (before, file, KETTE_SAVE_EXTERNAL_DATA);
+      calls                  = 0;
+      _kette_system.openat   = fail_openat;
+      _kette_system.fstat    = fail_fstat;
+      _kette_system.read     = fail_read;
+      _kette_system.write    = fail_write;
+      _kette_system.fsync    = fail_fsync;
+      _kette_system.renameat = fail_renameat;
+      _kette_system.unlinkat = fail_unlinkat;
+      ok                     = kette_graph_save_full (after, file, &options, NULL);
+      _kette_system          = sound;
+      now                    = load (file);
+      if (ok)
+        expect_run (now, 2);
+      else
+        {
+          g_autoptr (KetteTensor) a
+              = kette_tensor_ref (kette_graph_get_parameter (now, "a"));
+
+          expect_run (now, (int) _kette_tensor_get_double (a, 0));
+          n_failed++;
+        }
+    }
+  g_assert_cmpint (failing, >, 20);
+  g_assert_cmpint (n_failed, >, 10);
+  save (after, file, KETTE_SAVE_EXTERNAL_DATA);
+  expect_names (folder, "m.onnx " DATA);
+  remove_folder (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -346,5 +449,6 @@ main (int argc, char **argv)
   g_test_add_func ("/io/save/data-file", test_data_file);
   g_test_add_func ("/io/save/sweep", test_sweep);
   g_test_add_func ("/io/save/refused", test_refused);
+  g_test_add_func ("/io/save/failing", test_failing);
   return g_test_run ();
 }
