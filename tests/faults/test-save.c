@@ -388,7 +388,7 @@ test_full_disk (void)
     {
       /* Nobody else sees this file system. */
       if (unshare (CLONE_NEWNS) != 0
-          || mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
+          || mount ("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0
           || mount ("none", folder, "tmpfs", 0, "size=1m,mode=700") != 0)
         _exit (77);
       fill_disk (folder);
