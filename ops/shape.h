@@ -26,16 +26,17 @@ const char *kt_position (const kt_tensor *t, int64_t i, char out[256]);
 kt_status kt_product (const kt_host *host, const void *ctx, const int64_t *dims,
                       int32_t n, int64_t *out);
 
-/* The row-major strides of DIMS, in elements. */
+/* The row-major strides of DIMS, in elements. Where one of DIMS is 0 they may pass 2^63: they
+ * wrap, and nobody uses them. */
 static inline void
 kt_strides (const int64_t *dims, int32_t ndim, int64_t *strides)
 {
-  int64_t step = 1;
+  uint64_t step = 1;
 
   for (int32_t d = ndim - 1; d >= 0; d--)
     {
-      strides[d] = step;
-      step *= dims[d];
+      strides[d] = (int64_t) step;
+      step *= (uint64_t) dims[d];
     }
 }
 
