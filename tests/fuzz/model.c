@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Target model: load, check, describe, compare, plan, run with made-up inputs, and where the model has
- * a training step, or now and then without, train two steps.
+ * Target model: load, check, describe, compare, plan, run with made-up inputs, and where the
+ * model has a training step, or now and then without, train two steps.
  */
 #include "exec/diff.h"
 #include "exec/session.h"
