@@ -47,7 +47,8 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
   int64_t dims[2 * KT_MAX_RANK], in[2 * KT_MAX_RANK], out[2 * KT_MAX_RANK];
   int64_t x_step[KT_MAX_RANK], y_step[KT_MAX_RANK];
-  int32_t n = 0;
+  bool is_empty = false;
+  int32_t n     = 0;
 
   (void) user;
   kt_strides (x.dims, x.ndim, x_step);
@@ -59,6 +60,7 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
         return kt_fail (host, prep, KT_E_SHAPE,
                         "%lld elements along axis %d are no multiple of %lld",
                         (long long) y.dims[d], (int) d, (long long) x.dims[d]);
+      is_empty |= y.dims[d] == 0;
       if (times != 1)
         {
           dims[n]  = times;
@@ -71,6 +73,11 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
           in[n]    = x_step[d];
           out[n++] = y_step[d];
         }
+    }
+  if (is_empty) /* of any rank: nothing is moved */
+    {
+      n       = 1;
+      dims[0] = 0;
     }
   if (n > KT_MAX_RANK)
     return kt_fail (host, prep, KT_E_UNSUPPORTED,
