@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
+import model
 from command import KETTE, LECTURE, NODES, VERBS, broken, case, end, kette, notes, refused, write_npy
 
 
@@ -166,6 +167,22 @@ def test_terminal(folder):
     case("train --quiet", run.returncode == 0 and run.stdout + run.stderr == "", *notes(run))
 
 
+def test_unknown_shapes(folder):
+    """A shape that the samples' contents decide cannot be planned before a training step."""
+    def attribute(name, number):
+        return [model.int_attr(name, number)]
+    net = model.write(os.path.join(folder, "n.onnx"), [
+        model.node("Gemm", ["x", "w"], ["h"]), model.node("NonZero", ["x"], ["z"]),
+        model.node("Cast", ["z"], ["f"], attrs=attribute("to", 1)),
+        model.node("ReduceSum", ["f"], ["s"], attrs=attribute("keepdims", 0)), model.node("Add", ["h", "s"], ["y"])],
+        [model.info("x", ["N", 3])], [model.info("y", ["N", 2])], [model.floats("w", [3, 2], [0.5] * 6)])
+    x, t = (write_npy(os.path.join(folder, f"{name}.npy"), [20, n], [0.5] * 20 * n) for name, n in (("x", 3), ("t", 2)))
+    case("run: a shape that contents decide", kette("run", net, "--input", f"x={x}").returncode == 0)
+    refused("train: a shape that contents decide",
+            kette("train", net, "--data", x, "--target", t, "--loss", "half-sse", "-o", os.path.join(folder, "o.onnx")), 65,
+            "unsupported: graph: a training step needs shapes that are known before the step")
+
+
 def test_suite_verb():
     if not os.path.isdir(NODES):
         return
@@ -186,6 +203,7 @@ def main():
         test_plugins(folder)
         test_streams(folder)
         test_terminal(folder)
+        test_unknown_shapes(folder)
         test_suite_verb()
     end()
 

@@ -44,6 +44,11 @@ def test_limits():
 def test_memory(folder):
     refused("too little memory", kette("info", LECTURE, "--max-memory", "10K"), 70, "memory: ", "10240")
     refused("the same by its other name", kette("info", LECTURE, "--limit", "memory=10K"), 70, "memory: ", "10240")
+    many = os.path.join(folder, "many.onnx")
+    with open(many, "wb") as file:
+        file.write(b"\x08\x08\x3a\x90\x4e" + b"\x0a\x00" * 5000)
+    refused("a small file that unpacks to more than is allowed", kette("info", many, "--max-memory", "64K"), 70,
+            "memory: graph: unpacked it needs more than the 65536 bytes of memory that are allowed")
     refused("no number", kette("info", LECTURE, "--max-memory", "much"), 64, "--max-memory much")
     run = kette("check", LECTURE, "--max-memory", "64M")
     case("enough memory", run.returncode == 0, *notes(run))

@@ -102,6 +102,9 @@ def check_damage(folder, net, x, t):
     write(out, changed)
     refused("and damaged: its tensors tell", train(folder, net, x, t, "--resume", epochs=5), 65,
             'initializer "w" is damaged: its checksum is')
+    write(out, resaved(whole.replace(b"kette.crc.w", b"kette.crc.v")))
+    refused("and a checksum is gone", train(folder, net, x, t, "--resume", epochs=5), 65,
+            'initializer "w" has no checksum in the metadata')
     write(out, whole)
     run = train(folder, net, x, t, "--resume", epochs=5)
     case("whole again", run.returncode == 0, *notes(run))

@@ -14,9 +14,9 @@
  * Stages: load, infer (a session is made), run. Further lines of a side: "nest N A | B @ C | D"
  * (A, N times B, D, N times C), "bytes X" (instead of the message), "append X", "cut N", "poke AT X"
  * (X as in raw), "feed "x float[2] 1 2"", "limit NAME=VALUE", "allow newer"
- * (links, checksums), "root FOLDER". Of a
- * neighbour: "loads" and "infers", when it is not meant to run, "warns TEXT". A line that is indented by more than
- * four continues the one before.
+ * (links, checksums, bodies: instead of kernels), "root FOLDER". Of a neighbour: "loads" and
+ * "infers", when it is not meant to run, "warns TEXT". A line that is indented by more than four
+ * continues the one before.
  */
 #pragma once
 #include <glib.h>

@@ -23,6 +23,7 @@ typedef struct
   GByteArray *bytes; /* once it is no message any more */
   KetteLimits limits;
   KetteLoadOptions options;
+  KetteSessionFlags session_flags;
   GPtrArray *feeds, *warnings, *warned; /* TensorProto as Message; texts */
   char *roots[2];
 } Model;
@@ -92,6 +93,8 @@ model_option (Model *m, const char *name, const char *where)
     m->options.flags |= KETTE_LOAD_ALLOW_LINKS;
   else if (strcmp (name, "checksums") == 0)
     m->options.flags |= KETTE_LOAD_NO_CHECKSUM;
+  else if (strcmp (name, "bodies") == 0)
+    m->session_flags = KETTE_SESSION_NO_NATIVE;
   else
     g_error ("%s: \"%s\" cannot be allowed", where, name);
 }
@@ -317,7 +320,7 @@ run_stages (Model *m, Stage last, gboolean save, GError **error)
     return STAGE_LOAD;
   if (last == STAGE_LOAD)
     return STAGES;
-  session = kette_session_new (graph, error);
+  session = kette_session_new_with_flags (graph, m->session_flags, error);
   if (!session)
     return STAGE_INFER;
   if (last == STAGE_INFER || run_session (m, graph, session, error))

@@ -26,11 +26,6 @@ def idx(at, value, n=None):
     return bytes(data[:n])
 
 
-def small(head, need):
-    """An archive that says to hold more than it can."""
-    return gzip.compress(head)[:need]
-
-
 FAULTS = [
     ("npy.version", npy(version=9), "unsupported: NPY version 9"),
     ("npy.header-cut", npy(version=2)[:11], "format: NPY header: needs 12 bytes, has 11"),
@@ -44,7 +39,15 @@ FAULTS = [
     ("npy.no-order", npy(NPY.replace("'fortran_order': False, ", "")), "format: NPY header: fortran_order is missing"),
     ("npy.dim", npy(NPY.replace("784", "9223372036854775808")), "limit: NPY header: a dim beyond 2^63 - 1"),
     ("npy.rank", npy(NPY.replace("(1, 784)", "(" + "1, " * 33 + ")")), "limit: NPY header: rank beyond 32, rank"),
-    ("npy.text", npy(NPY.replace("False", "Fulse")), "format: NPY header: "),
+    ("npy.brace", npy(NPY.replace("{", "(")), 'format: NPY header: "{" is missing at character 0'),
+    ("npy.brace-end", npy(NPY.replace("), }", ");}")), 'format: NPY header: "}" is missing at character 58'),
+    ("npy.text", npy(NPY.replace("'descr'", "descr")), "format: NPY header: a text is missing at character 1"),
+    ("npy.text-end", npy(NPY.replace("<f4", "<f4" * 20)), "format: NPY header: a text does not end at character 42"),
+    ("npy.colon", npy(NPY.replace("'descr':", "'descr'")), 'format: NPY header: ":" is missing at character 9'),
+    ("npy.truth", npy(NPY.replace("False", "Fulse")), "format: NPY header: True or False is missing at character 34"),
+    ("npy.parenthesis", npy(NPY.replace("(1", "[1")), 'format: NPY header: "(" is missing at character 50'),
+    ("npy.comma", npy(NPY.replace("1, 7", "1; 7")), 'format: NPY header: "," is missing at character 52'),
+    ("npy.number", npy(NPY.replace("1, 7", "x, 7")), "format: NPY header: a number is missing at character 51"),
     ("npy.short", npy(body=BODY[:-1]), "tensor: float32[1,784] needs 3136 bytes, the file has 3135"),
     ("npy.long", npy(body=BODY + b"x"), "tensor: float32[1,784] needs 3136 bytes, the file has 3137"),
     ("idx.element", idx(2, b"\x07"), "format: byte 2: IDX has no element type 0x07"),
@@ -52,7 +55,11 @@ FAULTS = [
     ("idx.header", IDX[:7], "format: the IDX header needs 12 bytes, the file has 7"),
     ("idx.short", IDX[:-4], "tensor: float32[1,784] needs 3136 bytes, the file has 3132"),
     ("idx.gzip-cut", gzip.compress(IDX)[:-10], "format: the gzip archive is cut off after "),
-    ("idx.gzip-damaged", gzip.compress(os.urandom(64))[:10] + b"\xff" * 40, "format: byte "),
+    ("idx.gzip-damaged", gzip.compress(b"", mtime=0)[:10] + b"\x07" + bytes(40), "format: byte 11: the gzip archive is damaged"),
+    ("idx.gzip-claim", gzip.compress(bytes([0, 0, 0x0D, 2]) + struct.pack(">2i", 1 << 15, 1 << 15), 0),
+     "format: needs 4294967308 bytes, but an archive of 35 bytes cannot hold them"),
+    ("idx.gzip-short", gzip.compress(IDX[:-4]), "format: needs 3148 bytes, unpacked it has 3144"),
+    ("idx.gzip-long", gzip.compress(IDX + b"x"), "format: unpacked it has more than the 3148 bytes that it needs"),
 ]
 GOOD = [("npy", npy()), ("npy.version-2", npy(version=2)), ("idx", IDX), ("idx.gzip", gzip.compress(IDX))]
 

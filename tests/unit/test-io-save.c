@@ -319,6 +319,7 @@ test_refused (void)
   g_autofree char *link_name   = g_build_filename (folder, "l.onnx", NULL);
   g_autofree char *back        = g_build_filename (folder, "a\\b", NULL);
   g_autofree char *none        = g_build_filename (folder, "none", "m.onnx", NULL);
+  g_autofree char *latin       = g_build_filename (folder, "m\xe9.onnx", NULL);
   g_autoptr (KetteGraph) graph = load_model (1);
   g_autoptr (GError) error     = NULL;
 
@@ -335,6 +336,11 @@ test_refused (void)
     g_clear_error (&error);
     g_assert_false (kette_graph_save_full (graph, none, &options, &error));
     g_assert_error (error, KETTE_ERROR, KETTE_ERROR_IO);
+    g_clear_error (&error);
+    g_assert_false (kette_graph_save_full (graph, latin, &options, &error));
+    g_assert_true (g_str_has_suffix (
+        error->message, ": path: the name of a model with external data must "
+                        "be UTF-8"));
   }
   expect_names (folder, "l.onnx ");
   remove_folder (folder);
