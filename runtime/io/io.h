@@ -44,15 +44,6 @@ typedef enum
 } KetteLoadFlags;
 
 /**
- * KetteFaultFunc:
- * @fault: what is wrong and where
- * @user: the caller's
- *
- * Receives one of several faults.
- */
-typedef void (*KetteFaultFunc) (const GError *fault, gpointer user);
-
-/**
  * KetteLoadOptions:
  * @size: sizeof (KetteLoadOptions)
  * @limits: (nullable): %NULL: the defaults
