@@ -1,64 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Every allocation is refused once, and from it on for ever, in all that is done with a model:
- * the result is the error `memory`, or the same as ever; nothing is kept, and the same call
- * does its work afterwards. The short form takes 12 of the allocations, or KETTE_FAULTS_STEPS,
- * KETTE_FAULTS_ALL=1 all of them.
+ * Every allocation is refused in all that is done with a model: loading, checking, running,
+ * describing, drawing, differentiating and training it.
  */
-#include "base/faults.h"
+#include "alloc.h"
 #include "base/pool.h"
 #include "draw/draw.h"
-#include "exec/session.h"
 #include "exec/transform.h"
 #include "io/io-private.h"
-#include "models.h"
-#include "op/plugins.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #if KETTE_FAULTS
-
-/* What one call works on; made before the faults begin. */
-typedef struct
-{
-  const FaultModel *model;
-  KetteGraph *graph;
-  KetteSession *session;
-  KetteTrainer *trainer;
-  KetteTensor *inputs[4], *x, *t;
-  char *out;    /* a file to write */
-  char *result; /* a digest of what the call gave */
-} Work;
-
-typedef struct
-{
-  const char *name;
-  gboolean (*can) (const FaultModel *model); /* NULL: always */
-  gboolean (*prepare) (Work *w, GError **error);
-  gboolean (*act) (Work *w, GError **error);
-  gboolean fresh; /* what failed leaves a graph that can only be given back */
-} Stage;
-
-static gboolean
-have_graph (Work *w, GError **error)
-{
-  w->graph = w->model->external ? kette_graph_load (w->model->file, error)
-                                : kette_graph_load_bytes (w->model->bytes, error);
-  return w->graph != NULL;
-}
-
-static gboolean
-have_inputs (Work *w, gint64 open)
-{
-  const guint n = kette_graph_get_n_inputs (w->graph);
-
-  for (guint i = 0; i < MIN (n, G_N_ELEMENTS (w->inputs)); i++)
-    {
-      kette_tensor_unref (w->inputs[i]);
-      w->inputs[i] = fault_input (w->graph, i, open);
-    }
-  return n <= G_N_ELEMENTS (w->inputs);
-}
 
 static gboolean
 have_session (Work *w, GError **error)
@@ -80,61 +32,6 @@ have_trainer (Work *w, GError **error)
   w->trainer = kette_trainer_new (w->graph, &options, error);
   return w->trainer && kette_trainer_set_data (w->trainer, w->x, w->t, error);
 }
-
-static void
-work_clear (Work *w)
-{
-  kette_session_unref (w->session);
-  kette_trainer_unref (w->trainer);
-  if (w->graph)
-    kette_graph_unref (w->graph);
-  for (gsize i = 0; i < G_N_ELEMENTS (w->inputs); i++)
-    kette_tensor_unref (w->inputs[i]);
-  kette_tensor_unref (w->x);
-  kette_tensor_unref (w->t);
-  g_free (w->out);
-  g_free (w->result);
-}
-
-static void
-set_result (Work *w, gconstpointer data, gsize n)
-{
-  g_free (w->result);
-  w->result = g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, n);
-}
-
-static void
-set_result_file (Work *w, gboolean ok)
-{
-  g_autofree char *data = NULL;
-  gsize n;
-
-  if (ok && g_file_get_contents (w->out, &data, &n, NULL))
-    set_result (w, data, n);
-}
-
-/* -- the calls ------------------------------------------------------------------------- */
-
-static gboolean
-act_load (Work *w, GError **error)
-{
-  KetteGraph *graph = kette_graph_load_bytes (w->model->bytes, error);
-
-  if (graph)
-    kette_graph_unref (graph);
-  return graph != NULL;
-}
-
-static gboolean
-act_open (Work *w, GError **error)
-{
-  KetteGraph *graph = kette_graph_load (w->model->file, error);
-
-  if (graph)
-    kette_graph_unref (graph);
-  return graph != NULL;
-}
-
 static gboolean
 act_check (Work *w, GError **error)
 {
@@ -324,13 +221,10 @@ act_checkpoint (Work *w, GError **error)
 }
 
 static const Stage stages[] = {
-  { "load", NULL, NULL, act_load },
-  { "open", NULL, NULL, act_open },
   { "check", NULL, have_graph, act_check },
   { "structure", NULL, have_graph, act_structure },
   { "session", NULL, have_graph_and_inputs, act_session },
   { "run", NULL, have_session, act_run },
-  { "bytes", NULL, have_graph, act_bytes },
   { "save", NULL, have_graph, act_save },
   { "describe", NULL, have_graph, act_describe },
   { "draw", NULL, have_graph, act_draw },
@@ -342,153 +236,10 @@ static const Stage stages[] = {
   { "checkpoint", can_train, have_trainer, act_checkpoint },
 };
 
-/* -- trying ---------------------------------------------------------------------------- */
-
-static guint64 tried, refused, optional;
-static GPtrArray *models;
-
-/* What a call comes to without faults: TRUE, or the code of its error. */
-typedef struct
-{
-  gboolean ok;
-  gint code;
-  char *result;
-} Outcome;
-
-/* Why a call did not come to what it does without faults, or NULL. */
-static const char *
-differs (const Outcome *want, const Work *w, gboolean ok, const GError *error)
-{
-  if (ok != want->ok)
-    return ok ? "succeeds, though it does not without faults" : error->message;
-  if (!ok)
-    return error->code == want->code ? NULL : error->message;
-  return g_strcmp0 (want->result, w->result) == 0 ? NULL : "succeeds with another result";
-}
-
-/* How often the call allocates; -1: it cannot even be prepared. */
-static gint64
-measure (const Stage *stage, const FaultModel *model, Outcome *out)
-{
-  Work w        = { .model = model };
-  GError *error = NULL;
-  gint64 n      = -1;
-
-  g_free (out->result);
-  *out = (Outcome){ .ok = FALSE };
-  if (!stage->prepare || stage->prepare (&w, &error))
-    {
-      _kette_faults_set (NULL, NULL);
-      out->ok     = stage->act (&w, &error);
-      n           = (gint64) _kette_faults_count (KETTE_FAULT_ALLOC);
-      out->code   = error ? error->code : 0;
-      out->result = g_steal_pointer (&w.result);
-      g_assert_true (out->ok == !error);
-    }
-  g_clear_error (&error);
-  work_clear (&w);
-  return n;
-}
-
-static void
-try_one (const Stage *stage, const FaultModel *model, const Outcome *want, gint64 n,
-         const char *forever)
-{
-  g_autofree char *fault = g_strdup_printf ("alloc:%" G_GINT64_FORMAT "%s", n, forever);
-  const size_t used      = _kette_account_process ()->used;
-  Work w                 = { .model = model };
-  GError *error          = NULL;
-  gboolean ok;
-
-  if (stage->prepare)
-    g_assert_true (stage->prepare (&w, &error));
-  _kette_faults_set (fault, NULL);
-  ok = stage->act (&w, &error);
-  _kette_faults_set (NULL, NULL);
-  tried++;
-  if (ok != !error)
-    g_test_fail_printf ("%s, %s, %s: %s", model->name, stage->name, fault,
-                        ok ? "succeeds with an error" : "fails without an error");
-  else if (!ok && error->code == KETTE_ERROR_MEMORY && error->domain == KETTE_ERROR)
-    refused++;
-  else if (!differs (want, &w, ok, error))
-    optional++;
-  else
-    g_test_fail_printf ("%s, %s, %s: %s", model->name, stage->name, fault,
-                        differs (want, &w, ok, error));
-  g_clear_error (&error);
-  if (stage->fresh)
-    {
-      work_clear (&w);
-      w = (Work){ .model = model };
-      g_assert_true (stage->prepare (&w, &error));
-    }
-  ok = stage->act (&w, &error);
-  if (differs (want, &w, ok, error))
-    g_test_fail_printf ("%s, %s, %s: afterwards: %s", model->name, stage->name, fault,
-                        differs (want, &w, ok, error));
-  g_clear_error (&error);
-  work_clear (&w);
-  if (_kette_account_process ()->used != used)
-    g_test_fail_printf ("%s, %s, %s: keeps %zd bytes", model->name, stage->name, fault,
-                        (ssize_t) (_kette_account_process ()->used - used));
-}
-
-static void
-test_stage (gconstpointer data)
-{
-  const Stage *stage = data;
-  const gboolean all = g_getenv ("KETTE_FAULTS_ALL") != NULL;
-  const char *only   = g_getenv ("KETTE_FAULTS_MODEL");
-  const char *steps  = g_getenv ("KETTE_FAULTS_STEPS");
-  guint n_models     = 0;
-
-  tried = refused = optional = 0;
-  for (guint i = 0; i < models->len; i++)
-    {
-      const FaultModel *model = models->pdata[i];
-      Outcome want = { 0 }, again = { 0 };
-      gint64 n, step;
-
-      if ((stage->can && !stage->can (model)) || (model->is_long && !all)
-          || (only && strcmp (only, model->name) != 0))
-        continue;
-      measure (stage, model, &want); /* what is made once is made now */
-      n = measure (stage, model, &again);
-      n_models += n >= 0;
-      step = all ? 1 : MAX (n / (steps ? MAX (atoi (steps), 1) : 12), 1);
-      for (gint64 k = all ? 1 : 1 + i % step; k <= n; k += step)
-        {
-          try_one (stage, model, &want, k, "");
-          try_one (stage, model, &want, k, "+");
-        }
-      g_free (want.result);
-      g_free (again.result);
-    }
-  g_test_message ("%u models, %" G_GUINT64_FORMAT " faults: %" G_GUINT64_FORMAT
-                  " refused, %" G_GUINT64_FORMAT " did not matter",
-                  n_models, tried, refused, optional);
-}
-
 int
 main (int argc, char **argv)
 {
-  int status;
-
-  g_test_init (&argc, &argv, NULL);
-  kette_set_threads (1); /* so that allocations come in one order */
-  kette_plugins_get (NULL);
-  models = fault_models ();
-  g_test_set_nonfatal_assertions ();
-  for (gsize i = 0; i < G_N_ELEMENTS (stages); i++)
-    {
-      g_autofree char *path = g_strconcat ("/faults/alloc/", stages[i].name, NULL);
-
-      g_test_add_data_func (path, &stages[i], test_stage);
-    }
-  status = g_test_run ();
-  fault_models_free (models);
-  return status;
+  return stages_main (argc, argv, stages, G_N_ELEMENTS (stages));
 }
 
 #else

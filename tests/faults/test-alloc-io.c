@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every allocation is refused while files are read and written: models whose messages were
+ * forgotten, data outside of the model, tensors in each format, files that are no model.
+ */
+#include "../onnx/messages.h"
+#include "alloc.h"
+#include "exec/transform.h"
+#include "io/io-private.h"
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <string.h>
+
+#if KETTE_FAULTS
+
+/* What the file was made from is forgotten: all of it is written from the graph. */
+static gboolean
+have_forgotten (Work *w, GError **error)
+{
+  if (!have_graph (w, error))
+    return FALSE;
+  messages_forget (w->graph);
+  return TRUE;
+}
+
+static gboolean
+act_bytes (Work *w, GError **error)
+{
+  GBytes *bytes = _kette_graph_to_bytes (w->graph, error);
+
+  if (!bytes)
+    return FALSE;
+  set_result (w, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  g_bytes_unref (bytes);
+  return TRUE;
+}
+
+static gboolean
+save (Work *w, KetteSaveFlags flags, GError **error)
+{
+  const KetteSaveOptions options = { .size = sizeof options, .flags = flags };
+  gboolean ok;
+
+  w->out = w->out ? w->out : g_build_filename (fault_folder (), "again.onnx", NULL);
+  ok     = kette_graph_save_full (w->graph, w->out, &options, error);
+  set_result_file (w, ok);
+  return ok;
+}
+
+static gboolean
+act_outside (Work *w, GError **error)
+{
+  return save (w, KETTE_SAVE_EXTERNAL_DATA, error);
+}
+
+static gboolean
+act_checksums (Work *w, GError **error)
+{
+  return save (w, KETTE_SAVE_CHECKSUMS | KETTE_SAVE_KEEP_OLD, error);
+}
+
+static gboolean
+act_load (Work *w, GError **error)
+{
+  KetteGraph *graph = kette_graph_load_bytes (w->model->bytes, error);
+
+  if (graph)
+    kette_graph_unref (graph);
+  return graph != NULL;
+}
+
+static gboolean
+act_open (Work *w, GError **error)
+{
+  KetteGraph *graph = kette_graph_load (w->model->file, error);
+
+  if (graph)
+    kette_graph_unref (graph);
+  return graph != NULL;
+}
+
+/* Half of a file: what is wrong with it, and what it might be instead. */
+static gboolean
+act_damaged (Work *w, GError **error)
+{
+  gsize n;
+  const char *data        = g_bytes_get_data (w->model->bytes, &n);
+  g_autoptr (GBytes) half = g_bytes_new_static (data, n / 2);
+  KetteGraph *graph       = kette_graph_load_bytes (half, error);
+
+  if (graph)
+    kette_graph_unref (graph);
+  return graph != NULL;
+}
+
+/* Another opset: functions and nodes are written anew, though there is a file. */
+static gboolean
+act_raised (Work *w, GError **error)
+{
+  return kette_graph_raise_opset (w->graph, 18, error) && act_bytes (w, error);
+}
+
+static const Stage stages[] = {
+  { "load", NULL, NULL, act_load, .quick = TRUE },
+  { "open", NULL, NULL, act_open, .quick = TRUE },
+  { "damaged", NULL, NULL, act_damaged, .quick = TRUE },
+  { "bytes", NULL, have_graph, act_bytes, .quick = TRUE },
+  { "forgotten", NULL, have_forgotten, act_bytes, .quick = TRUE },
+  { "raised", NULL, have_graph, act_raised, .fresh = TRUE, .quick = TRUE },
+  { "outside", NULL, have_graph, act_outside },
+  { "forgotten-outside", NULL, have_forgotten, act_outside },
+  { "checksums", NULL, have_graph, act_checksums },
+};
+
+int
+main (int argc, char **argv)
+{
+  return stages_main (argc, argv, stages, G_N_ELEMENTS (stages));
+}
+
+#else
+
+int
+main (void)
+{
+  puts ("1..0 # SKIP built without -Dfaults=true");
+  return 0;
+}
+#endif
