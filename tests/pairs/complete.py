@@ -109,6 +109,7 @@ def main():
             ("every text of an error is raised by a test, or the reason why not is given",
              [f"{s.path}:{s.line}: {s.text}" for s in missing if s.key().replace("\n", " ") not in known]),
             ("what is said to be unreached is unreached", sorted(set(known) & there - keys)),
+            ("what is said to be unreached is in the sources", sorted(set(known) - there)),
             ("every code is raised by a test", missing_codes()),
             ("names of pairs differ", sorted({name for name in names if names.count(name) > 1})),
             (f"there are pairs: {len(names)}", [] if len(names) > 300 else ["too few"])):

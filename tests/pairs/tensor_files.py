@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+import model  # noqa: E402
 from command import LECTURE, case, end, kette, notes  # noqa: E402
 
 BODY = struct.pack("<784f", *[0.5] * 784)
@@ -26,7 +27,13 @@ def idx(at, value, n=None):
     return bytes(data[:n])
 
 
+ELSEWHERE = (model.field(1, 784) + model.field(2, 1) + model.field(8, "x") + model.field(13, model.field(1, "location")
+             + model.field(2, "w.bin")) + model.field(14, 1))
+
 FAULTS = [
+    ("npy.cut", b"\x93NUMPY\1", "format: not an NPY file"),
+    ("idx.gzip-other", gzip.compress(b"hello"), "format: not an IDX file"),
+    ("external.pb", ELSEWHERE, "path: has external data, but this file may not refer to others"),
     ("npy.version", npy(version=9), "unsupported: NPY version 9"),
     ("npy.header-cut", npy(version=2)[:11], "format: NPY header: needs 12 bytes, has 11"),
     ("npy.header-long", npy(length=60000), "format: NPY header: needs 60010 bytes, the file has 3208"),
@@ -73,13 +80,20 @@ def main():
             run = kette("run", LECTURE, "--input", f"x={file}")
             said = run.stderr.rstrip("\n")
             good = said.startswith(f"{file}: {text}") if text.endswith(" ") else said == f"{file}: {text}"
-            case(f"tensor-file {name}: fault", run.returncode in (65, 70) and good, *notes(run), f"needs {text}")
+            case(f"tensor-file {name}: fault", run.returncode in (65, 70, 77) and good, *notes(run), f"needs {text}")
         for name, data in GOOD:
             file = os.path.join(folder, name)
             with open(file, "wb") as out:
                 out.write(data)
             run = kette("run", LECTURE, "--input", f"x={file}")
             case(f"tensor-file {name}: neighbour", run.returncode == 0 and not run.stderr, *notes(run))
+        cast = model.write(os.path.join(folder, "cast.onnx"), [
+            model.node("Cast", ["x"], ["y"], attrs=[model.int_attr("to", 16)])], [model.info("x", [1, 784])], [model.info("y", [1, 784], 16)])
+        for end_, status in ((".npy", 65), (".pb", 0)):
+            run = kette("run", cast, "--input", f"x={file}", "--output", "y=" + os.path.join(folder, "y" + end_))
+            case(f"bfloat16 as {end_}", run.returncode == status and run.stderr.count("\n") == (status > 0)
+                 and (not status or run.stderr.endswith("y.npy: unsupported: NPY has no element type for bfloat16; "
+                                                        "a name that ends in .pb writes a TensorProto\n")), *notes(run))
         for word, text in (("nodes=2147483648", "limit: nodes is 2147483648, must be 1..2147483647"),
                            ("depth=257", "limit: depth is 257, must be 1..256"),
                            ("knots=1", 'limit: there is no limit "knots"')):
