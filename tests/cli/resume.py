@@ -171,8 +171,20 @@ def check_not_finite(folder, net):
     case("--on-nan sulk", run.returncode == 64, *notes(run))
 
 
+def check_time(folder, net, x, t):
+    run = train(folder, net, x, t, "-q", "--time-limit", "0.4", "--every-epochs", "0", epochs=10**8)
+    late = float(run.stderr.rsplit("after ", 1)[-1].split()[0]) - 0.4 if "after " in run.stderr else 9
+    refused("training at its time limit", run, 70, "timeout: ", "the time limit of 0.4 s passed after ")
+    case("soon", late < 1.2, f"{late:.2f} s late")
+    print(f"# {late * 1000:.0f} ms late")
+    run = kette("info", "out.onnx", cwd=folder)
+    case("what was reached is saved", run.returncode == 0 and not run.stderr, *notes(run))
+    run = train(folder, net, x, t, "--resume", "--steps", "1", epochs=10**8)
+    case("and can be resumed", run.returncode == 0 and "resumed at step" in run.stdout, *notes(run))
+
+
 def main():
-    for check in (check_differences, check_frozen, check_damage, check_best):
+    for check in (check_differences, check_frozen, check_damage, check_best, check_time):
         with tempfile.TemporaryDirectory() as folder:
             x, t = data(folder, "data", 120)
             check(folder, network(os.path.join(folder, "net.onnx")), x, t)
