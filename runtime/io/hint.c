@@ -103,7 +103,7 @@ _kette_hint (GBytes *bytes)
     return "this is a safetensors file: weights without a graph";
   if (is_text (data, n))
     return "this is text, not ONNX";
-  if (n > 0 && is_tensor (bytes))
+  if (is_tensor (bytes))
     return "this is a tensor (TensorProto), not a model";
   return NULL;
 }

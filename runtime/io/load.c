@@ -59,7 +59,7 @@ add_hint (GError **error, GBytes *bytes)
       || !(g_error_matches (*error, KETTE_ERROR, KETTE_ERROR_FORMAT)
            || g_error_matches (*error, KETTE_ERROR, KETTE_ERROR_GRAPH)))
     return;
-  hint = g_bytes_get_size (bytes) > 0 ? _kette_hint (bytes) : NULL;
+  hint = _kette_hint (bytes);
   if (hint && strlen ((*error)->message) + strlen (hint) < 900)
     {
       char *text = g_strconcat ((*error)->message, "; ", hint, NULL);

@@ -182,8 +182,7 @@ _kette_file_unchanged (const KetteFile *self, GError **error)
 void
 _kette_file_close (KetteFile *self)
 {
-  if (self->fd >= 0)
-    _kette_system.close (self->fd);
+  _kette_system.close (self->fd);
   if (self->folder >= 0)
     _kette_system.close (self->folder);
   g_clear_pointer (&self->bytes, g_bytes_unref);
