@@ -202,6 +202,46 @@ test_idx (void)
   hurt (_kette_idx_parse, gz);
 }
 
+/* More elements than the header takes: the archive is unpacked in two steps. */
+static void
+test_idx_large (void)
+{
+  guint8 data[4 + 4 + 400 + 1] = { 0, 0, 8, 1, 0, 0, 1, 0x90 };
+  g_autoptr (GBytes) gz = NULL, few = NULL, more = NULL, none = NULL;
+  g_autoptr (GError) error  = NULL;
+  g_autoptr (KetteTensor) t = NULL;
+
+  for (gsize i = 8; i < sizeof data; i++)
+    data[i] = (guint8) g_test_rand_int_range (0, 256);
+  gz   = zipped (data, sizeof data - 1);
+  few  = zipped (data, sizeof data - 2);
+  more = zipped (data, sizeof data);
+  t    = _kette_idx_parse (gz, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (t->data, t->bytes, data + 8, 400);
+  hurt (_kette_idx_parse, gz);
+  g_assert_null (_kette_idx_parse (few, &error));
+  g_assert_cmpstr (error->message, ==, "format: needs 408 bytes, unpacked it has 407");
+  g_clear_error (&error);
+  g_assert_null (_kette_idx_parse (more, &error));
+  g_assert_cmpstr (error->message, ==,
+                   "format: unpacked it has more than the 408 bytes that it needs");
+  g_clear_error (&error);
+  /* No elements, with and without gzip. */
+  data[6] = data[7] = 0;
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (KetteTensor) empty = NULL;
+
+      g_clear_pointer (&none, g_bytes_unref);
+      none  = i ? zipped (data, 8) : g_bytes_new (data, 8);
+      empty = _kette_idx_parse (none, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (empty->rank, ==, 1);
+      g_assert_cmpuint (empty->count, ==, 0);
+    }
+}
+
 static void
 test_hurt (void)
 {
@@ -209,6 +249,92 @@ test_hurt (void)
 
   hurt (_kette_npy_parse, npy);
   hurt (_kette_tensor_pb_parse, pb);
+}
+
+/* Headers in words that NumPy does not write, but allows; and what it does not allow. */
+static void
+test_npy_headers (void)
+{
+  static const struct
+  {
+    const char *header, *want;
+    guint8 version, n_data;
+  } cases[] = {
+    { "\n{\t\"descr\":'|u1','fortran_order':False,'shape':(2)}", NULL, 1, 2 },
+    { "{'descr': '=u1', 'fortran_order': True, 'shape': (2,), }", NULL, 1, 2 },
+    { "{'descr': '>b1', 'fortran_order': True, 'shape': (), }", NULL, 2, 1 },
+    { "{'descr': '>c8', 'fortran_order': False, 'shape': (1,), }", NULL, 3, 8 },
+    { "{'descr': '>c16', 'fortran_order': False, 'shape': (1,), }", NULL, 3, 16 },
+    { "{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3), }", NULL, 1, 0 },
+    { "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 3), }", NULL, 1, 0 },
+    { "", "format: NPY header: \"{\" is missing at character 0", 1, 0 },
+    { "{", "format: NPY header: a text is missing at character 1", 1, 0 },
+    { "{x", "format: NPY header: a text is missing at character 1", 1, 0 },
+    { "{'descr", "format: NPY header: a text does not end at character 7", 1, 0 },
+    { "{'a text that is longer than every key is'",
+      "format: NPY header: a text does not end at character 33", 1, 0 },
+    { "{'descr' '", "format: NPY header: \":\" is missing at character 9", 1, 0 },
+    { "{'descr': ''", "unsupported: NPY element type \"\"", 1, 0 },
+    { "{'descr': '?u1'", "unsupported: NPY element type \"?u1\"", 1, 0 },
+    { "{'descr': '|u3'", "unsupported: NPY element type \"|u3\"", 1, 0 },
+    { "{'fortran_order': Fals",
+      "format: NPY header: True or False is missing at character 18", 1, 0 },
+    { "{'fortran_order': Falsy",
+      "format: NPY header: True or False is missing at character 18", 1, 0 },
+    { "{'fortran_order': Tru",
+      "format: NPY header: True or False is missing at character 18", 1, 0 },
+    { "{'fortran_order': True, 'fortran_order'",
+      "format: NPY header: \":\" is missing at character 39", 1, 0 },
+    { "{'fortran_order': True, 'fortran_order': True",
+      "format: NPY header: the key \"fortran_order\" is unknown or there twice", 1, 0 },
+    { "{'shape': (), 'shape': ()",
+      "format: NPY header: the key \"shape\" is unknown or there twice", 1, 0 },
+    { "{'descr': '|u1', 'descr': '|u1'",
+      "format: NPY header: the key \"descr\" is unknown or there twice", 1, 0 },
+    { "{'shape': 3", "format: NPY header: \"(\" is missing at character 10", 1, 0 },
+    { "{'shape': (3 4", "format: NPY header: \",\" is missing at character 13", 1, 0 },
+    { "{'shape': (x", "format: NPY header: a number is missing at character 11", 1, 0 },
+    { "{'shape': (9223372036854775808", "limit: NPY header: a dim beyond 2^63 - 1", 1,
+      0 },
+    { "{'shape': (92233720368547758070", "limit: NPY header: a dim beyond 2^63 - 1", 1,
+      0 },
+    { "{'shape': () 'descr'", "format: NPY header: \"}\" is missing at character 13", 1,
+      0 },
+    { "{}", "format: NPY header: descr is missing", 1, 0 },
+    { "{'descr': '|u1'}", "format: NPY header: fortran_order is missing", 1, 0 },
+    { "{'descr': '|u1', 'fortran_order': True}", "format: NPY header: shape is missing",
+      1, 0 },
+    { "{}", "unsupported: NPY version 0", 0, 0 },
+    { "{}", "unsupported: NPY version 4", 4, 0 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const guint8 n            = (guint8) strlen (cases[i].header);
+      g_autoptr (GByteArray) a  = g_byte_array_new ();
+      g_autoptr (GError) error  = NULL;
+      g_autoptr (GBytes) bytes  = NULL;
+      g_autoptr (KetteTensor) t = NULL;
+      const guint8 head[12] = { 0x93, 'N', 'U', 'M', 'P', 'Y', cases[i].version, 0, n };
+      const guint8 data[16] = { 0x3f, 0xf0, 0, 1 };
+
+      g_byte_array_append (a, head, cases[i].version > 1 ? 12 : 10);
+      g_byte_array_append (a, (const guint8 *) cases[i].header, n);
+      g_byte_array_append (a, data, cases[i].n_data);
+      bytes = g_bytes_new (a->data, a->len);
+      t     = _kette_npy_parse (bytes, &error);
+      if (!cases[i].want)
+        {
+          g_assert_no_error (error);
+          g_assert_cmpuint (t->bytes, ==, cases[i].n_data);
+          g_assert_true (t->dtype != KT_C64 || ((guint8 *) t->data)[0] == 1);
+          g_assert_true (t->dtype != KT_C128 || ((guint8 *) t->data)[7] == 0x3f);
+          g_assert_true (t->dtype != KT_BOOL || ((guint8 *) t->data)[0] == 1);
+          continue;
+        }
+      g_assert_null (t);
+      g_assert_cmpstr (error->message, ==, cases[i].want);
+    }
 }
 
 /* Column-major, big-endian, and the headers of versions 2 and 3. */
@@ -262,6 +388,8 @@ main (int argc, char **argv)
   g_test_add_func ("/io/tensors/pb", test_pb);
   g_test_add_func ("/io/tensors/strings", test_strings);
   g_test_add_func ("/io/tensors/idx", test_idx);
+  g_test_add_func ("/io/tensors/idx-large", test_idx_large);
+  g_test_add_func ("/io/tensors/npy-headers", test_npy_headers);
   g_test_add_func ("/io/tensors/hurt", test_hurt);
   g_test_add_func ("/io/tensors/swap", test_swap);
   return g_test_run ();
