@@ -15,5 +15,7 @@ void _kette_limits_complete (const KetteLimits *limits, KetteLimits *out);
 /* What stands behind a text that tells a passed limit: "; --limit NAME=VALUE allows more", or
  * that the limit is as high as it may be. Returns OUT. */
 const char *_kette_limits_hint (const char *name, guint64 value, char out[96]);
+/* The defaults; they do not change. */
+const KetteLimits *_kette_limits_default (void);
 /* All at their hard maxima. */
 void _kette_limits_most (KetteLimits *out);

@@ -95,3 +95,17 @@ _kette_limits_most (KetteLimits *out)
   for (size_t i = 0; i < G_N_ELEMENTS (table); i++)
     *field (out, i) = table[i].most;
 }
+
+const KetteLimits *
+_kette_limits_default (void)
+{
+  static KetteLimits limits;
+  static gsize once;
+
+  if (g_once_init_enter (&once))
+    {
+      kette_limits_init (&limits);
+      g_once_init_leave (&once, 1);
+    }
+  return &limits;
+}

@@ -141,6 +141,7 @@ struct _KetteModel
   const char *file;    /* as the user wrote it; "<memory>" */
   uint64_t maps;       /* group of its mapped files, base/guard-private.h */
   int64_t ir_version, model_version;
+  uint64_t max_nodes; /* after inlining: the limit "nodes" it was loaded with */
   const char *producer, *producer_version, *domain, *doc;
   KetteOpset *opsets;
   size_t n_opsets, opsets_capacity;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a model file holds beside its graph.
  */
+#include "base/limits-private.h"
 #include "graph/sparse.h"
 #include <string.h>
 
@@ -17,7 +18,8 @@ _kette_model_new (const char *file, GError **error)
 
   if (!model)
     return NULL;
-  model->ref      = 1;
+  model->ref       = 1;
+  model->max_nodes = _kette_limits_default ()->nodes;
   model->producer = model->producer_version = model->domain = model->doc = "";
   model->region = _kette_region_new (error);
   if (model->region)

@@ -91,6 +91,7 @@ read_header (KetteBuild *b, GError **error)
       && !_kette_build_go_on (b, error))
     return FALSE;
   model->ir_version       = proto->ir_version;
+  model->max_nodes        = b->loading->limits.nodes;
   model->model_version    = proto->model_version;
   model->producer         = _kette_text (proto->producer_name);
   model->producer_version = _kette_text (proto->producer_version);

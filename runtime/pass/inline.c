@@ -5,8 +5,6 @@
 #include "op/context.h"
 #include <string.h>
 
-#define MAX_NODES 1000000 /* after inlining; loading.md's limit "nodes" */
-
 /* On any device: placement is not a question of this floor. */
 static gboolean
 has_kernel (const KetteNode *node)
@@ -244,9 +242,11 @@ _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
                                    error))
         return FALSE;
       *changed = TRUE;
-      if (graph->n_nodes > MAX_NODES)
+      if (graph->n_nodes > graph->model->max_nodes)
         return _kette_fail (error, KETTE_ERROR_LIMIT, "graph",
-                            "has over %d nodes after inlining (limit nodes)", MAX_NODES);
+                            "more than %" G_GUINT64_FORMAT
+                            " nodes after inlining; --limit nodes=VALUE allows more",
+                            graph->model->max_nodes);
     }
   return TRUE;
 }
