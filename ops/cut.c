@@ -83,10 +83,10 @@ kt_cut_known (const kt_host *host, const void *ctx, int32_t first, kt_cut_lists 
       int64_t n;
       KT_TRY (kt_length_of (host, ctx, first + i, &n));
       KT_TRY (host->ints (ctx, first + i, &lists->v[i], &lists->n[i]));
-      if (lists->n[i] > KT_MAX_RANK || n > KT_MAX_RANK)
+      if (n > KT_MAX_RANK)
         return kt_fail (host, ctx, KT_E_SHAPE, "input %d has more than %d elements",
                         (int) (first + i), KT_MAX_RANK);
-      if (!lists->v[i] && (i < AXES || kt_in_type (host, ctx, i + 1).kind != 0) && n != 0)
+      if (!lists->v[i] && n != 0)
         *all = false;
       for (size_t k = 0; k < lists->n[i]; k++)
         *all = *all && !KT_IS_DIM (lists->v[i][k]);

@@ -118,7 +118,7 @@ kt_attr_ints (const kt_host *host, const void *ctx, const char *name, size_t *n)
   return a.v;
 }
 
-/* Types. kind 0 when absent or unknown. */
+/* Types. kind 0 when absent (ndim 0) or unknown (ndim -1). */
 static inline kt_type
 kt_in_type (const kt_host *host, const void *ctx, int32_t i)
 {
@@ -130,6 +130,13 @@ kt_in_type (const kt_host *host, const void *ctx, int32_t i)
   if (!t.dims) /* a scalar's: something to add 0 to */
     t.dims = none;
   return t;
+}
+
+/* Is T the type of an operand that is absent, not just not known? */
+static inline bool
+kt_is_absent (kt_type t)
+{
+  return t.kind == 0 && t.ndim == 0;
 }
 
 static inline kt_type

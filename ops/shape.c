@@ -106,14 +106,13 @@ static kt_status
 length_of (const kt_host *host, const void *ctx, int32_t i, bool or_scalar, int64_t *n)
 {
   const kt_type t = kt_in_type (host, ctx, i);
-  int32_t n_in = 0, n_out = 0;
+  const int64_t *content;
+  size_t n_content;
 
-  *n = -1;
-  KT_TRY (host->arity (ctx, &n_in, &n_out, NULL));
-  if (i >= n_in)
-    *n = 0;
+  *n = kt_is_absent (t) ? 0 : -1;
   if (t.kind == 0 || t.ndim < 0)
     return KT_OK;
+  KT_TRY (host->ints (ctx, i, &content, &n_content));
   if (t.ndim == 0 && or_scalar)
     *n = 1;
   else if (t.ndim != 1)
@@ -121,6 +120,8 @@ length_of (const kt_host *host, const void *ctx, int32_t i, bool or_scalar, int6
                     (int) i, (int) t.ndim);
   else if (kt_dim_known (t.dims[0]))
     *n = t.dims[0];
+  else if (content) /* partly known, as many as there are */
+    *n = (int64_t) n_content;
   return KT_OK;
 }
 
@@ -161,7 +162,7 @@ kt_axes_of (const kt_host *host, const void *ctx, int32_t i, int32_t ndim, kt_ax
 
   *axes = (kt_axes){ .state = KT_AXES_ABSENT };
   KT_TRY (host->arity (ctx, &n_in, &n_out, NULL));
-  if (i >= n_in || kt_in_type (host, ctx, i).kind == 0)
+  if (i >= n_in || kt_is_absent (kt_in_type (host, ctx, i)))
     return KT_OK;
   axes->state = KT_AXES_UNKNOWN;
   KT_TRY (kt_n_axes_of (host, ctx, i, &axes->n));

@@ -45,7 +45,7 @@ constant_of_shape_infer (const kt_host *host, kt_infer *infer, void *user)
   KT_TRY (host->ints (infer, 0, &shape, &n));
 
   const int32_t dtype = kt_dtype_of (&t);
-  if (length > KT_MAX_RANK || n > KT_MAX_RANK)
+  if (length > KT_MAX_RANK)
     return kt_fail (host, infer, KT_E_LIMIT, "shape has %lld dims, at most %d are served",
                     (long long) length, KT_MAX_RANK);
   if (!shape && length != 0)

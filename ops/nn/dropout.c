@@ -313,6 +313,9 @@ dropout_old_body (const kt_host *host, kt_graph *g, void *user)
   if (!host->g_wanted (g, 1))
     return KT_OK;
   KT_TRY (host->g_type (g, x, &t));
+  if (version < 10 && t.kind == 0)
+    return kt_fail (host, g, KT_E_UNSUPPORTED,
+                    "the mask's element type is x's, which is not known");
 
   const int32_t dtype   = version >= 10 ? KT_BOOL : t.dtype;
   const kt_tensor value = {

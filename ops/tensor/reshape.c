@@ -134,9 +134,9 @@ reshape_infer (const kt_host *host, kt_infer *infer, void *user)
     return KT_OK;
   KT_TRY (kt_length_of (host, infer, 1, &length));
   KT_TRY (host->ints (infer, 1, &shape, &n));
-  if (length > KT_MAX_RANK || n > KT_MAX_RANK)
+  if (length > KT_MAX_RANK)
     return kt_fail (host, infer, KT_E_LIMIT, "shape has %lld dims, at most %d are served",
-                    (long long) (shape ? (int64_t) n : length), KT_MAX_RANK);
+                    (long long) length, KT_MAX_RANK);
   if (!shape && length != 0)
     return kt_set_unknown (host, infer, 0, x.dtype, (int32_t) length);
   KT_TRY (read_target (host, infer, &x, shape, (int32_t) n, dims, &open));

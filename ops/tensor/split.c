@@ -84,7 +84,7 @@ split_infer (const kt_host *host, kt_infer *infer, void *user)
     KT_TRY (kt_axis (host, infer, KT_E_ATTR, kt_attr_int (host, infer, "axis", 0), x.ndim,
                      &axis));
 
-  const bool by_input = n_in > 1 && kt_in_type (host, infer, 1).kind != 0;
+  const bool by_input = !kt_is_absent (kt_in_type (host, infer, 1));
   if (by_input && n_lengths >= 0 && n_lengths != n_out)
     return kt_fail (host, infer, KT_E_SHAPE,
                     "split has %lld lengths, the node %d outputs", (long long) n_lengths,

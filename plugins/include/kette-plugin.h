@@ -210,7 +210,7 @@ typedef struct kt_host
   /* The node's attribute, else the default of its kt_op, else kind 0. */
   kt_status (*attr) (const void *ctx, const char *name, kt_attr *out);
   kt_status (*arity) (const void *ctx, int32_t *n_in, int32_t *n_out, int32_t *version);
-  /* Type of input or output i; kind 0: absent or not known. */
+  /* Type of input or output i; kind 0: absent (ndim 0), or there and not known (ndim -1). */
   kt_status (*type) (const void *ctx, int32_t is_out, int32_t i, kt_type *out);
   /* Content of input i where it is known before the run; data NULL: it is not. */
   kt_status (*constant) (const void *ctx, int32_t i, kt_tensor *out);

@@ -39,8 +39,7 @@ fail_with (kt_graph *g, GError *error)
   };
   kt_status status = KT_E_INTERNAL;
 
-  if (error->domain == KETTE_ERROR && error->code >= 0
-      && (size_t) error->code < G_N_ELEMENTS (statuses) && statuses[error->code] != KT_OK)
+  if ((size_t) error->code < G_N_ELEMENTS (statuses) && statuses[error->code] != KT_OK)
     status = statuses[error->code];
   _kette_host ()->fail (g, status, error->message, strlen (error->message));
   g_error_free (error);

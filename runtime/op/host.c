@@ -21,7 +21,7 @@ host_fail (const void *ctx, kt_status code, const char *msg, size_t len)
 {
   KetteFailure *failure = context_of (ctx)->failure;
 
-  if (failure && failure->status == KT_OK && code != KT_OK)
+  if (failure->status == KT_OK && code != KT_OK)
     {
       const size_t n  = MIN (len, sizeof failure->text - 1);
       failure->status = code;
@@ -49,7 +49,7 @@ host_attr (const void *ctx, const char *name, kt_attr *out)
   *out = (kt_attr){ .name = name };
   if (attr)
     *out = *attr;
-  else if (node && node->def)
+  else if (node)
     for (int32_t i = 0; i < node->def->op.n_attr; i++)
       if (strcmp (node->def->op.attr[i].name, name) == 0)
         *out = node->def->defaults[i];
@@ -61,18 +61,18 @@ host_arity (const void *ctx, int32_t *n_in, int32_t *n_out, int32_t *version)
 {
   const KetteNode *node = context_of (ctx)->node;
 
-  *n_in  = node->n_in;
-  *n_out = node->n_out;
+  *n_in  = node ? node->n_in : 0;
+  *n_out = node ? node->n_out : 0;
   if (version)
-    *version = node->def ? node->def->op.since : 0;
+    *version = node ? node->def->op.since : 0;
   return KT_OK;
 }
 
 static KetteValue *
 operand (const KetteNode *node, int32_t is_out, int32_t i)
 {
-  if (i < 0 || i >= (is_out ? node->n_out : node->n_in))
-    return NULL;
+  if (!node || i < 0 || i >= (is_out ? node->n_out : node->n_in))
+    return NULL; /* no node: a plugin that registers */
   return is_out ? node->out[i] : node->in[i];
 }
 
@@ -82,6 +82,8 @@ host_type (const void *ctx, int32_t is_out, int32_t i, kt_type *out)
   const KetteValue *value = operand (context_of (ctx)->node, is_out, i);
 
   *out = value ? value->type : (kt_type){ 0 };
+  if (value && out->kind == 0)
+    out->ndim = -1;
   return KT_OK;
 }
 
@@ -174,7 +176,7 @@ host_out_ints (kt_infer *infer, int32_t i, const int64_t *v, size_t n)
   if (!value || n > MAX_KNOWN_INTS)
     return KT_OK;
   value->ints = _kette_region_dup (value->graph->region, v, n, sizeof *v, &error);
-  if (!value->ints && n)
+  if (!value->ints)
     return host_fail (infer, KT_E_NOMEM, "no memory for known contents", 28);
   value->n_ints = n;
   return KT_OK;
@@ -369,10 +371,8 @@ _kette_failure_to_error (const KetteFailure *failure, kt_status status,
 
   for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
     if (rows[i].status == s)
-      return _kette_fail (error, rows[i].code,
-                          node ? _kette_node_where (node, where) : NULL, "%s",
+      return _kette_fail (error, rows[i].code, _kette_node_where (node, where), "%s",
                           *failure->text ? failure->text : rows[i].text);
-  return _kette_fail (error, KETTE_ERROR_PLUGIN,
-                      node ? _kette_node_where (node, where) : NULL,
+  return _kette_fail (error, KETTE_ERROR_PLUGIN, _kette_node_where (node, where),
                       "the operator's plugin returned the unknown status %d", (int) s);
 }

@@ -34,7 +34,7 @@ make_key (Key *key, const char *domain, const char *name)
 {
   const int n = g_snprintf (key->text, sizeof key->text, "%s:%s", domain, name);
 
-  return n >= 0 && (size_t) n < sizeof key->text ? key->text : NULL;
+  return (size_t) n < sizeof key->text ? key->text : NULL;
 }
 
 const KetteFamily *
@@ -123,6 +123,22 @@ _kette_registry_nearest (const char *domain, const char *name)
   return best;
 }
 
+/* Text for the plugin's author; the status of a plugin at fault. */
+static kt_status refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static kt_status
+refuse (kt_reg *reg, const char *format, ...)
+{
+  char text[512];
+  va_list args;
+
+  va_start (args, format);
+  g_vsnprintf (text, sizeof text, format, args);
+  va_end (args);
+  return _kette_host ()->fail (reg, KT_E_INTERNAL, text, strlen (text));
+}
+
+/* The family, made where there is none yet; NULL: REG has the failure. */
 static KetteFamily *
 family_for (kt_reg *reg, const char *domain, const char *name)
 {
@@ -131,7 +147,11 @@ family_for (kt_reg *reg, const char *domain, const char *name)
   KetteFamily *family;
 
   if (!make_key (&key, domain, name))
-    return NULL;
+    {
+      refuse (reg, "a name of %zu bytes is too long",
+              strlen (domain) + 1 + strlen (name));
+      return NULL;
+    }
   family = _kette_names_get (registry.names, key.text);
   if (family)
     return family;
@@ -205,21 +225,6 @@ parse_default (const kt_param *param, kt_attr *out, GError **error)
   return TRUE;
 }
 
-/* Text for the plugin's author; the status of a plugin at fault. */
-static kt_status refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static kt_status
-refuse (kt_reg *reg, const char *format, ...)
-{
-  char text[512];
-  va_list args;
-
-  va_start (args, format);
-  g_vsnprintf (text, sizeof text, format, args);
-  va_end (args);
-  return _kette_host ()->fail (reg, KT_E_INTERNAL, text, strlen (text));
-}
-
 kt_status
 _kette_registry_add_op (kt_reg *reg, const kt_op *given)
 {
@@ -233,7 +238,7 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
 
   KetteFamily *family = family_for (reg, op.domain, op.name);
   if (!family)
-    return KT_E_NOMEM;
+    return reg->context->failure->status;
   for (size_t i = 0; i < family->n_ops; i++)
     if (family->ops[i]->op.since == op.since && reg->again
         && family->ops[i]->plugin == reg->file)
@@ -275,7 +280,7 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
 
   KetteFamily *family = family_for (reg, k.domain, k.name);
   if (!family)
-    return KT_E_NOMEM;
+    return reg->context->failure->status;
   for (size_t i = 0; i < family->n_kernels; i++)
     {
       const kt_kernel *other = &family->kernels[i]->kernel;

@@ -3,6 +3,7 @@
  *
  *   values     inferred and real type and shape, elements within tolerance
  *   symbolic   shape inference with open dims and open ranks agrees with the real shapes
+ *   inference  so does all else that may be known of the inputs (infercheck.c)
  *   constants  the same result when inputs are constants (folding, shape inputs)
  *   float32    a case in f64 again in f32
  *   body       the same result from the operator's body, where it has one
@@ -17,6 +18,7 @@
 #include "case.h"
 #include "exec/session-private.h"
 #include "gradcheck.h"
+#include "infercheck.h"
 #include "pass/pass.h"
 #include <math.h>
 #include <stdio.h>
@@ -301,6 +303,8 @@ check_case (const char *file, const Case *c)
   if (c->error_code)
     {
       check_error (file, c);
+      report (file, c, "inference", infercheck_less (c));
+      report (file, c, "inference refused", infercheck_refusal (c));
       return;
     }
   _kette_pool_set_threads (1);
@@ -326,6 +330,8 @@ check_case (const char *file, const Case *c)
   if (g_error_matches (error, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED))
     g_clear_error (&error); /* old forms that need a rank may say so */
   report (file, c, "open ranks", error);
+  report (file, c, "inference", infercheck_less (c));
+  report (file, c, "inference refused", infercheck_refusal (c));
   report (file, c, "constants",
           check_run (c, c->in, c->out, OPCHECK_CONSTANT, FALSE, NULL));
   report (file, c, "constant integers",
