@@ -5,13 +5,12 @@
 #include "io/build.h"
 #include <string.h>
 
+/* Of types that agree but for their shapes. */
 static gboolean
 fits (const kt_type *a, const kt_type *b)
 {
   if (a->kind == 0 || b->kind == 0)
     return TRUE;
-  if (a->kind != b->kind || a->dtype != b->dtype)
-    return FALSE;
   if (a->ndim < 0 || b->ndim < 0)
     return TRUE;
   if (a->ndim != b->ndim)
@@ -60,6 +59,17 @@ find_value (const KetteBuild *b, size_t scope, gboolean with_main, const char *n
   return value && is_output (b->scopes[b->main].graph, value) ? value : NULL;
 }
 
+/* The element type of a tensor, all of another type. */
+static const char *
+type_name (const KetteBuild *b, const kt_type *type, char *out, size_t size)
+{
+  const KetteDtype *element = type->kind == KT_TENSOR ? _kette_dtype (type->dtype) : NULL;
+
+  return element ? element->name
+                 : _kette_type_text (out, size, type,
+                                     (const char *const *) b->model->symbols);
+}
+
 typedef struct
 {
   size_t info, scope, algorithm; /* scope: whose outputs are meant */
@@ -89,10 +99,16 @@ bind_one (KetteBuild *b, const Binder *binder, size_t i,
     return _kette_fail (error, KETTE_ERROR_GRAPH, where, "%s is not an output of %s",
                         KETTE_QUOTE (name), update ? "algorithm" : "initialization");
   if (out->key->type.kind && out->value->type.kind
-      && out->key->type.dtype != out->value->type.dtype)
-    return _kette_fail (error, KETTE_ERROR_TYPE, where, "%s is %s, %s is %s",
-                        KETTE_QUOTE (key), _kette_dtype (out->key->type.dtype)->name,
-                        KETTE_QUOTE (name), _kette_dtype (out->value->type.dtype)->name);
+      && (out->key->type.kind != out->value->type.kind
+          || out->key->type.dtype != out->value->type.dtype))
+    {
+      char is[128], becomes[128];
+
+      return _kette_fail (
+          error, KETTE_ERROR_TYPE, where, "%s is %s, %s is %s", KETTE_QUOTE (key),
+          type_name (b, &out->key->type, is, sizeof is), KETTE_QUOTE (name),
+          type_name (b, &out->value->type, becomes, sizeof becomes));
+    }
   if (!fits (&out->key->type, &out->value->type))
     return _kette_fail (error, KETTE_ERROR_SHAPE, where,
                         "%s and %s have different shapes", KETTE_QUOTE (key),

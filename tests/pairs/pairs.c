@@ -8,6 +8,7 @@
 #include "graph/graph-private.h"
 #include "io/io-private.h"
 #include "io/tensor-file.h"
+#include "listed.h"
 #include "message.h"
 #include "onnx.pb-c.h"
 #include <string.h>
@@ -298,14 +299,8 @@ load_model (Model *m, GError **error)
 {
   const GByteArray *packed = model_bytes (m);
   g_autofree char *file    = model_file ();
-  g_autoptr (GBytes) bytes = NULL;
 
-  if (data_folder)
-    return g_file_set_contents (file, (char *) packed->data, packed->len, error)
-               ? kette_graph_load_full (file, &m->options, error)
-               : NULL;
-  bytes = g_bytes_new (packed->data, packed->len);
-  return kette_graph_load_bytes_full (bytes, file, &m->options, error);
+  return listed_load (packed, file, data_folder != NULL, &m->options, error);
 }
 
 /* Goes on up to and with stage LAST; the stage that failed, or STAGES. */
