@@ -172,10 +172,13 @@ static gboolean
 differentiate (KetteGraph *graph, const char *of, const char *const *wrt,
                gboolean standard, GError **error)
 {
-  KetteValue *target   = find_target (graph, of, error);
+  KetteValue *target   = NULL;
   KetteValue **sources = NULL, **grads = NULL;
   size_t n    = 0;
-  gboolean ok = target && find_sources (graph, wrt, &sources, &n, error);
+  gboolean ok = _kette_pass_check (graph, error) && _kette_pass_canonical (graph, error)
+                && _kette_pass_infer (graph, error)
+                && (target = find_target (graph, of, error))
+                && find_sources (graph, wrt, &sources, &n, error);
 
   grads
       = ok ? _kette_alloc (_kette_account_process (), n + 1, sizeof *grads, error) : NULL;
@@ -186,6 +189,17 @@ differentiate (KetteGraph *graph, const char *of, const char *const *wrt,
        && _kette_pass_fold (graph, TRUE, _kette_evaluate, error);
   _kette_free (sources);
   _kette_free (grads);
+  return ok;
+}
+
+static gboolean
+try_on_copy (KetteGraph *graph, const char *of, const char *const *wrt, gboolean standard,
+             GError **error)
+{
+  KetteGraph *copy  = _kette_graph_clone (graph, NULL, error);
+  const gboolean ok = copy && differentiate (copy, of, wrt, standard, error);
+
+  kette_graph_unref (copy);
   return ok;
 }
 
@@ -203,8 +217,8 @@ kette_graph_add_gradients (KetteGraph *self, const char *of, const char *const *
         "standard gradients need opset %d, the model has %d; --raise-opset rewrites "
         "it",
         EMIT_OPSET, own);
-  ok = ok && _kette_pass_check (self, error) && _kette_pass_canonical (self, error)
-       && _kette_pass_infer (self, error)
+  /* What cannot be differentiated shows on a copy, and the graph stays as it was. */
+  ok = ok && try_on_copy (self, of, wrt, standard, error)
        && differentiate (self, of, wrt, standard, error)
        && raise_opset (self, MAX (own, EMIT_OPSET), error)
        && _kette_graph_name_nodes (self, error)

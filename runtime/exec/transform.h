@@ -87,7 +87,8 @@ typedef enum
  * Adds the nodes of the backward pass and, for each value in @wrt, an output `grad/NAME`
  * with the gradient of the sum of @of's elements.
  *
- * Returns: %FALSE with `unsupported` where an operator has no gradient
+ * Returns: %FALSE with `unsupported` where an operator has no gradient; @self is as it was
+ *   then, except after `memory`, when it is of no use any more
  */
 KETTE_EXPORT gboolean kette_graph_add_gradients (KetteGraph *self, const char *of,
                                                  const char *const *wrt,

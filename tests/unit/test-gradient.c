@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "exec/transform.h"
 #include "graphs.h"
 
 /* d (sum of TARGET) / dx at X by the graph's own nodes. */
@@ -163,6 +164,35 @@ test_second_order_fused (void)
                                   s * (1 - s) * (1 - 2 * s), 1e-12);
 }
 
+/* What cannot be done leaves the graph as it was, and what can be done can be done then. */
+static void
+test_refused (void)
+{
+  const int64_t two[]          = { 2 };
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *x                = graph_input (graph, "x", KT_F64, 1, two);
+  KetteValue *h                = graph_node (graph, "", "Sigmoid", x, NULL);
+  KetteValue *y;
+  size_t nodes, values;
+  GError *error = NULL;
+
+  y = graph_node (graph, "", "Gather", h, graph_input (graph, "i", KT_I64, 1, two));
+  g_assert_true (_kette_graph_add_output (graph, y, NULL));
+  nodes  = graph->n_nodes;
+  values = graph->n_values;
+  g_assert_false (kette_graph_add_gradients (graph, NULL, (const char *[]){ "z", NULL },
+                                             (KetteGradientFlags) 0, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_cmpuint (graph->n_nodes, ==, nodes);
+  g_assert_cmpuint (graph->n_values, ==, values);
+  g_assert_cmpuint (graph->n_outputs, ==, 1);
+  g_assert_true (kette_graph_add_gradients (graph, NULL, (const char *[]){ "x", NULL },
+                                            (KetteGradientFlags) 0, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (graph->n_outputs, ==, 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -173,5 +203,6 @@ main (int argc, char **argv)
   g_test_add_func ("/gradient/not-differentiable", test_not_differentiable);
   g_test_add_func ("/gradient/second-order", test_second_order);
   g_test_add_func ("/gradient/second-order-fused", test_second_order_fused);
+  g_test_add_func ("/gradient/refused", test_refused);
   return g_test_run ();
 }
