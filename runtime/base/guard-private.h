@@ -17,7 +17,7 @@ uint64_t _kette_guard_find (const void *data);
  * errors call the file. *slot is for _kette_guard_unmap(). NULL with `io` or `memory`. */
 void *_kette_guard_map (int fd, size_t size, uint64_t group, const char *name,
                         const char *where, size_t *slot, GError **error);
-void _kette_guard_unmap (size_t slot);
+void _kette_guard_unmap (size_t index);
 
 /* Maps that were cut short and are still there. */
 extern int _kette_guard_n_lost;

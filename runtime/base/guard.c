@@ -130,9 +130,9 @@ _kette_guard_map (int fd, size_t size, uint64_t group, const char *name,
 }
 
 void
-_kette_guard_unmap (size_t i)
+_kette_guard_unmap (size_t index)
 {
-  Slot *slot = slot_at (i);
+  Slot *slot = slot_at (index);
   char *name = slot->name;
 
   G_LOCK (table);
@@ -140,7 +140,7 @@ _kette_guard_unmap (size_t i)
   if (slot->lost)
     __atomic_sub_fetch (&_kette_guard_n_lost, 1, __ATOMIC_RELEASE);
   slot_set (slot, 0, 0, 0, NULL);
-  search = MIN (search, i);
+  search = MIN (search, index);
   G_UNLOCK (table);
   _kette_free (name);
 }

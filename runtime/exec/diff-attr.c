@@ -183,6 +183,16 @@ equal_strings (const kt_str *x, const kt_str *y, size_t n)
   return TRUE;
 }
 
+/* Not a number equals itself here, and the two zeros differ. */
+static uint64_t
+bits_of (double x)
+{
+  uint64_t bits;
+
+  memcpy (&bits, &x, sizeof bits);
+  return bits;
+}
+
 static gboolean
 equal_attributes (KetteDiff *d, const KetteNode *a, const kt_attr *x, const KetteNode *b,
                   const kt_attr *y)
@@ -194,7 +204,7 @@ equal_attributes (KetteDiff *d, const KetteNode *a, const kt_attr *x, const Kett
   if (x->ref)
     return TRUE;
   if (x->kind == KT_A_INT || x->kind == KT_A_FLOAT)
-    return x->i == y->i && memcmp (&x->f, &y->f, sizeof x->f) == 0;
+    return x->i == y->i && bits_of (x->f) == bits_of (y->f);
   if (x->kind == KT_A_GRAPH || x->kind == KT_A_GRAPHS)
     return TRUE; /* paired and compared by themselves */
   if (x->n != y->n)
