@@ -55,10 +55,31 @@ put_opsets (KetteSaver *s, const KetteFunction *function, Onnx__FunctionProto *o
   return TRUE;
 }
 
+/* The graphs of a default, the first of which is *GRAPHS; which goes on behind them. */
+static gboolean
+put_default_graphs (KetteSaver *s, const kt_attr *attr, KetteGraph *const **graphs,
+                    Onnx__AttributeProto *out, GError **error)
+{
+  if (attr->kind == KT_A_GRAPH)
+    {
+      out->g = _kette_saver_graph (s, *(*graphs)++, error);
+      return out->g != NULL;
+    }
+  for (size_t i = 0; i < out->n_graphs; i++)
+    {
+      out->graphs[i] = _kette_saver_graph (s, *(*graphs)++, error);
+      if (!out->graphs[i])
+        return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 put_defaults (KetteSaver *s, const KetteFunction *function, Onnx__FunctionProto *out,
               GError **error)
 {
+  KetteGraph *const *graphs = function->graphs;
+
   out->attribute_proto = _kette_region_alloc (s->region, function->n_defaults,
                                               sizeof *out->attribute_proto, error);
   if (!out->attribute_proto)
@@ -66,7 +87,9 @@ put_defaults (KetteSaver *s, const KetteFunction *function, Onnx__FunctionProto 
   for (size_t i = 0; i < function->n_defaults; i++)
     {
       out->attribute_proto[i] = _kette_saver_attr (s, &function->defaults[i], error);
-      if (!out->attribute_proto[i])
+      if (!out->attribute_proto[i]
+          || !put_default_graphs (s, &function->defaults[i], &graphs,
+                                  out->attribute_proto[i], error))
         return FALSE;
     }
   out->n_attribute_proto = function->n_defaults;

@@ -210,6 +210,39 @@ add_file (GPtrArray *models, FaultModel model, const char *file)
     add (models, model, g_bytes_new_take (data, n));
 }
 
+/* Much of everything: lists grow, names are long, data go outside when it is saved so. */
+static GBytes *
+large_bytes (void)
+{
+  g_autoptr (GString) text
+      = g_string_new ("1:10 8:{2:18} 8:{1:'l' 2:1} 7:{" INPUT ("x") OUTPUT ("y"));
+  g_autofree char *zeros = g_strnfill (2 * 4096, '0');
+  g_autofree char *many  = g_strnfill (300, 'n');
+
+  for (int i = 0; i < 20; i++)
+    g_string_append_printf (
+        text,
+        "1:{1:'x' 2:'h%d' 4:'%s' 7:'l' 5:{1:'g' 20:5 6:{2:'a' 1:{1:'x' 2:'t' 4:'Neg'} "
+        "12:{1:'t'}}} 5:{1:'gs' 20:10 11:{2:'b'} 11:{2:'c'}}} "
+        "5:{1:1024 2:1 8:'w%d' 9:x%s} 5:{1:2 2:7 8:'i%d' 7:1 7:2} "
+        "15:{1:{1:1 2:1 4:f1 8:'s%d'} 2:{1:1 2:7 7:0} 3:3} ",
+        i, i % 2 ? many : "Op", i, zeros, i, i);
+  g_string_append (text, "5:{1:1024 2:1 8:'typed' ");
+  for (int i = 0; i < 1024; i++)
+    g_string_append (text, "4:f1 ");
+  g_string_append (text, "} 1:{1:'x' 1:'typed' 2:'y' 4:'Op' 7:'l'}} ");
+  for (int i = 0; i < 12; i++)
+    g_string_append_printf (
+        text,
+        "25:{1:'%s%d' 10:'l' 4:'a' 5:'b' 11:{1:'g' 20:5 6:{2:'d'}} 11:{1:'gs' 20:10 "
+        "11:{2:'e'} 11:{2:'f'}} 7:{1:'a' 2:'b' 4:'Op' 7:'l' 5:{1:'g' 20:5 6:{2:'q'}}} "
+        "9:{1:'l' 2:1}} 20:{1:{2:'start' 1:{2:'z' 4:'Op' 7:'l'} 12:{1:'z'}} 2:{2:'step' "
+        "1:{1:'w%d' 2:'v' 4:'Op' 7:'l'} 12:{1:'v'}} 3:{1:'w%d' 2:'z'} 4:{1:'w%d' "
+        "2:'v'}} ",
+        many, i, i, i, i);
+  return pack (text->str);
+}
+
 static GBytes *
 network_bytes (int dtype, const int *sizes, int n)
 {
@@ -294,6 +327,7 @@ fault_models (void)
                        .optimizer = texts[i].optimizer },
          pack (texts[i].text));
   add_external (models);
+  add (models, (FaultModel){ .name = "large" }, large_bytes ());
   add (models, (FaultModel){ .name = "mlp", .loss = "half-sse" },
        network_bytes (KT_F32, sizes, 2));
   add (models,

@@ -34,6 +34,24 @@ act_bytes (Work *w, GError **error)
   return TRUE;
 }
 
+/* What is written from the graph alone is a model, too. */
+static gboolean
+act_same (Work *w, GError **error)
+{
+  KetteGraph *again        = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+
+  messages_forget (w->graph);
+  bytes = _kette_graph_to_bytes (w->graph, error);
+  if (bytes)
+    again = kette_graph_load_bytes (bytes, error);
+  if (!again)
+    return FALSE;
+  kette_graph_unref (again);
+  set_result (w, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  return TRUE;
+}
+
 static gboolean
 save (Work *w, KetteSaveFlags flags, GError **error)
 {
@@ -105,6 +123,7 @@ static const Stage stages[] = {
   { "damaged", NULL, NULL, act_damaged, .quick = TRUE },
   { "bytes", NULL, have_graph, act_bytes, .quick = TRUE },
   { "forgotten", NULL, have_forgotten, act_bytes, .quick = TRUE },
+  { "forgotten-loads", NULL, have_graph, act_same },
   { "raised", NULL, have_graph, act_raised, .fresh = TRUE, .quick = TRUE },
   { "outside", NULL, have_graph, act_outside },
   { "forgotten-outside", NULL, have_forgotten, act_outside },

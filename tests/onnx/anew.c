@@ -29,6 +29,24 @@ forget_graph (GPtrArray *pending, KetteGraph *graph)
     }
 }
 
+/* Graphs that are defaults of attributes. */
+static void
+forget_defaults (GPtrArray *pending, const KetteFunction *function)
+{
+  size_t at = 0;
+
+  for (size_t i = 0; i < function->n_defaults; i++)
+    {
+      const kt_attr *attr = &function->defaults[i];
+      const int64_t n     = attr->kind == KT_A_GRAPH    ? 1
+                            : attr->kind == KT_A_GRAPHS ? attr->i
+                                                        : 0;
+
+      for (int64_t k = 0; k < n; k++)
+        g_ptr_array_add (pending, function->graphs[at++]);
+    }
+}
+
 void
 messages_forget (KetteGraph *graph)
 {
@@ -40,6 +58,7 @@ messages_forget (KetteGraph *graph)
     {
       model->functions[i]->proto = NULL;
       g_ptr_array_add (pending, model->functions[i]->body);
+      forget_defaults (pending, model->functions[i]);
     }
   for (size_t i = 0; i < model->n_training; i++)
     {
