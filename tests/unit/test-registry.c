@@ -231,6 +231,61 @@ test_serves (void)
   g_assert_true (_kette_kernel_serves (&k, node, "cpu"));
 }
 
+/* -- what is told ------------------------------------------------------------------------ */
+
+static kt_status
+no_body (const kt_host *h, kt_graph *g, void *user)
+{
+  (void) h;
+  (void) g;
+  (void) user;
+  return KT_E_INTERNAL;
+}
+
+static void
+test_explained (void)
+{
+  static const struct
+  {
+    const char *name;
+    uint32_t flags;
+    gboolean body;
+    const char *gradient, *kernel;
+  } rows[] = {
+    { "test-told:Rough", KT_OP_NO_GRADIENT, FALSE, "not differentiable",
+      "expanded before" },
+    { "test-told:Flat", KT_OP_ZERO_GRADIENT, FALSE, "it stops here", "expanded before" },
+    { "test-told:Made", 0, TRUE, "through its body", "replaced by its body" },
+    { "test-told:Bare", 0, FALSE, "gradient  none", "expanded before" },
+  };
+  const kt_kernel alone   = kernel_named ("test-told", "Only", NULL);
+  g_autofree char *absent = NULL, *text = NULL, *json = NULL;
+
+  g_assert_cmpint (add_as ("told.so", FALSE, NULL, &alone), ==, KT_OK);
+  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      kt_op op             = op_named ("test-told", strchr (rows[i].name, ':') + 1, 1);
+      g_autofree char *one = NULL;
+
+      op.flags = rows[i].flags;
+      op.body  = rows[i].body ? no_body : NULL;
+      g_assert_cmpint (add_as ("told.so", FALSE, &op, NULL), ==, KT_OK);
+      one = kette_plugins_explain (NULL, rows[i].name);
+      g_assert_nonnull (strstr (one, rows[i].gradient));
+      g_assert_nonnull (strstr (one, rows[i].kernel));
+      g_assert_nonnull (strstr (one, "y: T (any number)"));
+    }
+  /* A kernel without an operator is none. */
+  absent = kette_plugins_explain (NULL, "test-told:Only");
+  g_assert_nonnull (strstr (absent, "no plugin has the operator \"test-told:Only\""));
+  text = kette_plugins_to_text (NULL);
+  json = kette_plugins_to_json (NULL);
+  g_assert_nonnull (strstr (text, "test-told:Made"));
+  g_assert_nonnull (strstr (text, "(by body)"));
+  g_assert_null (strstr (text, "test-told:Only"));
+  g_assert_null (strstr (json, "\"Only\""));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -242,5 +297,6 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/memory", test_register_memory);
   g_test_add_func ("/registry/takes", test_takes);
   g_test_add_func ("/registry/serves", test_serves);
+  g_test_add_func ("/registry/explained", test_explained);
   return g_test_run ();
 }
