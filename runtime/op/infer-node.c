@@ -65,7 +65,7 @@ check_types (const KetteNode *node, gboolean outputs, Bound *bound, size_t *n_bo
   const int32_t n           = outputs ? node->n_out : node->n_in;
   KetteValue *const *values = outputs ? node->out : node->in;
 
-  for (int32_t i = 0; i < n && n_params; i++)
+  for (int32_t i = 0; i < n; i++)
     if (values[i]
         && !check_operand (node, outputs ? "output" : "input", i,
                            &params[MIN (i, n_params - 1)], values[i], bound, n_bound,

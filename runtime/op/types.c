@@ -90,16 +90,6 @@ _kette_op_takes (const kt_op *op, const char *name, const kt_type *type)
          || (*brief && list_holds (types, strlen (types), brief, strlen (brief)));
 }
 
-/* The parameter of input I: a variadic one stands for all that follow. */
-static const kt_param *
-nth_param (const kt_param *params, int32_t n_params, int32_t i)
-{
-  if (i < n_params)
-    return &params[i];
-  return n_params && (params[n_params - 1].flags & KT_P_VARIADIC) ? &params[n_params - 1]
-                                                                  : NULL;
-}
-
 /* Do all operands in VALUES whose type is the variable NAME (n bytes) have a type in TYPES? */
 static gboolean
 operands_fit (KetteValue *const *values, int32_t n_values, const kt_param *params,
@@ -108,9 +98,10 @@ operands_fit (KetteValue *const *values, int32_t n_values, const kt_param *param
 {
   for (int32_t i = 0; i < n_values; i++)
     {
-      const kt_param *param = nth_param (params, n_params, i);
+      /* A variadic one stands for all that follow; others there are not, says resolve.c. */
+      const kt_param *param = &params[MIN (i, n_params - 1)];
       const KetteDtype *row = values[i] ? _kette_dtype (values[i]->type.dtype) : NULL;
-      if (param && row && strlen (param->type) == n && memcmp (param->type, name, n) == 0
+      if (row && strlen (param->type) == n && memcmp (param->type, name, n) == 0
           && !list_holds (types, n_types, row->brief, strlen (row->brief)))
         return FALSE;
     }

@@ -21,8 +21,21 @@ begin (void)
       _kette_faults_set (NULL, NULL);
       g_assert_error (error, KETTE_ERROR, KETTE_ERROR_MEMORY);
     }
+  /* Memory ends while the plugins register: each is tried again when there is some. */
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) folders   = g_strsplit (g_getenv ("KETTE_PLUGIN_PATH"), ":", -1);
+  g_autofree char *math    = g_build_filename (folders[0], "kette-math.so", NULL);
+
+  _kette_faults_set ("alloc:100+", NULL);
+  g_assert_null (kette_plugins_get (&error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_MEMORY);
+  _kette_faults_set (NULL, NULL);
+  g_assert_null (_kette_registry_op ("", "Sigmoid", 18));
+  g_assert_true (kette_plugins_add_file (math, FALSE, NULL));
+  g_assert_nonnull (_kette_registry_op ("", "Sigmoid", 18));
 #endif
   g_assert_nonnull (kette_plugins_get (NULL));
+  g_assert_nonnull (_kette_registry_op ("", "Where", 18));
 }
 
 static kt_status
@@ -286,6 +299,47 @@ test_explained (void)
   g_assert_null (strstr (json, "\"Only\""));
 }
 
+/* -- resolving ---------------------------------------------------------------------------- */
+
+static void
+resolve_fails (const char *domain, const char *op, int32_t opset, const kt_attr *attrs,
+               int32_t n_attrs, KetteErrorCode code, const char *text)
+{
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  g_autoptr (GError) error     = NULL;
+  KetteValue *x = graph_input (graph, "x", KT_F64, 0, NULL), *y = NULL;
+  KetteValue *both[] = { x, x };
+
+  y = _kette_graph_add_value (graph, "y", NULL);
+  g_assert_true (_kette_model_set_opset (graph->model, domain, opset, NULL));
+  KetteNode *node = _kette_graph_add_node (graph, "n", domain, op, 0, both, 2, &y, 1,
+                                           attrs, n_attrs, NULL);
+  g_assert_nonnull (node);
+  g_assert_false (_kette_node_resolve (node, &error));
+  g_assert_error (error, KETTE_ERROR, (int) code);
+  if (!strstr (error->message, text))
+    g_error ("\"%s\" has not \"%s\"", error->message, text);
+}
+
+static void
+test_resolved (void)
+{
+  const kt_attr seed = { .name = "seed", .kind = KT_A_INT, .i = 1 },
+                odd = { .name = "seed", .kind = 99 }, twice[] = { seed, seed };
+
+  resolve_fails ("test", "Host", 8, NULL, 0, KETTE_ERROR_UNSUPPORTED,
+                 "no plugin has the form that \"Host\" has in opset 8");
+  resolve_fails ("test", "Hosts", 8, NULL, 0, KETTE_ERROR_UNSUPPORTED, "did you mean");
+  resolve_fails ("test-none", "Host", 1, NULL, 0, KETTE_ERROR_UNSUPPORTED,
+                 "no plugin serves the domain");
+  resolve_fails ("test", "Host", 5, twice, 2, KETTE_ERROR_ATTR, "stands twice");
+  resolve_fails ("test", "Host", 5, &odd, 1, KETTE_ERROR_ATTR, "is unknown, must be INT");
+  /* A file that was refused may be the one that is missed. */
+  g_assert_false (kette_plugins_add_file ("/nowhere/b.so", FALSE, NULL));
+  resolve_fails ("test", "Hosts", 8, NULL, 0, KETTE_ERROR_UNSUPPORTED,
+                 "refused was /nowhere/b.so");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -298,5 +352,6 @@ main (int argc, char **argv)
   g_test_add_func ("/registry/takes", test_takes);
   g_test_add_func ("/registry/serves", test_serves);
   g_test_add_func ("/registry/explained", test_explained);
+  g_test_add_func ("/registry/resolved", test_resolved);
   return g_test_run ();
 }
