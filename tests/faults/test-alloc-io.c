@@ -117,6 +117,76 @@ act_raised (Work *w, GError **error)
   return kette_graph_raise_opset (w->graph, 18, error) && act_bytes (w, error);
 }
 
+/* -- tensors ------------------------------------------------------------------------------ */
+
+/* One model stands for all: its input is what is saved. */
+static gboolean
+is_chain (const FaultModel *model)
+{
+  return strcmp (model->name, "chain") == 0;
+}
+
+static gboolean
+have_tensor (Work *w, GError **error)
+{
+  return have_graph (w, error) && have_inputs (w, 2);
+}
+
+static gboolean
+act_tensor (Work *w, const char *name, GError **error)
+{
+  KetteTensor *again;
+
+  w->out = w->out ? w->out : g_build_filename (fault_folder (), name, NULL);
+  if (!kette_tensor_save (w->inputs[0], w->out, error))
+    return FALSE;
+  again = kette_tensor_load (w->out, error);
+  if (again)
+    set_result (w, again->data, again->bytes);
+  kette_tensor_unref (again);
+  return again != NULL;
+}
+
+static gboolean
+act_npy (Work *w, GError **error)
+{
+  return act_tensor (w, "t.npy", error);
+}
+
+static gboolean
+act_pb (Work *w, GError **error)
+{
+  return act_tensor (w, "t.pb", error);
+}
+
+/* Large enough that it is unpacked in two steps. */
+static gboolean
+have_idx (Work *w, GError **error)
+{
+  guint8 data[4 + 4 + 400] = { 0, 0, 8, 1, 0, 0, 1, 0x90 };
+  char packed[1024];
+  gsize n_read, n = sizeof data;
+  g_autoptr (GZlibCompressor) gz
+      = g_zlib_compressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP, -1);
+
+  w->out = g_build_filename (fault_folder (), "t.idx", NULL);
+  g_assert_cmpint (g_converter_convert (G_CONVERTER (gz), data, n, packed, sizeof packed,
+                                        G_CONVERTER_INPUT_AT_END, &n_read, &n, NULL),
+                   ==, G_CONVERTER_FINISHED);
+  return g_file_set_contents (w->out, packed, (gssize) n, error);
+}
+
+static gboolean
+act_idx (Work *w, GError **error)
+{
+  KetteTensor *t = kette_tensor_load (w->out, error);
+
+  if (t)
+    set_result (w, t->data, t->bytes);
+  kette_tensor_unref (t);
+  return t != NULL;
+}
+
 static const Stage stages[] = {
   { "load", NULL, NULL, act_load, .quick = TRUE },
   { "open", NULL, NULL, act_open, .quick = TRUE },
@@ -128,6 +198,9 @@ static const Stage stages[] = {
   { "outside", NULL, have_graph, act_outside },
   { "forgotten-outside", NULL, have_forgotten, act_outside },
   { "checksums", NULL, have_graph, act_checksums },
+  { "npy", is_chain, have_tensor, act_npy },
+  { "pb", is_chain, have_tensor, act_pb },
+  { "idx", is_chain, have_idx, act_idx },
 };
 
 int
