@@ -5,6 +5,7 @@
 #include "../onnx/messages.h"
 #include "alloc.h"
 #include "exec/transform.h"
+#include "graph/sparse.h"
 #include "io/io-private.h"
 #include <glib/gstdio.h>
 #include <stdio.h>
@@ -20,6 +21,13 @@ have_forgotten (Work *w, GError **error)
     return FALSE;
   messages_forget (w->graph);
   return TRUE;
+}
+
+/* As for running: sparse weights are dense, and written again as the file has them. */
+static gboolean
+have_dense (Work *w, GError **error)
+{
+  return have_graph (w, error) && _kette_graph_make_dense (w->graph, error);
 }
 
 static gboolean
@@ -192,6 +200,7 @@ static const Stage stages[] = {
   { "open", NULL, NULL, act_open, .quick = TRUE },
   { "damaged", NULL, NULL, act_damaged, .quick = TRUE },
   { "bytes", NULL, have_graph, act_bytes, .quick = TRUE },
+  { "dense", NULL, have_dense, act_bytes, .quick = TRUE },
   { "forgotten", NULL, have_forgotten, act_bytes, .quick = TRUE },
   { "forgotten-loads", NULL, have_graph, act_same },
   { "raised", NULL, have_graph, act_raised, .fresh = TRUE, .quick = TRUE },
