@@ -291,8 +291,19 @@ test_emit (void)
   g_assert_cmpint (host->g_node (&g, "", "Neg", 18, &x, -1, &w, 1, NULL, 0), ==,
                    KT_E_INTERNAL);
   assert_failed (KT_E_INTERNAL, "no output");
+}
 
-  /* No name anywhere. */
+/* Names of emitted nodes, where the node has none. */
+static void
+test_emit_names (void)
+{
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteNode *node              = node_of (graph, "", 1, TRUE);
+  kt_graph g                   = {
+                      .context = &context, .graph = graph, .emit = KETTE_EMIT_GRADIENT, .in = node->in
+  };
+  kt_value w = 0, x = host->g_in (&g, 0);
+
   node->out[0] = NULL;
   g_assert_cmpint (host->g_node (&g, "", "Neg", 18, &x, 1, &w, 1, NULL, 0), ==, KT_OK);
   g_assert_cmpstr (graph->values[w - 1]->producer->origin, ==, "");
@@ -322,5 +333,6 @@ main (int argc, char **argv)
   g_test_add_func ("/host/attributes", test_attributes);
   g_test_add_func ("/host/run", test_run);
   g_test_add_func ("/host/emit", test_emit);
+  g_test_add_func ("/host/emit-names", test_emit_names);
   return g_test_run ();
 }
