@@ -2,6 +2,7 @@
  * SHA-256 of what a training run depends on: of a graph without its state, of data, of
  * options.
  */
+#include "graph/sparse.h"
 #include "train/train-private.h"
 #include <string.h>
 
@@ -84,6 +85,14 @@ add_tensor (Hasher *h, const KetteTensor *t, gboolean content)
 
 /* A value by its name; of an initializer, at its first use, the content too. */
 static void
+add_sparse (Hasher *h, const KetteSparse *s, gboolean content)
+{
+  add_bytes (h, s->dims, (size_t) s->rank * sizeof *s->dims);
+  add_tensor (h, s->indices, TRUE);
+  add_tensor (h, s->values, content);
+}
+
+static void
 add_value (Hasher *h, const KetteValue *value)
 {
   if (!value)
@@ -92,9 +101,14 @@ add_value (Hasher *h, const KetteValue *value)
       return;
     }
   add_text (h, value->name);
-  if (!value->data || value->outer || h->seen[value->index])
+  if ((!value->data && !value->sparse) || value->outer || h->seen[value->index])
     return;
   h->seen[value->index] = 1;
+  if (value->sparse)
+    {
+      add_sparse (h, value->sparse, !(h->structure && is_float (value->sparse->values)));
+      return;
+    }
   add_tensor (h, value->data,
               !(value->flags & KETTE_VALUE_STATE)
                   && !(h->structure && is_float (value->data)));
@@ -122,7 +136,7 @@ add_tensor_attr (Hasher *h, const kt_tensor *t)
 }
 
 static void
-add_attr (Hasher *h, const kt_attr *a)
+add_attr (Hasher *h, const KetteModel *model, const kt_attr *a)
 {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
 
@@ -152,6 +166,19 @@ add_attr (Hasher *h, const kt_attr *a)
     case KT_A_TENSORS:
       for (size_t i = 0; i < a->n; i++)
         add_tensor_attr (h, &((const kt_tensor *) a->v)[i]);
+      break;
+    case KT_A_SPARSE_TENSOR:
+    case KT_A_SPARSE_TENSORS:
+      for (size_t i = 0; i < a->n; i++)
+        {
+          const KetteSparse *s
+              = _kette_model_sparse (model, &((const kt_tensor *) a->v)[i]);
+
+          if (s)
+            add_sparse (h, s, TRUE);
+          else
+            add_tensor_attr (h, &((const kt_tensor *) a->v)[i]);
+        }
       break;
     default:
       add_int (h, (int64_t) a->n);
@@ -183,7 +210,7 @@ add_node (Hasher *h, const KetteNode *node, GError **error)
     add_value (h, node->out[i]);
   for (int32_t i = 0; i < node->n_attrs; i++)
     {
-      add_attr (h, &node->attrs[i]);
+      add_attr (h, node->graph->model, &node->attrs[i]);
       if (node->subgraphs && node->subgraphs[i]
           && !enqueue (h, node->subgraphs[i], error))
         return FALSE;
