@@ -28,20 +28,18 @@ failed (const kt_graph *g)
   return g->context->failure->status != KT_OK;
 }
 
-/* Takes over a GError of the library as the callback's failure. */
+/* Takes over a GError of the library as the callback's failure: place and reason without the
+ * code, which the status tells. */
 static kt_status
 fail_with (kt_graph *g, GError *error)
 {
-  static const kt_status statuses[] = {
-    [KETTE_ERROR_ATTR] = KT_E_ATTR,    [KETTE_ERROR_VALUE] = KT_E_VALUE,
-    [KETTE_ERROR_TYPE] = KT_E_TYPE,    [KETTE_ERROR_SHAPE] = KT_E_SHAPE,
-    [KETTE_ERROR_MEMORY] = KT_E_NOMEM, [KETTE_ERROR_UNSUPPORTED] = KT_E_UNSUPPORTED
-  };
-  kt_status status = KT_E_INTERNAL;
+  const kt_status status = _kette_status_of (error);
+  const char *where      = kette_error_get_where (error);
+  char text[1024];
 
-  if ((size_t) error->code < G_N_ELEMENTS (statuses) && statuses[error->code] != KT_OK)
-    status = statuses[error->code];
-  _kette_host ()->fail (g, status, error->message, strlen (error->message));
+  g_snprintf (text, sizeof text, "%s%s%s", where ? where : "", where ? ": " : "",
+              kette_error_get_what (error));
+  _kette_host ()->fail (g, status, text, strlen (text));
   g_error_free (error);
   return status;
 }

@@ -4,6 +4,9 @@
 #pragma once
 #include "op/context.h"
 
+/* The status that says the same as an error of the library; KT_E_INTERNAL for others. */
+kt_status _kette_status_of (const GError *error);
+
 kt_value _kette_host_g_in (kt_graph *g, int32_t i);
 kt_value _kette_host_g_out (kt_graph *g, int32_t i);
 kt_value _kette_host_g_seed (kt_graph *g, int32_t i);

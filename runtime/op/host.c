@@ -345,34 +345,45 @@ _kette_host (void)
   return &host;
 }
 
+/* What a status means as an error, and what is said when the plugin says nothing. */
+static const struct
+{
+  kt_status status;
+  KetteErrorCode code;
+  const char *text;
+} statuses[] = {
+  { KT_E_ATTR, KETTE_ERROR_ATTR, "an attribute is wrong" },
+  { KT_E_VALUE, KETTE_ERROR_VALUE, "the content of an input is wrong" },
+  { KT_E_TYPE, KETTE_ERROR_TYPE, "element types do not fit" },
+  { KT_E_SHAPE, KETTE_ERROR_SHAPE, "shapes do not fit" },
+  { KT_E_NOMEM, KETTE_ERROR_MEMORY, "memory was refused" },
+  { KT_E_DEVICE, KETTE_ERROR_DEVICE, "the device failed" },
+  { KT_E_UNSUPPORTED, KETTE_ERROR_UNSUPPORTED, "not supported" },
+  { KT_E_INTERNAL, KETTE_ERROR_INTERNAL, "a fault of the plugin; please report it" },
+  { KT_E_CANCELLED, KETTE_ERROR_CANCEL, "cancelled" },
+  { KT_E_LIMIT, KETTE_ERROR_LIMIT, "a dim does not fit 63 bits" },
+};
+
+kt_status
+_kette_status_of (const GError *error)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (statuses); i++)
+    if (g_error_matches (error, KETTE_ERROR, statuses[i].code))
+      return statuses[i].status;
+  return KT_E_INTERNAL;
+}
+
 gboolean
 _kette_failure_to_error (const KetteFailure *failure, kt_status status,
                          const KetteNode *node, GError **error)
 {
-  static const struct
-  {
-    kt_status status;
-    KetteErrorCode code;
-    const char *text;
-  } rows[] = {
-    { KT_E_ATTR, KETTE_ERROR_ATTR, "an attribute is wrong" },
-    { KT_E_VALUE, KETTE_ERROR_VALUE, "the content of an input is wrong" },
-    { KT_E_TYPE, KETTE_ERROR_TYPE, "element types do not fit" },
-    { KT_E_SHAPE, KETTE_ERROR_SHAPE, "shapes do not fit" },
-    { KT_E_NOMEM, KETTE_ERROR_MEMORY, "memory was refused" },
-    { KT_E_DEVICE, KETTE_ERROR_DEVICE, "the device failed" },
-    { KT_E_UNSUPPORTED, KETTE_ERROR_UNSUPPORTED, "not supported" },
-    { KT_E_INTERNAL, KETTE_ERROR_INTERNAL, "a fault of the plugin; please report it" },
-    { KT_E_CANCELLED, KETTE_ERROR_CANCEL, "cancelled" },
-    { KT_E_LIMIT, KETTE_ERROR_LIMIT, "a dim does not fit 63 bits" },
-  };
   char where[KETTE_WHERE_SIZE];
   const kt_status s = failure->status != KT_OK ? failure->status : status;
 
-  for (size_t i = 0; i < G_N_ELEMENTS (rows); i++)
-    if (rows[i].status == s)
-      return _kette_fail (error, rows[i].code, _kette_node_where (node, where), "%s",
-                          *failure->text ? failure->text : rows[i].text);
+  for (size_t i = 0; i < G_N_ELEMENTS (statuses); i++)
+    if (statuses[i].status == s)
+      return _kette_fail (error, statuses[i].code, _kette_node_where (node, where), "%s",
+                          *failure->text ? failure->text : statuses[i].text);
   return _kette_fail (error, KETTE_ERROR_PLUGIN, _kette_node_where (node, where),
                       "the operator's plugin returned the unknown status %d", (int) s);
 }
