@@ -2,7 +2,7 @@
 # ./dev fuzz [TARGET...] [SECONDS]: builds the fuzz targets with clang and libFuzzer, and runs
 # each for SECONDS (KETTE_FUZZ_SECONDS, or 60) or, with KETTE_FUZZ_RUNS, for so many runs, from
 # its seeds, ONNX's test models, and what earlier runs found worth keeping in
-# build-fuzz/corpus/TARGET. A fault leaves its input in build-fuzz/faults.
+# build-fuzz/corpus/TARGET. With KETTE_FUZZ_SEED the same inputs come again. A fault leaves its input in build-fuzz/faults.
 dir=build-fuzz seconds=${KETTE_FUZZ_SECONDS:-60} targets=() rc=0
 for word; do
   case $word in
@@ -49,6 +49,7 @@ fuzz_one() {
     ;;
   esac
   [ -z "${KETTE_FUZZ_RUNS-}" ] || limit=(-runs="$KETTE_FUZZ_RUNS")
+  [ -z "${KETTE_FUZZ_SEED-}" ] || limit+=(-seed="$KETTE_FUZZ_SEED")
   [ "$target" != scan ] || most=1024
   if "$program" "${limit[@]}" -timeout=10 -rss_limit_mb=2048 -detect_leaks=1 -entropic=0 -reload=0 -max_len=$most \
     -print_final_stats=1 -artifact_prefix="$dir/faults/$target-" "$corpus" "${seeds[@]}" \
