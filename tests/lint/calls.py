@@ -7,7 +7,6 @@ import re
 
 import tree
 
-TABLE = "runtime/base/system.c"
 WORDS = re.compile(r"(?<![\w.>])(open|openat|openat2|creat|read|write|pread|pwrite|readv|writev|close|stat|lstat|"
                    r"fstat|fstatat|statx|rename|renameat2?|unlink|unlinkat|link|linkat|symlink|fsync|fdatasync|mmap|"
                    r"munmap|mremap|msync|f?truncate|fallocate|posix_fallocate|copy_file_range|sendfile|fopen|fdopen|"
@@ -15,33 +14,5 @@ WORDS = re.compile(r"(?<![\w.>])(open|openat|openat2|creat|read|write|pread|pwri
                    r"realpath|readlink|readlinkat|access|mkdir|rmdir|mkstemp|g_file_\w+|g_dir_\w+|g_open|g_fopen|"
                    r"g_mapped_file_\w+|g_unlink|g_remove|g_rename|g_l?stat|g_mkdir\w*|g_rmdir|g_access) \(")
 
-
-def allowed():
-    rules = {}
-    for line in tree.text("tests/lint/calls-allowed.txt").splitlines():
-        if line.strip() and not line.startswith("#"):
-            words = line.split(None, 2)
-            rules[(words[0], words[1])] = words[2] if len(words) > 2 else ""
-    return rules
-
-
-def main():
-    tap, rules = tree.Tap(), allowed()
-    used, faults = set(), []
-    for path in tree.files(".c", ".h"):
-        if not path.startswith(("runtime/", "ops/")) or path == TABLE:
-            continue
-        for number, line in enumerate(tree.code(path).split("\n"), 1):
-            for word in WORDS.findall(line):
-                if (path, word) in rules:
-                    used.add((path, word))
-                else:
-                    faults.append(f"{path}:{number}: {word}")
-    tap.case("file calls go through the table", faults)
-    tap.case("each exception has a reason and is needed",
-             [f"{p} {w}: no reason" for (p, w), why in rules.items() if len(why) < 12]
-             + [f"{p} {w}: not used any more" for p, w in sorted(set(rules) - used)])
-    tap.done()
-
-
-main()
+tree.words("file calls go through the table", WORDS, ("runtime/", "ops/"), "tests/lint/calls-allowed.txt",
+           ["runtime/base/system.c"])

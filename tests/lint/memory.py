@@ -13,33 +13,4 @@ WORDS = re.compile(r"\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprin
                    r"GArray|GPtrArray|GByteArray|GHashTable|GString|GList|GSList|GQueue|"
                    r"g_array_new\w*|g_hash_table_new\w*|g_string_new\w*|g_ptr_array_new\w*)\b")
 
-
-def allowed():
-    rules = {}
-    for line in tree.text("tests/lint/memory-allowed.txt").splitlines():
-        if line.strip() and not line.startswith("#"):
-            words = line.split(None, 2)
-            rules[(words[0], words[1])] = words[2] if len(words) > 2 else ""
-    return rules
-
-
-def main():
-    tap, rules = tree.Tap(), allowed()
-    used, faults = set(), []
-    for path in tree.files(".c", ".h"):
-        if not path.startswith(FOLDERS):
-            continue
-        for number, line in enumerate(tree.code(path).split("\n"), 1):
-            for word in WORDS.findall(line):
-                if (path, word) in rules:
-                    used.add((path, word))
-                else:
-                    faults.append(f"{path}:{number}: {word}")
-    tap.case("one way to allocate", faults)
-    tap.case("each exception has a reason and is needed",
-             [f"{p} {w}: no reason" for (p, w), why in rules.items() if len(why) < 12]
-             + [f"{p} {w}: not used any more" for p, w in sorted(set(rules) - used)])
-    tap.done()
-
-
-main()
+tree.words("one way to allocate", WORDS, FOLDERS, "tests/lint/memory-allowed.txt")

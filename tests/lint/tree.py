@@ -60,3 +60,28 @@ class Tap:
     def done(self):
         print(f"1..{self.count}")
         sys.exit(1 if self.failed else 0)
+
+
+def words(name, pattern, folders, exceptions, but=()):
+    """No C file below FOLDERS, BUT some, holds a word that PATTERN finds, except where the file
+    EXCEPTIONS says so: a path, a word, the reason. An exception nobody needs is a fault."""
+    rules, used, faults = {}, set(), []
+    for line in text(exceptions).splitlines():
+        if line.strip() and not line.startswith("#"):
+            parts = line.split(None, 2)
+            rules[(parts[0], parts[1])] = parts[2] if len(parts) > 2 else ""
+    for path in files(".c", ".h"):
+        if not path.startswith(folders) or path in but:
+            continue
+        for number, line in enumerate(code(path).split("\n"), 1):
+            for word in pattern.findall(line):
+                if (path, word) in rules:
+                    used.add((path, word))
+                else:
+                    faults.append(f"{path}:{number}: {word}")
+    tap = Tap()
+    tap.case(name, faults)
+    tap.case("each exception has a reason and is needed",
+             [f"{p} {w}: no reason" for (p, w), why in rules.items() if len(why) < 12]
+             + [f"{p} {w}: not used any more" for p, w in sorted(set(rules) - used)])
+    tap.done()
