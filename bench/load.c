@@ -87,10 +87,10 @@ step_scan (void *user)
   Model *model             = user;
   GError *error            = NULL;
   g_autoptr (GBytes) bytes = _kette_read_file (model->name, &error);
-  KetteMessage *message
-      = bytes ? _kette_message_new (bytes, &onnx__model_proto__descriptor,
-                                    &_kette_loading_default ()->limits, &error)
-              : NULL;
+  KetteMessage *message    = bytes
+                                 ? _kette_message_new (bytes, &onnx__model_proto__descriptor,
+                                                       _kette_limits_default (), &error)
+                                 : NULL;
 
   if (!message)
     die (model->name, error);

@@ -17,5 +17,5 @@ void _kette_limits_complete (const KetteLimits *limits, KetteLimits *out);
 const char *_kette_limits_hint (const char *name, guint64 value, char out[96]);
 /* The defaults; they do not change. */
 const KetteLimits *_kette_limits_default (void);
-/* All at their hard maxima. */
-void _kette_limits_most (KetteLimits *out);
+/* All at their hard maxima: for what was loaded before. */
+const KetteLimits *_kette_limits_most (void);

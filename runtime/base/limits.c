@@ -88,12 +88,20 @@ _kette_limits_complete (const KetteLimits *limits, KetteLimits *out)
       *field (out, i) = MIN (*field (out, i), table[i].most);
 }
 
-void
-_kette_limits_most (KetteLimits *out)
+const KetteLimits *
+_kette_limits_most (void)
 {
-  kette_limits_init (out);
-  for (size_t i = 0; i < G_N_ELEMENTS (table); i++)
-    *field (out, i) = table[i].most;
+  static KetteLimits limits;
+  static gsize once;
+
+  if (g_once_init_enter (&once))
+    {
+      for (size_t i = 0; i < G_N_ELEMENTS (table); i++)
+        *field (&limits, i) = table[i].most;
+      limits.size = sizeof limits;
+      g_once_init_leave (&once, 1);
+    }
+  return &limits;
 }
 
 const KetteLimits *

@@ -62,7 +62,7 @@ static gboolean
 is_tensor (GBytes *bytes)
 {
   KetteMessage *m = _kette_message_new (bytes, &onnx__tensor_proto__descriptor,
-                                        &_kette_loading_default ()->limits, NULL);
+                                        _kette_limits_default (), NULL);
   gboolean yes    = FALSE;
 
   if (m)

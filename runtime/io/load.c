@@ -6,37 +6,9 @@
 #include "io/io-private.h"
 #include <string.h>
 
-const KetteLoading *
-_kette_loading_default (void)
-{
-  static KetteLoading loading;
-  static gsize once;
-
-  if (g_once_init_enter (&once))
-    {
-      kette_limits_init (&loading.limits);
-      g_once_init_leave (&once, 1);
-    }
-  return &loading;
-}
-
-const KetteLoading *
-_kette_loading_most (void)
-{
-  static KetteLoading loading;
-  static gsize once;
-
-  if (g_once_init_enter (&once))
-    {
-      _kette_limits_most (&loading.limits);
-      g_once_init_leave (&once, 1);
-    }
-  return &loading;
-}
-
-void
-_kette_loading_init (KetteLoading *self, const KetteLoadOptions *options,
-                     KetteFaults *faults)
+/* The options of a public call. FAULTS is used when the caller wants all faults. */
+static void
+loading_init (KetteLoading *self, const KetteLoadOptions *options, KetteFaults *faults)
 {
   KetteLoadOptions o = { 0 };
 
@@ -135,7 +107,7 @@ load_any (const char *file, GBytes *bytes, const KetteLoadOptions *options,
   GError *inner      = NULL;
   KetteGraph *graph;
 
-  _kette_loading_init (&loading, options, &faults);
+  loading_init (&loading, options, &faults);
   graph = bytes ? load_bytes (bytes, -1, file, &loading, &inner)
                 : load_file (file, &loading, &inner);
   if (inner)

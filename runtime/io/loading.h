@@ -14,11 +14,3 @@ typedef struct
   GCancellable *cancellable;     /* or NULL */
   KetteFaults *faults;           /* NULL: the first fault ends loading */
 } KetteLoading;
-
-/* The options of a public call. FAULTS is used when the caller wants all faults. */
-void _kette_loading_init (KetteLoading *self, const KetteLoadOptions *options,
-                          KetteFaults *faults);
-/* What loading without options means; it does not change. */
-const KetteLoading *_kette_loading_default (void);
-/* All limits at their hard maxima: for what was loaded before. */
-const KetteLoading *_kette_loading_most (void);

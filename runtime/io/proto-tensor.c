@@ -77,7 +77,7 @@ same_content (KetteSaver *s, const Onnx__TensorProto *old, const KetteTensor *te
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
                                .model  = s->model,
-                               .limits = &_kette_loading_most ()->limits };
+                               .limits = _kette_limits_most () };
   GError *error            = NULL;
   KetteTensor *before;
   gboolean same;
@@ -109,7 +109,7 @@ _kette_saver_same_sparse (KetteSaver *s, const Onnx__SparseTensorProto *old,
 {
   KetteTensorSource source = { .bytes  = s->message ? s->message->bytes : NULL,
                                .model  = s->model,
-                               .limits = &_kette_loading_most ()->limits };
+                               .limits = _kette_limits_most () };
   GError *error            = NULL;
   KetteSparse *before;
   KetteTensor *dense;

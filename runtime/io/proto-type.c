@@ -141,8 +141,8 @@ same_type (KetteSaver *s, const Onnx__TypeProto *old, const kt_type *type)
 
   if (!old)
     return type->kind == 0;
-  known = _kette_type_from_proto (s->model, &_kette_loading_most ()->limits, old, "",
-                                  &before, &error);
+  known = _kette_type_from_proto (s->model, _kette_limits_most (), old, "", &before,
+                                  &error);
   _kette_saver_doubt (s, error);
   return known && (before.kind == 0 || _kette_type_equal (&before, type));
 }

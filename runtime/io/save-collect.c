@@ -82,7 +82,7 @@ static gboolean
 decode (KetteData *self, const Onnx__TensorProto *old, Onnx__TensorProto *tensor,
         GError **error)
 {
-  const KetteTensorSource source = { .limits = &_kette_loading_most ()->limits };
+  const KetteTensorSource source = { .limits = _kette_limits_most () };
   KetteTensor *data;
 
   if (self->n_decoded == self->decoded_capacity

@@ -88,7 +88,7 @@ keep_of_file (const char *path, KetteNames *names)
   if (!bytes)
     return FALSE;
   message = _kette_message_new (bytes, &onnx__model_proto__descriptor,
-                                &_kette_loading_most ()->limits, NULL);
+                                _kette_limits_most (), NULL);
   ok      = message && keep_referred (message->root, names, NULL);
   _kette_message_free (message);
   g_bytes_unref (bytes);

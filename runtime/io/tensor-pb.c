@@ -9,10 +9,9 @@ KetteTensor *
 _kette_tensor_pb_parse (GBytes *bytes, GError **error)
 {
   KetteMessage *message = _kette_message_new (bytes, &onnx__tensor_proto__descriptor,
-                                              &_kette_loading_default ()->limits, error);
-  const KetteTensorSource source
-      = { .bytes = bytes, .limits = &_kette_loading_default ()->limits };
-  KetteTensor *tensor = NULL;
+                                              _kette_limits_default (), error);
+  const KetteTensorSource source = { .bytes = bytes, .limits = _kette_limits_default () };
+  KetteTensor *tensor            = NULL;
 
   if (message)
     tensor = _kette_tensor_from_proto ((const Onnx__TensorProto *) message->root, &source,
