@@ -128,12 +128,8 @@ raise_node (Raiser *r, KetteNode *node, GError **error)
                       error);
   if (has_references (node))
     return fail_node (r, node, from, "its attributes are those of a caller", error);
-  if (!_kette_node_infer (node, error) || !_kette_node_expand (node, error))
-    return FALSE;
-  for (int32_t k = 0; k < node->n_out; k++)
-    if (node->out[k] && !_kette_value_inherit (node->out[k], error))
-      return FALSE;
-  return TRUE;
+  return _kette_node_infer (node, error) && _kette_node_expand (node, error)
+         && _kette_outputs_inherit (node, error);
 }
 
 /* Values of the main graph that a training step reads, and that other nodes make now. */

@@ -109,12 +109,7 @@ make_canonical (KetteNode *node, gboolean *expanded, GError **error)
   *expanded = is_superseded (node);
   if (!*expanded)
     return _kette_node_infer (node, error);
-  if (!_kette_node_expand (node, error))
-    return FALSE;
-  for (int32_t k = 0; k < node->n_out; k++)
-    if (node->out[k] && !_kette_value_inherit (node->out[k], error))
-      return FALSE;
-  return TRUE;
+  return _kette_node_expand (node, error) && _kette_outputs_inherit (node, error);
 }
 
 /* What is made of something vague is vague itself as far as its type has gaps. */

@@ -187,8 +187,8 @@ expand_function (KetteNode *node, GError **error)
 }
 
 /* The value that took OLD's place also takes its name and its role at the graph's border. */
-gboolean
-_kette_value_inherit (KetteValue *old, GError **error)
+static gboolean
+inherit (KetteValue *old, GError **error)
 {
   KetteValue *new  = old->replacement;
   const char *name = old->name, *spare;
@@ -200,16 +200,21 @@ _kette_value_inherit (KetteValue *old, GError **error)
          && _kette_graph_rename (new, name, error);
 }
 
+gboolean
+_kette_outputs_inherit (const KetteNode *node, GError **error)
+{
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k] && !inherit (node->out[k], error))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 expand_node (KetteNode *node, GError **error)
 {
   _kette_node_follow (node);
-  if (!(node->def ? _kette_node_expand (node, error) : expand_function (node, error)))
-    return FALSE;
-  for (int32_t k = 0; k < node->n_out; k++)
-    if (node->out[k] && !_kette_value_inherit (node->out[k], error))
-      return FALSE;
-  return TRUE;
+  return (node->def ? _kette_node_expand (node, error) : expand_function (node, error))
+         && _kette_outputs_inherit (node, error);
 }
 
 /* In a tolerant graph a call is left alone that cannot be expanded yet, such as one of a

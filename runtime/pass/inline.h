@@ -6,8 +6,8 @@
 
 /* Inputs that an earlier expansion replaced are exchanged for their replacements. */
 void _kette_node_follow (KetteNode *node);
-/* The value that replaces OLD takes its name. */
-gboolean _kette_value_inherit (KetteValue *old, GError **error);
+/* The values that replace the outputs of NODE, which was expanded, take their names. */
+gboolean _kette_outputs_inherit (const KetteNode *node, GError **error);
 /* The first half of the pass inline: expands and leaves replacements to be applied. MARKS:
  * NULL, or by node index: 0 for those that stay as they are. */
 gboolean _kette_expand_nodes (KetteGraph *graph, KetteInline mode, const uint8_t *marks,
