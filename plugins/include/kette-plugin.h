@@ -39,7 +39,7 @@
 KT_BEGIN_DECLS
 
 #define KT_ABI_MAJOR 0u
-#define KT_ABI_MINOR 1u
+#define KT_ABI_MINOR 2u
 
 /* Does the struct behind P, written by somebody else, hold the field F? */
 #define KT_HAS(T, p, f) ((p)->struct_size >= offsetof (T, f) + sizeof ((p)->f))
@@ -196,6 +196,14 @@ typedef void kt_body (void *arg, int64_t begin, int64_t end, int32_t worker);
 struct kt_op;
 struct kt_kernel;
 
+/* A node behind the one that is prepared: it takes that one's result element by element. */
+typedef struct kt_follower
+{
+  const char *domain, *op;
+  int32_t version, operand; /* operand: which of its inputs is the result so far */
+  int32_t n_in, reserved;
+} kt_follower;
+
 /* What the host offers. ctx is the context of any stage. */
 typedef struct kt_host
 {
@@ -272,6 +280,20 @@ typedef struct kt_host
 
   kt_status (*add_op) (kt_reg *, const struct kt_op *);
   kt_status (*add_kernel) (kt_reg *, const struct kt_kernel *);
+
+  /* Chains: a product and what is done with each of its elements ------------------------- */
+
+  /* prepare of a kernel with KT_K_EPILOGUE: the node I places (0: directly) behind this one
+   * in the chain; op NULL: there is none. Its attributes and the types of its inputs. */
+  kt_status (*follower) (const kt_prep *, int32_t i, kt_follower *out);
+  kt_status (*follower_attr) (const kt_prep *, int32_t i, const char *name, kt_attr *out);
+  kt_status (*follower_type) (const kt_prep *, int32_t i, int32_t input, kt_type *out);
+  /* The kernel does the work of the first N followers itself. Their inputs, without the
+   * result so far, are appended to run->in; run->out[0] is the last one's output. */
+  kt_status (*absorb) (kt_prep *, int32_t n);
+  /* run of a kernel with KT_K_EPILOGUE: elements begin <= i < end of output 0 are written and
+   * final; the host does with them what follows. Each element exactly once. */
+  kt_status (*epilogue) (kt_run *, int64_t begin, int64_t end, int32_t worker);
 } kt_host;
 
 enum /* kt_param.flags */
@@ -337,11 +359,12 @@ typedef struct kt_alias
 
 enum /* kt_kernel.flags */
 {
-  KT_K_CAPTURABLE    = 1, /* launches only; may be recorded and replayed     */
-  KT_K_DETERMINISTIC = 2, /* same bits for any number of threads             */
-  KT_K_REENTRANT     = 4, /* several runs at once are fine                   */
-  KT_K_TILEABLE      = 8,
-  KT_K_STRIDED       = 16 /* takes inputs with strides                       */
+  KT_K_CAPTURABLE    = 1,  /* launches only; may be recorded and replayed     */
+  KT_K_DETERMINISTIC = 2,  /* same bits for any number of threads             */
+  KT_K_REENTRANT     = 4,  /* several runs at once are fine                   */
+  KT_K_TILEABLE      = 8,  /* has tile                                        */
+  KT_K_STRIDED       = 16, /* takes inputs with strides                       */
+  KT_K_EPILOGUE      = 32  /* run calls host->epilogue for all of output 0    */
 };
 
 /* How an operator runs on a device, for some types. */
@@ -360,7 +383,22 @@ typedef struct kt_kernel
   kt_status (*prepare) (const kt_host *, kt_prep *, void *user, void **state);
   kt_status (*run) (const kt_host *, kt_run *, void *state);
   void (*destroy) (void *state); /* for what keep did not give; may be NULL     */
-  const char *layout;            /* NULL: row-major                             */
+  /* How operands lie in memory: a tag per input, separated by commas, then '>' and a tag per
+   * output; what is not named is row-major. NULL: all are.
+   *   ""           row-major
+   *   "c8", "c16"  channels (dim 1) in blocks of 8 or 16: n, c / 8, d1, d2, ..., c % 8. The
+   *                number of channels is a multiple of the block.
+   *   "*"          whatever it is, the same for all operands with this tag, which have one
+   *                shape: kernels that go through memory without looking at positions
+   * Example: "c8,,>c8". The host converts (kette.Reorder) where layouts do not fit. */
+  const char *layout;
+  /* Would this kernel serve the node? Asked before layouts are decided and prepare is called;
+   * types and shapes are known. NULL: yes. */
+  int32_t (*suits) (const kt_host *, const void *ctx, void *user);
+  /* KT_K_TILEABLE: elements begin <= i < end of output 0 alone, from the operands in RUN. An
+   * input of the output's shape is read at the same elements only. Any thread. */
+  kt_status (*tile) (const kt_host *, kt_run *, void *state, int64_t begin, int64_t end,
+                     int32_t worker);
 } kt_kernel;
 
 /* The exported function. */

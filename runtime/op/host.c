@@ -306,6 +306,46 @@ host_native_stream (kt_run *run)
   return NULL;
 }
 
+/* Chains of one node: nothing follows. */
+static kt_status
+host_follower (const kt_prep *prep, int32_t i, kt_follower *out)
+{
+  (void) prep, (void) i;
+  *out = (kt_follower){ 0 };
+  return KT_OK;
+}
+
+static kt_status
+host_follower_attr (const kt_prep *prep, int32_t i, const char *name, kt_attr *out)
+{
+  (void) prep, (void) i, (void) name;
+  *out = (kt_attr){ 0 };
+  return KT_OK;
+}
+
+static kt_status
+host_follower_type (const kt_prep *prep, int32_t i, int32_t input, kt_type *out)
+{
+  (void) prep, (void) i, (void) input;
+  *out = (kt_type){ 0 };
+  return KT_OK;
+}
+
+static kt_status
+host_absorb (kt_prep *prep, int32_t n)
+{
+  return n == 0 ? KT_OK
+                : host_fail (prep, KT_E_INTERNAL,
+                             "nothing follows that could be absorbed", 38);
+}
+
+static kt_status
+host_epilogue (kt_run *run, int64_t begin, int64_t end, int32_t worker)
+{
+  (void) run, (void) begin, (void) end, (void) worker;
+  return KT_OK;
+}
+
 static const kt_host host = {
   .struct_size    = sizeof (kt_host),
   .abi_major      = KT_ABI_MAJOR,
@@ -337,6 +377,11 @@ static const kt_host host = {
   .g_constant     = _kette_host_g_constant,
   .add_op         = _kette_registry_add_op,
   .add_kernel     = _kette_registry_add_kernel,
+  .follower       = host_follower,
+  .follower_attr  = host_follower_attr,
+  .follower_type  = host_follower_type,
+  .absorb         = host_absorb,
+  .epilogue       = host_epilogue,
 };
 
 const kt_host *
