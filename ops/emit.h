@@ -60,6 +60,7 @@ KT_EMIT_BINARY (kt_div, "Div")
 KT_EMIT_BINARY (kt_pow_of, "Pow")
 KT_EMIT_BINARY (kt_matmul, "MatMul")
 KT_EMIT_BINARY (kt_greater, "Greater")
+KT_EMIT_BINARY (kt_less, "Less")
 KT_EMIT_BINARY (kt_equal, "Equal")
 KT_EMIT_BINARY (kt_expand, "Expand")
 
