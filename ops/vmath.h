@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * vmath.h: exp, log, log1p, expm1, tanh, sigmoid and small kin for float and double, written
- * so that compilers turn loops over them into vector code without -ffast-math: no branches,
- * no tables, no calls. (They want -fno-trapping-math and -fno-math-errno, which change no
- * value, and -ffp-contract=off, which keeps values the same everywhere.) The same bits come out on every machine, in vector bodies and in
- * tails. Errors: at most 2 ulp (sigmoid 3); NaN, infinities, signed zeros, denormals,
- * overflow and underflow as in C's Annex F. tests/unit/test-vmath.c holds them to that.
+ * vmath.h: exp, log, log1p, expm1, tanh, sigmoid, erf, softplus and small kin for float and
+ * double, written so that compilers turn loops over them into vector code without -ffast-math:
+ * no branches, no tables, no calls. (They want -fno-trapping-math and -fno-math-errno, which
+ * change no value, and -ffp-contract=off, which keeps values the same everywhere.) The same
+ * bits come out on every machine, in vector bodies and in tails. Errors: at most 2 ulp (sigmoid
+ * 3); NaN, infinities, signed zeros, denormals, overflow and underflow as in C's Annex F.
+ * tests/unit/test-vmath.c holds them to that.
  *
- * The polynomials are near-minimax fits (Chebyshev interpolation in 300 bits).
+ * The polynomials are near-minimax fits (Chebyshev interpolation in 300 bits; erf: Remez).
  */
 #pragma once
 #include <math.h>
@@ -315,6 +316,92 @@ kt_sigmoid_f64 (double x)
   return kt_pick_f64 (x < 0.0, e, 1.0) / (1.0 + e);
 }
 
+/* Near 0 x times a polynomial in x^2, elsewhere 1 - e^-q, where the polynomial q (a - 7/8) is
+ * -ln (1 - erf a). */
+KT_INLINE float
+kt_erf_f32 (float x)
+{
+  const float a = __builtin_fabsf (x), z = x * x;
+  const float s = kt_pick_f32 (a > 3.95f, 3.95f, a) - 0.875f;
+  float p = 0x1.6bdf46p-14f, q = 0x1.571e06p-16f;
+
+  p = p * z - 0x1.ae7fa2p-11f;
+  p = p * z + 0x1.553abep-8f;
+  p = p * z - 0x1.b819a8p-6f;
+  p = p * z + 0x1.ce2e84p-4f;
+  p = p * z - 0x1.812744p-2f;
+  p = p * z + 0x1.06eba8p-3f;
+  q = q * s - 0x1.3c7ac6p-12f;
+  q = q * s + 0x1.23474ep-9f;
+  q = q * s - 0x1.7435c4p-7f;
+  q = q * s + 0x1.803eb8p-5f;
+  q = q * s + 0x1.a73056p-1f;
+  q = q * s + 0x1.37117p1f;
+  q = q * s + 0x1.88672ep0f;
+  return kt_pick_f32 (a > 0.875f, __builtin_copysignf (1.0f - kt_exp_core_f32 (-q), x),
+                      x + x * p);
+}
+
+KT_INLINE double
+kt_erf_f64 (double x)
+{
+  const double a = __builtin_fabs (x), z = x * x;
+  const double s = kt_pick_f64 (a > 5.95, 5.95, a) - 0.875;
+  double p = -0x1.dbd1e48dba30cp-31, q = 0x1.e2dda6de6a32bp-43;
+
+  p = p * z + 0x1.e517ca514212bp-27;
+  p = p * z - 0x1.5dca541d9a60ep-23;
+  p = p * z + 0x1.b9c05623fca77p-20;
+  p = p * z - 0x1.f4d00d0d2cefbp-17;
+  p = p * z + 0x1.f9a30f2fda132p-14;
+  p = p * z - 0x1.c02db35e71718p-11;
+  p = p * z + 0x1.565bcd0baedacp-8;
+  p = p * z - 0x1.b82ce3127abcep-6;
+  p = p * z + 0x1.ce2f21a042992p-4;
+  p = p * z - 0x1.812746b0379e4p-2;
+  p = p * z + 0x1.06eba8214db69p-3;
+  q = q * s - 0x1.eaa38ceb48a28p-38;
+  q = q * s + 0x1.d2e42080714d3p-34;
+  q = q * s - 0x1.14ba9d757ced3p-30;
+  q = q * s + 0x1.c90b1a80ce32dp-28;
+  q = q * s - 0x1.1466e87736ab4p-25;
+  q = q * s + 0x1.eaf18eec5baf4p-24;
+  q = q * s - 0x1.23a78e9315394p-22;
+  q = q * s + 0x1.8d42dad7515d2p-23;
+  q = q * s + 0x1.0af2408fb139bp-19;
+  q = q * s - 0x1.96d43a88da84fp-17;
+  q = q * s + 0x1.4a1bae97ea985p-15;
+  q = q * s - 0x1.f14193ab456dap-15;
+  q = q * s - 0x1.a5152ad18b123p-13;
+  q = q * s + 0x1.19049ff560924p-9;
+  q = q * s - 0x1.730b0ec96f8p-7;
+  q = q * s + 0x1.802c2794943efp-5;
+  q = q * s + 0x1.a730790b4c8f9p-1;
+  q = q * s + 0x1.3711709c17b4fp1;
+  q = q * s + 0x1.88672ea9b34dcp0;
+  return kt_pick_f64 (a > 0.875, __builtin_copysign (1.0 - kt_exp_core_f64 (-q), x),
+                      x + x * p);
+}
+
+/* ln (1 + e^x) = max (x, 0) + ln (1 + e^-|x|), which never overflows. */
+KT_INLINE float
+kt_softplus_f32 (float x)
+{
+  const float a = __builtin_fabsf (x);
+
+  return kt_pick_f32 (x > 0.0f, x, 0.0f)
+         + kt_log1p_f32 (kt_exp_core_f32 (-kt_pick_f32 (a > 104.0f, 104.0f, a)));
+}
+
+KT_INLINE double
+kt_softplus_f64 (double x)
+{
+  const double a = __builtin_fabs (x);
+
+  return kt_pick_f64 (x > 0.0, x, 0.0)
+         + kt_log1p_f64 (kt_exp_core_f64 (-kt_pick_f64 (a > 746.0, 746.0, a)));
+}
+
 /* Larger and smaller of two; NaN if one is NaN. */
 KT_INLINE float
 kt_max_f32 (float a, float b)
@@ -348,6 +435,10 @@ kt_min_f64 (double a, double b)
 #define kt_log1p(x) KT_BY_TYPE (x, kt_log1p_f32, kt_log1p_f64) (x)
 #define kt_tanh(x) KT_BY_TYPE (x, kt_tanh_f32, kt_tanh_f64) (x)
 #define kt_sigmoid_of(x) KT_BY_TYPE (x, kt_sigmoid_f32, kt_sigmoid_f64) (x)
+#define kt_erf(x) KT_BY_TYPE (x, kt_erf_f32, kt_erf_f64) (x)
+#define kt_softplus(x) KT_BY_TYPE (x, kt_softplus_f32, kt_softplus_f64) (x)
+#define kt_floor(x) KT_BY_TYPE (x, __builtin_floorf, __builtin_floor) (x)
+#define kt_ceil(x) KT_BY_TYPE (x, __builtin_ceilf, __builtin_ceil) (x)
 #define kt_abs(x) KT_BY_TYPE (x, __builtin_fabsf, __builtin_fabs) (x)
 #define kt_sqrt(x) KT_BY_TYPE (x, __builtin_sqrtf, __builtin_sqrt) (x)
 #define kt_pow(x, y) KT_BY_TYPE (x, powf, pow) (x, y)

@@ -39,11 +39,19 @@ LOOPS (log)
 LOOPS (log1p)
 LOOPS (tanh)
 LOOPS (sigmoid_of)
+LOOPS (erf)
+LOOPS (softplus)
 
 static long double
 sigmoidl (long double x)
 {
   return x < 0 ? expl (x) / (1 + expl (x)) : 1 / (1 + expl (-x));
+}
+
+static long double
+softplusl (long double x)
+{
+  return (x > 0 ? x : 0) + log1pl (expl (-fabsl (x)));
 }
 
 static const Function functions[] = {
@@ -59,6 +67,10 @@ static const Function functions[] = {
   { "tanh", -25, 25, 2, tanh_f32, tanh_f64, tanhl },
   { "sigmoid", -20, 20, 3, sigmoid_of_f32, sigmoid_of_f64, sigmoidl },
   { "sigmoid", -760, 40, 3, sigmoid_of_f32, sigmoid_of_f64, sigmoidl },
+  { "erf", -1.5, 1.5, 2, erf_f32, erf_f64, erfl },
+  { "erf", -7, 7, 2, erf_f32, erf_f64, erfl },
+  { "softplus", -20, 20, 2, softplus_f32, softplus_f64, softplusl },
+  { "softplus", -760, 40, 2, softplus_f32, softplus_f64, softplusl },
 };
 
 static const double edges[] = { 0.0,
@@ -93,6 +105,11 @@ static const double edges[] = { 0.0,
                                 0.5625,
                                 -0.5625,
                                 0.5624999,
+                                0.875,
+                                -0.875,
+                                0.8750001,
+                                3.95,
+                                5.95,
                                 0x1p-25,
                                 0x1p-54,
                                 0.34657359,
@@ -214,6 +231,8 @@ test_small_ones (void)
                  && isnan (kt_min (1.0, (double) NAN)));
   g_assert_true (kt_abs (-0.0) == 0 && !signbit (kt_abs (-0.0)) && kt_sqrt (4.0f) == 2);
   g_assert_true (kt_pow (2.0f, 3.0f) == 8 && kt_pick (1, 1.0, 2.0) == 1);
+  g_assert_true (kt_floor (-1.5f) == -2 && kt_floor (1.5) == 1 && kt_ceil (1.5f) == 2
+                 && kt_ceil (-1.5) == -1 && signbit (kt_ceil (-0.5)));
 }
 
 int
