@@ -364,7 +364,9 @@ enum /* kt_kernel.flags */
   KT_K_REENTRANT     = 4,  /* several runs at once are fine                   */
   KT_K_TILEABLE      = 8,  /* has tile                                        */
   KT_K_STRIDED       = 16, /* takes inputs with strides                       */
-  KT_K_EPILOGUE      = 32  /* run calls host->epilogue for all of output 0    */
+  KT_K_EPILOGUE      = 32, /* run calls host->epilogue for all of output 0    */
+  KT_K_FOLLOWS       = 64  /* has a layout, and is taken only where an input lies so
+                              already: not worth a conversion                 */
 };
 
 /* How an operator runs on a device, for some types. */
@@ -389,11 +391,13 @@ typedef struct kt_kernel
    *   "c8", "c16"  channels (dim 1) in blocks of 8 or 16: n, c / 8, d1, d2, ..., c % 8. The
    *                number of channels is a multiple of the block.
    *   "*"          whatever it is, the same for all operands with this tag, which have one
-   *                shape: kernels that go through memory without looking at positions
+   *                shape (inputs of one element aside): kernels that go through memory
+   *                without looking at positions
    * Example: "c8,,>c8". The host converts (kette.Reorder) where layouts do not fit. */
   const char *layout;
   /* Would this kernel serve the node? Asked before layouts are decided and prepare is called;
-   * types and shapes are known. NULL: yes. */
+   * types and shapes are known. NULL: yes. Where the layout has blocks, prepare must not
+   * refuse as KT_E_UNSUPPORTED what was agreed to here. */
   int32_t (*suits) (const kt_host *, const void *ctx, void *user);
   /* KT_K_TILEABLE: elements begin <= i < end of output 0 alone, from the operands in RUN. An
    * input of the output's shape is read at the same elements only. Any thread. */

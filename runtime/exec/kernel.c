@@ -67,7 +67,9 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       kt_status status        = KT_OK;
       gboolean ok;
 
-      if (!_kette_kernel_serves (family->kernels[i], node, plan->device->name))
+      if (!_kette_kernel_serves (family->kernels[i], node, plan->device->name)
+          || !_kette_kernel_lies (plan, node, kernel)
+          || !_kette_kernel_suits (family->kernels[i], node))
         continue;
       failure     = (KetteFailure){ 0 };
       step->state = kernel->user;

@@ -324,9 +324,17 @@ allocate (KettePlan *plan, GError **error)
          && (plan->storages = _kette_alloc (account, most, sizeof *plan->storages, error))
          && (plan->storage_of
              = _kette_alloc (account, g->n_values + 1, sizeof *plan->storage_of, error))
-         && (plan->planned = _kette_alloc (account, g->n_nodes + 1, 1, error))
-         && (plan->updates
-             = _kette_alloc (account, plan->n_updates + 1, sizeof *plan->updates, error));
+         && (plan->planned = _kette_alloc (account, g->n_nodes + 1, 1, error));
+}
+
+static gboolean
+allocate_updates (KettePlan *plan, const KetteBinding *updates, GError **error)
+{
+  plan->updates = _kette_alloc (_kette_account_process (), plan->n_updates + 1,
+                                sizeof *plan->updates, error);
+  if (plan->updates && plan->n_updates)
+    memcpy (plan->updates, updates, plan->n_updates * sizeof *updates);
+  return plan->updates != NULL;
 }
 
 static void
@@ -359,10 +367,9 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
   plan->device    = _kette_device_cpu ();
   plan->n_updates = n_updates;
   if (_kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
-      && allocate (plan, error))
+      && allocate_updates (plan, updates, error)
+      && _kette_plan_layouts (plan, &n_forward_nodes, error) && allocate (plan, error))
     {
-      if (n_updates)
-        memcpy (plan->updates, updates, n_updates * sizeof *updates);
       if (place_sources (plan, error) && mark_planned (plan, error)
           && plan_nodes (plan, n_forward_nodes, error))
         {
@@ -407,6 +414,7 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->storages);
   _kette_free (plan->storage_of);
   _kette_free (plan->planned);
+  _kette_free (plan->layouts);
   _kette_free (plan->updates);
   kette_graph_unref (plan->graph);
   _kette_free (plan);

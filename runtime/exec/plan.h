@@ -53,6 +53,7 @@ struct _KettePlan
   KetteStorage *storages;
   uint8_t *planned;     /* by node index: has a step or is a view */
   uint32_t *storage_of; /* by value index: index + 1, 0: none */
+  uint8_t *layouts;     /* by value index: 0 row-major, 8 or 16: blocks; NULL: all are 0 */
   size_t n_storages, arena_bytes, workspace_bytes, live_peak;
   size_t n_views, n_in_place, n_folded;
   gboolean partial;     /* nodes remain whose shapes depend on computed contents */
@@ -117,6 +118,12 @@ gboolean _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *ca
 /* evaluate.c: for the pass fold. */
 gboolean _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n,
                           GError **error);
+/* layout.c: gives values the layouts that kernels want, and inserts kette.Reorder. After
+ * _kette_plan_order, whose *n_forward it keeps right. */
+gboolean _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error);
+/* Do NODE's operands lie as KERNEL wants? */
+gboolean _kette_kernel_lies (const KettePlan *plan, const KetteNode *node,
+                             const kt_kernel *kernel);
 /* kernel.c: picks and prepares the kernel of a node. */
 gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error);
 gboolean _kette_type_is_concrete (const kt_type *type);

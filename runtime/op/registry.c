@@ -278,6 +278,10 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
   if (!k.domain || !k.name || !k.device || !k.run)
     return refuse (reg, "a kernel has no domain, name, device or run");
 
+  if (!_kette_layout_check (k.layout))
+    return refuse (reg, "a kernel of %s:%s has the layout \"%s\"", k.domain, k.name,
+                   k.layout);
+
   KetteFamily *family = family_for (reg, k.domain, k.name);
   if (!family)
     return reg->context->failure->status;

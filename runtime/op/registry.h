@@ -52,3 +52,14 @@ gboolean _kette_op_takes (const kt_op *op, const char *name, const kt_type *type
 /* Can KERNEL serve NODE (resolved, types known) on DEVICE? */
 gboolean _kette_kernel_serves (const KetteKernel *kernel, const KetteNode *node,
                                const char *device);
+
+/* layout.c: how a kernel wants operand I to lie: 0 row-major, 8, 16, or ANY ("*"). */
+enum
+{
+  KETTE_LAYOUT_ANY = 1
+};
+int _kette_layout_tag (const kt_kernel *kernel, gboolean is_out, int32_t i);
+/* Is this text (or NULL) what kt_kernel.layout may be? */
+gboolean _kette_layout_check (const char *layout);
+/* The kernel's own answer, for a node that it serves. */
+gboolean _kette_kernel_suits (const KetteKernel *kernel, KetteNode *node);
