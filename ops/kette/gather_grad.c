@@ -3,12 +3,8 @@
  * kette.GatherGrad: zeros of shape `shape`, to which the slices of dy are added at `indices`
  * along `axis`, in the order of the indices. The gradient of Gather.
  */
-#include "emit.h"
-#include "half.h"
+#include "rows.h"
 #include "scatter.h"
-#include "shape.h"
-
-#define COLUMNS 256 /* elements behind the axis that make a piece of work */
 
 static kt_status
 gather_grad_infer (const kt_host *host, kt_infer *infer, void *user)
@@ -41,48 +37,11 @@ gather_grad_infer (const kt_host *host, kt_infer *infer, void *user)
   return kt_set_out (host, infer, 0, dy.dtype, shape, (int32_t) n);
 }
 
-typedef struct State State;
-typedef void add_loop (const State *s, const void *dy, const kt_tensor *at, int64_t unit,
-                       void *dx);
-
-struct State
+typedef struct
 {
-  int64_t outer, n, inner, indices, chunks, grain; /* dx: [outer, n, inner] */
-  size_t bytes;
-  add_loop *add;
-};
-
-/* Adds what unit (outer element, chunk of columns) receives. LOAD and STORE: an element as
- * the type A to add in, and back. */
-#define ADD_LOOP(SUFFIX, T, A, LOAD, STORE)                                              \
-  static void add_##SUFFIX (const State *s, const void *dy, const kt_tensor *at,         \
-                            int64_t unit, void *dx)                                      \
-  {                                                                                      \
-    const int64_t outer = unit / s->chunks, first = unit % s->chunks * COLUMNS;          \
-    const int64_t width = s->inner - first < COLUMNS ? s->inner - first : COLUMNS;       \
-                                                                                         \
-    for (int64_t i = 0; i < s->indices; i++)                                             \
-      {                                                                                  \
-        const int64_t index = kt_int_at (at, i);                                         \
-        const int64_t row   = outer * s->n + (index < 0 ? index + s->n : index);         \
-        const T *from = (const T *) dy + (outer * s->indices + i) * s->inner + first;    \
-        T *to         = (T *) dx + row * s->inner + first;                               \
-        for (int64_t c = 0; c < width; c++)                                              \
-          {                                                                              \
-            const A sum = LOAD (to[c]) + LOAD (from[c]);                                 \
-            to[c]       = STORE (sum);                                                   \
-          }                                                                              \
-      }                                                                                  \
-  }
-
-#define ITSELF(x) (x)
-#define STORE_F16(x) kt_f64_to_f16 ((double) (x))
-#define STORE_BF16(x) kt_f64_to_bf16 ((double) (x))
-
-ADD_LOOP (f32, float, float, ITSELF, ITSELF)
-ADD_LOOP (f64, double, double, ITSELF, ITSELF)
-ADD_LOOP (f16, uint16_t, float, kt_f16_to_f32, STORE_F16)
-ADD_LOOP (bf16, uint16_t, float, kt_bf16_to_f32, STORE_BF16)
+  kt_rows rows;
+  kt_combine combine;
+} State;
 
 static kt_status
 gather_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
@@ -96,65 +55,24 @@ gather_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **stat
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), dx.ndim,
                    &axis));
   KT_TRY (host->keep (prep, sizeof *s, state));
-  s          = *state;
-  s->outer   = kt_count (dx.dims, axis);
-  s->n       = dx.dims[axis];
-  s->inner   = kt_count (dx.dims + axis + 1, dx.ndim - axis - 1);
-  s->indices = kt_count (at.dims, at.ndim);
-  s->chunks  = (s->inner + COLUMNS - 1) / COLUMNS;
-  s->bytes   = (size_t) kt_count (dx.dims, dx.ndim) * kt_size_of (dx.dtype);
-  s->add     = dx.dtype == KT_F32   ? add_f32
-               : dx.dtype == KT_F64 ? add_f64
-               : dx.dtype == KT_F16 ? add_f16
-                                    : add_bf16;
-  if (kt_count (dy.dims, dy.ndim) != s->outer * s->indices * s->inner)
+  s = *state;
+  kt_rows_plan_axis (&s->rows, &dx, axis, kt_count (at.dims, at.ndim));
+
+  const int64_t needed = s->rows.outer * s->rows.count * s->rows.inner;
+  if (kt_count (dy.dims, dy.ndim) != needed)
     return kt_fail (host, prep, KT_E_SHAPE, "dy has %lld elements, must have %lld",
-                    (long long) kt_count (dy.dims, dy.ndim),
-                    (long long) (s->outer * s->indices * s->inner));
-
-  const int64_t work = s->indices * (s->inner < COLUMNS ? s->inner : COLUMNS);
-  s->grain           = work > 0 && work < 16384 ? 16384 / work : 1;
-  return KT_OK;
-}
-
-typedef struct
-{
-  const State *s;
-  const void *dy;
-  const kt_tensor *at;
-  void *dx;
-} Job;
-
-static void
-add_units (void *arg, int64_t begin, int64_t end, int32_t worker)
-{
-  const Job *job = arg;
-
-  (void) worker;
-  for (int64_t unit = begin; unit < end; unit++)
-    job->s->add (job->s, job->dy, job->at, unit, job->dx);
+                    (long long) kt_count (dy.dims, dy.ndim), (long long) needed);
+  return kt_combine_of (host, prep, dx.dtype, KT_REDUCTION_ADD, &s->combine);
 }
 
 static kt_status
 gather_grad_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *s = state;
-  Job job        = { s, run->in[0].data, &run->in[1], run->out[0].data };
-  char text[256];
 
-  for (int64_t i = 0; i < s->indices; i++)
-    {
-      const int64_t index = kt_int_at (job.at, i);
-      if (index < -s->n || index >= s->n)
-        return kt_fail (host, run, KT_E_VALUE,
-                        "index %lld at position %s is not in %lld..%lld",
-                        (long long) index, kt_position (job.at, i, text),
-                        -(long long) s->n, (long long) s->n - 1);
-    }
-  if (s->bytes == 0)
-    return KT_OK;
-  memset (job.dx, 0, s->bytes);
-  return host->parallel_for (run, s->outer * s->chunks, s->grain, add_units, &job);
+  KT_TRY (kt_check_indices (host, run, &run->in[1], s->rows.n));
+  return kt_rows_write (host, run, &s->rows, &run->in[1], &s->combine, NULL,
+                        run->in[0].data, run->out[0].data);
 }
 
 static const kt_kernel gather_grad_kernel[] = {
@@ -175,9 +93,34 @@ gather_grad_gradient (const kt_host *host, kt_graph *g, void *user)
   return host->g_set (g, 0, kt_node (host, g, "Gather", in, 2, &axis, 1));
 }
 
+/* The length of V's dims from FIRST on, multiplied (BEHIND), or of those in front of it. */
+static kt_value
+extent (const kt_host *host, kt_graph *g, kt_value v, int32_t first, int64_t behind)
+{
+  const int64_t end    = behind + 1;
+  const kt_attr axis   = { .name = "axis", .kind = KT_A_INT, .i = first };
+  const kt_value plane = kt_node (host, g, "Flatten", &v, 1, &axis, 1);
+  const kt_value in[]  = { kt_shape_of (host, g, plane), kt_ints (host, g, &behind, 1),
+                           kt_ints (host, g, &end, 1) };
+
+  return kt_node (host, g, "Slice", in, 3, NULL, 0);
+}
+
+static kt_value
+join (const kt_host *host, kt_graph *g, const kt_value in[3])
+{
+  const kt_attr first = { .name = "axis", .kind = KT_A_INT, .i = 0 };
+
+  return kt_node (host, g, "Concat", in, 3, &first, 1);
+}
+
+/* dy as [outer, indices, inner], added to [outer, n, inner] along the middle; each index stands
+ * for a whole slice. */
 static kt_status
 gather_grad_body (const kt_host *host, kt_graph *g, void *user)
 {
+  static const int64_t any = -1, middle[] = { 1, -1, 1 };
+  const kt_value dy = host->g_in (g, 0), shape = host->g_in (g, 2);
   const kt_type at = kt_in_type (host, g, 1);
   int32_t axis     = 0;
   int64_t rank;
@@ -188,9 +131,30 @@ gather_grad_body (const kt_host *host, kt_graph *g, void *user)
     return kt_fail (host, g, KT_E_UNSUPPORTED, "its body needs to know the ranks");
   KT_TRY (kt_axis (host, g, KT_E_ATTR, kt_attr_int (host, g, "axis", 0), (int32_t) rank,
                    &axis));
-  return host->g_set (g, 0,
-                      kt_add_slices (host, g, host->g_in (g, 0), host->g_in (g, 1),
-                                     at.ndim, host->g_in (g, 2), axis));
+
+  const int64_t one = 1, begin = axis, end = axis + 1;
+  const kt_attr attrs[]
+      = { { .name = "axis", .kind = KT_A_INT, .i = one },
+          { .name = "reduction", .kind = KT_A_STRING, .v = "add", .n = 3 } };
+  const kt_value length[]
+      = { shape, kt_ints (host, g, &begin, 1), kt_ints (host, g, &end, 1) };
+  const kt_value flat
+      = kt_reshape (host, g, host->g_in (g, 1), kt_ints (host, g, &any, 1));
+  const kt_value outer = extent (host, g, dy, axis, 0),
+                 inner = extent (host, g, dy, axis + at.ndim, 1);
+  const kt_value planes
+      = join (host, g, (kt_value[]){ outer, kt_shape_of (host, g, flat), inner });
+  const kt_value zeros = join (
+      host, g,
+      (kt_value[]){ outer, kt_node (host, g, "Slice", length, 3, NULL, 0), inner });
+  const kt_value column = kt_reshape (host, g, flat, kt_ints (host, g, middle, 3));
+  const kt_value in[]
+      = { kt_zeros (host, g, dy, zeros), kt_expand (host, g, column, planes),
+          kt_reshape (host, g, dy, planes) };
+
+  return host->g_set (
+      g, 0,
+      kt_reshape (host, g, kt_node (host, g, "ScatterElements", in, 3, attrs, 2), shape));
 }
 
 const kt_operator kette_op_gather_grad = {

@@ -4,7 +4,7 @@
  * Source: ONNX Gather-13.
  */
 #include "emit.h"
-#include "shape.h"
+#include "rows.h"
 
 static kt_status
 gather_infer (const kt_host *host, kt_infer *infer, void *user)
@@ -53,84 +53,27 @@ gather_infer (const kt_host *host, kt_infer *infer, void *user)
   return host->out_ints (infer, 0, picked, n_index);
 }
 
-typedef struct
-{
-  int64_t outer, n, inner, indices, grain; /* x: [outer, n, inner] */
-  size_t block;                            /* bytes of inner elements */
-} State;
-
 static kt_status
 gather_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
   const kt_type x = kt_in_type (host, prep, 0), at = kt_in_type (host, prep, 1);
   int32_t axis = 0;
-  State *s;
 
   (void) user;
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), x.ndim,
                    &axis));
-  KT_TRY (host->keep (prep, sizeof *s, state));
-  s          = *state;
-  s->outer   = kt_count (x.dims, axis);
-  s->n       = x.dims[axis];
-  s->inner   = kt_count (x.dims + axis + 1, x.ndim - axis - 1);
-  s->indices = kt_count (at.dims, at.ndim);
-  s->block   = (size_t) s->inner * kt_size_of (x.dtype);
-  s->grain   = s->block < 131072 ? (int64_t) (131072 / (s->block + 16)) + 1 : 1;
+  KT_TRY (host->keep (prep, sizeof (kt_rows), state));
+  kt_rows_plan_axis (*state, &x, axis, kt_count (at.dims, at.ndim));
   return KT_OK;
-}
-
-typedef struct
-{
-  const State *s;
-  const char *x;
-  char *y;
-  const kt_tensor *at;
-} Job;
-
-static void
-gather_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
-{
-  const Job *job = arg;
-  const State *s = job->s;
-
-  (void) worker;
-  for (int64_t i = begin; i < end; i++)
-    {
-      const int64_t outer = i / s->indices;
-      int64_t index       = kt_int_at (job->at, i - outer * s->indices);
-      index += index < 0 ? s->n : 0;
-      memcpy (job->y + (size_t) i * s->block,
-              job->x + (size_t) (outer * s->n + index) * s->block, s->block);
-    }
 }
 
 static kt_status
 gather_run (const kt_host *host, kt_run *run, void *state)
 {
-  const State *s = state;
-  Job job        = { s, run->in[0].data, run->out[0].data, &run->in[1] };
-  char text[256];
+  const kt_rows *rows = state;
 
-  for (int64_t i = 0; i < s->indices; i++)
-    {
-      const int64_t index = kt_int_at (job.at, i);
-      if (index < -s->n || index >= s->n)
-        return kt_fail (host, run, KT_E_VALUE,
-                        "index %lld at position %s is not in %lld..%lld",
-                        (long long) index, kt_position (job.at, i, text),
-                        -(long long) s->n, (long long) s->n - 1);
-    }
-
-  const int64_t rows = s->outer * s->indices;
-  if (s->block == 0 || rows == 0)
-    return KT_OK;
-  if (rows <= s->grain)
-    {
-      gather_rows (&job, 0, rows, 0);
-      return KT_OK;
-    }
-  return host->parallel_for (run, rows, s->grain, gather_rows, &job);
+  KT_TRY (kt_check_indices (host, run, &run->in[1], rows->n));
+  return kt_rows_read (host, run, rows, &run->in[1], run->in[0].data, run->out[0].data);
 }
 
 static const kt_kernel gather_kernel[] = {

@@ -87,6 +87,30 @@ parse_elements (const char *text, char end, KetteTensor *t, gboolean *any)
   return *text == end ? text : NULL;
 }
 
+/* Elements of a string tensor: "a" "bc" "" */
+static const char *
+parse_texts (const char *text, char end, const int64_t *dims, int rank, KetteTensor **out)
+{
+  g_autofree kt_str *strings = g_new0 (kt_str, strlen (text) + 1);
+  int64_t n = 0, count = 1;
+
+  for (text += strspn (text, " "); *text == '"'; text += strspn (text, " "))
+    {
+      const char *last = strchr (text + 1, '"');
+      if (!last)
+        return NULL;
+      strings[n++] = (kt_str){ text + 1, (size_t) (last - text - 1) };
+      text         = last + 1;
+    }
+  for (int d = 0; d < rank; d++)
+    if (dims[d] < 0 || __builtin_mul_overflow (count, dims[d], &count))
+      return NULL;
+  if (*text != end || count != n)
+    return NULL;
+  *out = _kette_tensor_new_strings (strings, dims, rank, NULL);
+  return *out ? text : NULL;
+}
+
 static const char *
 parse_tensor (const char *text, char end, KetteTensor **out, gboolean *any)
 {
@@ -98,6 +122,9 @@ parse_tensor (const char *text, char end, KetteTensor **out, gboolean *any)
     return NULL;
   if (end == '}' && *text++ != '{')
     return NULL;
+  *any = FALSE;
+  if (dtype == KT_STRING)
+    return parse_texts (text, end, dims, rank, out);
   *out = kette_tensor_new (dtype, dims, (guint) rank, NULL);
   return *out ? parse_elements (text, end, *out, any) : NULL;
 }

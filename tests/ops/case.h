@@ -6,7 +6,8 @@
  *                                    nograd leaves the gradient check out, f64only the
  *                                    run in float32
  *   x f64[2,3] 1 2 3 4 5 6           one line per input, "x -": absent
- *   y f64[2,4] ...                   one line per output; "*" stands for any elements
+ *   y f64[2,4] ...                   one line per output; "*" stands for any elements;
+ *                                    strings are "a" "bc" ""
  *   error shape TEXT                 instead of y: the error's code, and what its text holds
  *
  * Cases are divided by blank lines; # begins a comment line.
