@@ -124,7 +124,7 @@ kt_rows_read (const kt_host *host, kt_run *run, const kt_rows *r, const kt_tenso
   const int64_t rows = r->outer * r->count;
   Job job            = { .r = r, .at = at, .from = from, .to = to };
 
-  if (r->inner == 0)
+  if (r->inner == 0 || rows == 0)
     return KT_OK;
   if (rows > r->read_grain)
     return host->parallel_for (run, rows, r->read_grain, read_rows, &job);
