@@ -18,6 +18,19 @@ weight (size_t i)
   return 0.3 + 0.7 * sin (1.7 * (double) i + 0.4);
 }
 
+/* The weight of an element of output I, the K-th that is there: 0 where the operator says
+ * that the output has no derivative (running statistics). */
+static double
+weight_of (const Case *c, int i, size_t k, size_t element)
+{
+  const KetteOp *def = _kette_registry_op (
+      c->domain, c->op, c->opset ? c->opset : _kette_registry_newest (c->domain));
+  const kt_param *out
+      = def && def->op.n_out ? &def->op.out[MIN (i, def->op.n_out - 1)] : NULL;
+
+  return out && (out->flags & KT_P_NO_GRADIENT) ? 0 : weight (element + 31 * k);
+}
+
 /* E of the case for inputs IN; FALSE with *error. */
 static gboolean
 energy (const Case *c, KetteTensor *const *in, double *sum, GError **error)
@@ -29,10 +42,12 @@ energy (const Case *c, KetteTensor *const *in, double *sum, GError **error)
   *sum = 0;
   if (!ok)
     return FALSE;
-  for (size_t k = 0; k < graph->n_outputs; k++)
+  for (size_t k = 0, i = 0; k < graph->n_outputs; k++, i++)
     {
-      for (size_t i = 0; out[k]->dtype == KT_F64 && i < out[k]->count; i++)
-        *sum += weight (i + 31 * k) * ((const double *) out[k]->data)[i];
+      while (i < CASE_MOST - 1 && !c->out[i])
+        i++;
+      for (size_t j = 0; out[k]->dtype == KT_F64 && j < out[k]->count; j++)
+        *sum += weight_of (c, (int) i, k, j) * ((const double *) out[k]->data)[j];
       kette_tensor_unref (out[k]);
     }
   return TRUE;
@@ -57,7 +72,7 @@ add_energy (KetteGraph *graph, KetteTensor *const *expected, const Case *c,
         continue;
       KetteTensor *w = kette_tensor_new (KT_F64, e->dims, (guint) e->rank, error);
       for (size_t j = 0; j < e->count; j++)
-        ((double *) w->data)[j] = weight (j + 31 * output);
+        ((double *) w->data)[j] = weight_of (c, i, output, j);
       KetteValue *constant = _kette_graph_add_constant (graph, NULL, w, error);
       kette_tensor_unref (w);
       KetteValue *product = _kette_graph_add_value (graph, NULL, error);
