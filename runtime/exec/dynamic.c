@@ -166,7 +166,7 @@ run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
   for (int32_t k = 0; k < node->n_in; k++)
     if (node->in[k])
       _kette_tensor_view (node->in[k]->data, &operands[k]);
-  if (!_kette_step_prepare (&plan, &step, error))
+  if (!_kette_step_prepare (&plan, &step, NULL, 0, error))
     return FALSE;
   r.workspace_bytes = step.workspace;
   r.workspace
@@ -234,7 +234,7 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
         }
     }
 
-  KettePlan *plan  = _kette_plan_new (next, NULL, 0, error);
+  KettePlan *plan  = _kette_plan_new (next, NULL, 0, (*run)->plan->flags, error);
   KetteRun *follow = plan ? _kette_run_new (plan, error) : NULL;
   if (!follow)
     {

@@ -11,6 +11,9 @@ _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
   *info = (KettePlanInfo){ .n_steps         = plan->n_steps,
                            .n_views         = plan->n_views,
                            .n_in_place      = plan->n_in_place,
+                           .n_chains        = plan->n_chains,
+                           .n_fused         = plan->n_fused,
+                           .n_absorbed      = plan->n_absorbed,
                            .arena_bytes     = plan->arena_bytes,
                            .live_peak_bytes = plan->live_peak };
   for (size_t i = 0; i < plan->graph->n_values; i++)

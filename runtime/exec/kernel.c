@@ -53,7 +53,8 @@ no_kernel (const KetteNode *node, const char *device, const KetteFailure *last,
 }
 
 gboolean
-_kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
+_kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followers,
+                     int32_t n_followers, GError **error)
 {
   KetteNode *node           = step->node;
   const KetteFamily *family = node->def->family;
@@ -63,7 +64,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
     {
       const kt_kernel *kernel = &family->kernels[i]->kernel;
       KetteContext context    = { node, &failure };
-      kt_prep prep            = { .context = &context };
+      kt_prep prep            = { .context = &context, .followers = followers };
       kt_status status        = KT_OK;
       gboolean ok;
 
@@ -71,8 +72,9 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
           || !_kette_kernel_lies (plan, node, kernel)
           || !_kette_kernel_suits (family->kernels[i], node))
         continue;
-      failure     = (KetteFailure){ 0 };
-      step->state = kernel->user;
+      failure          = (KetteFailure){ 0 };
+      step->state      = kernel->user;
+      prep.n_followers = kernel->flags & KT_K_EPILOGUE ? n_followers : 0;
       if (kernel->prepare)
         {
           const KetteRunning *outer = _kette_running;
@@ -97,6 +99,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error)
       step->kernel     = family->kernels[i];
       step->workspace  = prep.workspace;
       step->per_worker = prep.per_worker != 0;
+      step->n_absorbed = (uint32_t) prep.n_absorbed;
       step->running    = (KetteRunning){ step->kernel->plugin, node->name, node->op, NULL,
                                          node->index };
       drop (&prep);

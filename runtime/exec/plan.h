@@ -2,6 +2,7 @@
  * Plans: a graph with all shapes known, as a flat list of kernel calls over planned memory.
  *
  *   storage  a piece of memory that one value, or several as views of each other, live in
+ *   chain    steps one behind the other that work on the same elements: run tile by tile
  *   plan     steps, storages, prepared kernels; read-only once made
  *   run      memory for one execution at a time, with all pointers resolved
  */
@@ -37,10 +38,26 @@ typedef struct
   void *state;
   size_t workspace; /* bytes of a piece */
   gboolean per_worker;
-  uint32_t first_tensor;      /* operands in run->tensors: inputs, then outputs */
+  uint32_t first_tensor;      /* operands in plan->operands: inputs, then outputs */
+  uint32_t n_in, n_out;       /* operands, those of absorbed nodes included */
+  uint32_t n_absorbed;        /* nodes behind this one that its kernel computes, too */
   const KetteBinding *update; /* a copy into state, instead of a kernel */
+  uint32_t span;              /* steps of the chain that begins here; 1: none */
+  int64_t count, tile, grain; /* of the chain: elements; of a tile; of a piece */
   KetteRunning running;
 } KetteStep;
+
+/* The chain of a node, by node indices; first == last: none. */
+typedef struct
+{
+  uint32_t first, last;
+  gboolean product; /* the first one is: it reads whatever elements it likes */
+} KetteChain;
+
+typedef enum
+{
+  KETTE_PLAN_UNFUSED = 1 /* no chains: each node's result is there */
+} KettePlanFlags;
 
 typedef struct _KettePlan KettePlan;
 struct _KettePlan
@@ -48,14 +65,19 @@ struct _KettePlan
   KettePlan *next;
   const KetteDevice *device;
   KetteGraph *graph; /* owned; all types concrete where planned */
-  KetteStep *steps;
+  unsigned flags;
+  KetteStep *steps; /* while kernels are prepared by node index */
   size_t n_steps, n_forward, n_tensors;
+  KetteValue **operands; /* of the steps; NULL entries: absent */
+  KetteChain *chains;    /* by node index */
+  uint32_t *readers;     /* by value index: operands that are it, and outputs */
   KetteStorage *storages;
   uint8_t *planned;     /* by node index: has a step or is a view */
   uint32_t *storage_of; /* by value index: index + 1, 0: none */
-  uint8_t *layouts;     /* by value index: 0 row-major, 8 or 16: blocks; NULL: all are 0 */
+  uint8_t *layouts; /* by value index: 0 row-major, 8 or 16: blocks; NULL: all are 0 */
   size_t n_storages, arena_bytes, workspace_bytes, live_peak;
   size_t n_views, n_in_place, n_folded;
+  size_t n_chains, n_fused, n_absorbed; /* fused: nodes in chains */
   gboolean partial;     /* nodes remain whose shapes depend on computed contents */
   gboolean by_content;  /* the contents of integer inputs decided shapes */
   kt_type *input_types; /* the key */
@@ -68,6 +90,17 @@ struct _KettePlan
   KetteRun *idle; /* runs that nobody uses */
 };
 
+/* The first error of a chain as the same nodes one after the other would meet it: of the first
+ * node, there in the first tile. */
+typedef struct
+{
+  GMutex lock;
+  uint32_t step; /* from the chain's first one */
+  int64_t begin;
+  kt_status status; /* KT_OK: none */
+  KetteFailure failure;
+} KetteChainFailure;
+
 struct _KetteRun
 {
   KetteRun *next;
@@ -78,13 +111,38 @@ struct _KetteRun
   void **inputs; /* the run's own memory per input */
   KetteRunShared shared;
   KetteFailure failure;
+  KetteChainFailure chain_failure;
   int threads; /* that the workspace was made for */
 };
 
 /* Makes a plan for GRAPH, which is taken over (also on failure). */
 KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates,
-                            size_t n_updates, GError **error);
+                            size_t n_updates, unsigned flags, GError **error);
 void _kette_plan_free (KettePlan *plan);
+
+static inline KetteStorage *
+_kette_plan_storage (const KettePlan *plan, const KetteValue *value)
+{
+  const uint32_t i = value ? plan->storage_of[value->index] : 0;
+
+  return i ? &plan->storages[i - 1] : NULL;
+}
+
+/* chain.c: prepares the kernels of all planned nodes, and finds the chains. */
+gboolean _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error);
+/* chain.c: may OUT be written over STORAGE while the nodes of its chain before NODE run? */
+gboolean _kette_chain_allows (const KettePlan *plan, const KetteNode *node,
+                              const KetteStorage *storage);
+/* chain.c: joins the steps of chains, whose storages live as long as the chain. */
+void _kette_plan_join (KettePlan *plan);
+/* place.c: storages for inputs and everything with content. */
+gboolean _kette_plan_place_sources (KettePlan *plan, GError **error);
+/* place.c: storages for what is computed; steps only for nodes that have work to do. */
+gboolean _kette_plan_place (KettePlan *plan, size_t n_forward_nodes, GError **error);
+/* tiles.c: executes the chain at STEP; host->epilogue for those with a product. */
+gboolean _kette_run_chain (KetteRun *run, size_t step, GError **error);
+kt_status _kette_run_follow (KetteStepRun *self, int64_t begin, int64_t end,
+                             int32_t worker);
 
 /* memory.c: fills storages' offsets; arena_bytes, live_peak. */
 gboolean _kette_plan_memory (KettePlan *plan, GError **error);
@@ -124,6 +182,8 @@ gboolean _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error
 /* Do NODE's operands lie as KERNEL wants? */
 gboolean _kette_kernel_lies (const KettePlan *plan, const KetteNode *node,
                              const kt_kernel *kernel);
-/* kernel.c: picks and prepares the kernel of a node. */
-gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step, GError **error);
+/* kernel.c: picks and prepares the kernel of a node; FOLLOWERS: what it may absorb. */
+gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step,
+                              KetteNode *const *followers, int32_t n_followers,
+                              GError **error);
 gboolean _kette_type_is_concrete (const kt_type *type);

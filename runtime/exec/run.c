@@ -9,18 +9,10 @@
 
 #define ALIGN(n) (((n) + 63) & ~(size_t) 63)
 
-static const KetteStorage *
-storage_at (const KettePlan *plan, const KetteValue *value)
-{
-  const uint32_t i = value ? plan->storage_of[value->index] : 0;
-
-  return i ? &plan->storages[i - 1] : NULL;
-}
-
 void *
 _kette_run_data (const KetteRun *run, const KetteValue *value)
 {
-  const KetteStorage *s = storage_at (run->plan, value);
+  const KetteStorage *s = _kette_plan_storage (run->plan, value);
 
   switch (s ? s->place : KETTE_AT_NONE)
     {
@@ -88,15 +80,18 @@ resolve (KetteRun *run)
 
       if (!node)
         continue;
-      for (int32_t k = 0; k < node->n_in; k++)
-        _kette_run_view (run, node->in[k], &operands[k]);
-      for (int32_t k = 0; k < node->n_out; k++)
-        _kette_run_view (run, node->out[k], &operands[node->n_in + k]);
-      r->context   = (KetteContext){ step->node, &run->failure };
-      r->head      = (kt_run){ &r->context, operands, operands + node->n_in, node->n_in,
-                               node->n_out };
-      r->shared    = &run->shared;
-      r->workspace = step->per_worker ? piece : run->workspace;
+      for (uint32_t k = 0; k < step->n_in + step->n_out; k++)
+        _kette_run_view (run, plan->operands[step->first_tensor + k], &operands[k]);
+      r->context = (KetteContext){ step->node, &run->failure };
+      r->head    = (kt_run){ &r->context, operands, operands + step->n_in,
+                             (int32_t) step->n_in, (int32_t) step->n_out };
+      if (step->span > 1 && step->kernel->kernel.flags & KT_K_EPILOGUE)
+        {
+          r->follow = _kette_run_follow;
+          r->owner  = run;
+        }
+      r->shared          = &run->shared;
+      r->workspace       = step->per_worker ? piece : run->workspace;
       r->workspace_bytes = step->workspace;
       r->per_worker      = step->per_worker;
     }
@@ -125,7 +120,7 @@ allocate_inputs (KetteRun *run, GError **error)
                               sizeof *run->inputs, error);
   for (size_t i = 0; run->inputs && i < g->n_inputs; i++)
     {
-      const KetteStorage *s = storage_at (plan, g->inputs[i]);
+      const KetteStorage *s = _kette_plan_storage (plan, g->inputs[i]);
       if (!s || s->place != KETTE_AT_INPUT)
         continue;
       void *own = plan->device->alloc (s->bytes, error);
@@ -145,6 +140,7 @@ _kette_run_new (KettePlan *plan, GError **error)
 
   if (!run)
     return NULL;
+  g_mutex_init (&run->chain_failure.lock);
   run->plan    = plan;
   run->threads = _kette_pool_get_threads ();
   if (!(run->arena = plan->device->alloc (plan->arena_bytes, error))
@@ -176,14 +172,16 @@ _kette_run_free (KetteRun *run)
   device->release (run->workspace);
   _kette_free (run->steps);
   _kette_free (run->tensors);
+  g_mutex_clear (&run->chain_failure.lock);
   _kette_free (run);
 }
 
 void *
 _kette_run_input (KetteRun *run, size_t i)
 {
-  const KetteGraph *g   = run->plan->graph;
-  const KetteStorage *s = i < g->n_inputs ? storage_at (run->plan, g->inputs[i]) : NULL;
+  const KetteGraph *g = run->plan->graph;
+  const KetteStorage *s
+      = i < g->n_inputs ? _kette_plan_storage (run->plan, g->inputs[i]) : NULL;
 
   if (!s || s->place != KETTE_AT_INPUT)
     return NULL;
@@ -195,7 +193,7 @@ void
 _kette_run_bind_input (KetteRun *run, size_t i, void *data)
 {
   const KettePlan *plan = run->plan;
-  const KetteStorage *s = storage_at (plan, plan->graph->inputs[i]);
+  const KetteStorage *s = _kette_plan_storage (plan, plan->graph->inputs[i]);
 
   if (!s || s->place != KETTE_AT_INPUT)
     return;
@@ -205,15 +203,9 @@ _kette_run_bind_input (KetteRun *run, size_t i, void *data)
     return;
   *current = wanted;
   /* Operands are found by storage, not by address: two inputs may be one tensor. */
-  for (size_t k = 0; k < plan->n_steps; k++)
-    {
-      const KetteNode *node = plan->steps[k].node;
-      kt_tensor *operands   = run->tensors + plan->steps[k].first_tensor;
-      for (int32_t o = 0; node && o < node->n_in + node->n_out; o++)
-        if (storage_at (plan, o < node->n_in ? node->in[o] : node->out[o - node->n_in])
-            == s)
-          operands[o].data = wanted;
-    }
+  for (size_t o = 0; o < plan->n_tensors; o++)
+    if (_kette_plan_storage (plan, plan->operands[o]) == s)
+      run->tensors[o].data = wanted;
 }
 
 void
@@ -254,11 +246,13 @@ run_step (KetteRun *run, const KetteStep *step, KetteStepRun *r, GError **error)
   if (step->update)
     {
       const KetteValue *key = step->update->key;
-      const size_t bytes    = storage_at (run->plan, key)->bytes;
+      const size_t bytes    = _kette_plan_storage (run->plan, key)->bytes;
       run->plan->device->copy (_kette_run_data (run, key),
                                _kette_run_data (run, step->update->value), bytes);
       return TRUE;
     }
+  if (step->span > 1)
+    return _kette_run_chain (run, (size_t) (step - run->plan->steps), error);
   _kette_running = &step->running;
   status         = step->kernel->kernel.run (_kette_host (), &r->head, step->state);
   if (G_LIKELY (status == KT_OK && run->failure.status == KT_OK))
@@ -289,7 +283,7 @@ run_phases (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **
   run->shared.cancellable = cancellable;
   run->failure.status     = KT_OK;
   run->failure.text[0]    = '\0';
-  for (size_t i = begin; ok && i < end; i++)
+  for (size_t i = begin; ok && i < end; i += plan->steps[i].span)
     ok = (!cancellable || !_kette_stopped (cancellable)
           || stop_at (run, &plan->steps[i], error))
          && run_step (run, &plan->steps[i], &run->steps[i], error);

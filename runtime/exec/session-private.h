@@ -23,6 +23,7 @@ typedef struct
   gboolean no_native; /* bodies instead of kernels wherever an operator has one */
   /* Inputs with a default: constants, or to be fed; else as the file's version has it. */
   gboolean fold_defaults, feed_defaults;
+  gboolean unfused; /* no chains: one kernel call per node */
 } KetteSessionOptions;
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of
@@ -59,6 +60,7 @@ gboolean _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype)
 typedef struct
 {
   size_t n_steps, n_folded, n_views, n_in_place, n_plans;
+  size_t n_chains, n_fused, n_absorbed; /* fused: nodes in chains */
   size_t arena_bytes, constant_bytes, state_bytes,
       live_peak_bytes; /* peak: lower bound of the arena */
 } KettePlanInfo;

@@ -209,7 +209,8 @@ kette_session_new_with_flags (KetteGraph *graph, KetteSessionFlags flags, GError
       = { .struct_size   = sizeof options,
           .no_native     = (flags & KETTE_SESSION_NO_NATIVE) != 0,
           .fold_defaults = (flags & KETTE_SESSION_FOLD_DEFAULTS) != 0,
-          .feed_defaults = (flags & KETTE_SESSION_FEED_DEFAULTS) != 0 };
+          .feed_defaults = (flags & KETTE_SESSION_FEED_DEFAULTS) != 0,
+          .unfused       = (flags & KETTE_SESSION_NO_FUSION) != 0 };
 
   return _kette_session_new_full (graph, &options, error);
 }

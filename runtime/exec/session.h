@@ -31,6 +31,7 @@ KETTE_EXPORT KetteSession *kette_session_new (KetteGraph *graph, GError **error)
  * @KETTE_SESSION_FEED_DEFAULTS: inputs with a default can be fed whatever the file's version;
  *   without it, in models of IR version 3 and older they are constants, because those versions
  *   list every weight as an input
+ * @KETTE_SESSION_NO_FUSION: each node runs on its own; the results are the same bits
  *
  * How a session is made.
  */
@@ -38,7 +39,8 @@ typedef enum
 {
   KETTE_SESSION_NO_NATIVE     = 1,
   KETTE_SESSION_FOLD_DEFAULTS = 2,
-  KETTE_SESSION_FEED_DEFAULTS = 4
+  KETTE_SESSION_FEED_DEFAULTS = 4,
+  KETTE_SESSION_NO_FUSION     = 8
 } KetteSessionFlags;
 /**
  * kette_session_new_with_flags:

@@ -39,6 +39,9 @@ struct kt_prep
   int32_t per_worker;
   void **kept; /* blocks from keep, made by _kette_grow */
   size_t n_kept, kept_capacity;
+  /* The nodes behind this one, each the only reader of the one before. */
+  KetteNode *const *followers;
+  int32_t n_followers, n_absorbed;
 };
 
 typedef enum
@@ -76,8 +79,15 @@ struct _KetteStepRun
   gboolean per_worker;    /* pieces follow each other */
   kt_status (*sized) (KetteStepRun *self, int32_t i, const int64_t *dims, int32_t ndim,
                       kt_tensor *out);
-  gpointer owner; /* of sized */
+  /* epilogue: what follows in the chain; NULL: nothing. */
+  kt_status (*follow) (KetteStepRun *self, int64_t begin, int64_t end, int32_t worker);
+  gpointer owner; /* of sized and follow */
 };
+
+/* Where this thread's errors go instead of the context's failure; NULL: there. Tiles run on
+ * several threads at once. */
+extern _Thread_local KetteFailure *_kette_failure_here
+    __attribute__ ((tls_model ("initial-exec")));
 
 const kt_host *_kette_host (void);
 

@@ -16,10 +16,14 @@ context_of (const void *ctx)
   return *(KetteContext *const *) ctx;
 }
 
+_Thread_local KetteFailure *_kette_failure_here
+    __attribute__ ((tls_model ("initial-exec")));
+
 static kt_status
 host_fail (const void *ctx, kt_status code, const char *msg, size_t len)
 {
-  KetteFailure *failure = context_of (ctx)->failure;
+  KetteFailure *failure
+      = _kette_failure_here ? _kette_failure_here : context_of (ctx)->failure;
 
   if (failure->status == KT_OK && code != KT_OK)
     {
@@ -40,11 +44,10 @@ host_log (const void *ctx, int32_t level, const char *msg, size_t len)
          node ? node->op : "plugin", (int) MIN (len, 512), msg);
 }
 
-static kt_status
-host_attr (const void *ctx, const char *name, kt_attr *out)
+static void
+attr_of (const KetteNode *node, const char *name, kt_attr *out)
 {
-  const KetteNode *node = context_of (ctx)->node;
-  const kt_attr *attr   = node ? _kette_node_attr (node, name) : NULL;
+  const kt_attr *attr = node ? _kette_node_attr (node, name) : NULL;
 
   *out = (kt_attr){ .name = name };
   if (attr)
@@ -53,6 +56,12 @@ host_attr (const void *ctx, const char *name, kt_attr *out)
     for (int32_t i = 0; i < node->def->op.n_attr; i++)
       if (strcmp (node->def->op.attr[i].name, name) == 0)
         *out = node->def->defaults[i];
+}
+
+static kt_status
+host_attr (const void *ctx, const char *name, kt_attr *out)
+{
+  attr_of (context_of (ctx)->node, name, out);
   return KT_OK;
 }
 
@@ -306,44 +315,69 @@ host_native_stream (kt_run *run)
   return NULL;
 }
 
-/* Chains of one node: nothing follows. */
+/* Chains --------------------------------------------------------------------------------- */
+
+static const KetteNode *
+follower_at (const kt_prep *prep, int32_t i)
+{
+  return i >= 0 && i < prep->n_followers ? prep->followers[i] : NULL;
+}
+
 static kt_status
 host_follower (const kt_prep *prep, int32_t i, kt_follower *out)
 {
-  (void) prep, (void) i;
+  const KetteNode *node = follower_at (prep, i);
+
   *out = (kt_follower){ 0 };
+  if (!node)
+    return KT_OK;
+  const KetteNode *before = i ? prep->followers[i - 1] : prep->context->node;
+  while (node->in[out->operand] != before->out[0])
+    out->operand++;
+  out->domain  = node->domain;
+  out->op      = node->op;
+  out->version = node->def->op.since;
+  out->n_in    = node->n_in;
   return KT_OK;
 }
 
 static kt_status
 host_follower_attr (const kt_prep *prep, int32_t i, const char *name, kt_attr *out)
 {
-  (void) prep, (void) i, (void) name;
-  *out = (kt_attr){ 0 };
+  attr_of (follower_at (prep, i), name, out);
   return KT_OK;
 }
 
 static kt_status
 host_follower_type (const kt_prep *prep, int32_t i, int32_t input, kt_type *out)
 {
-  (void) prep, (void) i, (void) input;
-  *out = (kt_type){ 0 };
+  const KetteValue *value = operand (follower_at (prep, i), 0, input);
+
+  *out = value ? value->type : (kt_type){ 0 };
   return KT_OK;
 }
 
 static kt_status
 host_absorb (kt_prep *prep, int32_t n)
 {
-  return n == 0 ? KT_OK
-                : host_fail (prep, KT_E_INTERNAL,
-                             "nothing follows that could be absorbed", 38);
+  char text[96];
+
+  if (n < 0 || n > prep->n_followers)
+    {
+      g_snprintf (text, sizeof text, "%d followers cannot be absorbed, there are %d", n,
+                  prep->n_followers);
+      return host_fail (prep, KT_E_INTERNAL, text, strlen (text));
+    }
+  prep->n_absorbed = n;
+  return KT_OK;
 }
 
 static kt_status
 host_epilogue (kt_run *run, int64_t begin, int64_t end, int32_t worker)
 {
-  (void) run, (void) begin, (void) end, (void) worker;
-  return KT_OK;
+  KetteStepRun *self = (KetteStepRun *) run;
+
+  return self->follow && begin < end ? self->follow (self, begin, end, worker) : KT_OK;
 }
 
 static const kt_host host = {
