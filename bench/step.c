@@ -4,10 +4,10 @@
  * start from the same weights and see the same batches in the same order; the weights must
  * agree before anything is timed.
  *
- * step MODEL [SECONDS]; one line of JSON.
+ * step MODEL [SECONDS]; one line of JSON. step MODEL serve [THREADS]: for the driver.
  */
 #include "kette.h"
-#include "measure.h"
+#include "serve.h"
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -138,18 +138,28 @@ make_data (void)
     targets[i * OUT + g_rand_int_range (random, 0, OUT)] = 1;
 }
 
+/* The weights were compared before. */
+static long
+nothing_to_check (void *user, FILE *file)
+{
+  (void) user;
+  (void) file;
+  return 0;
+}
+
 int
 main (int argc, char **argv)
 {
   static hand net;
   static float w1[IN * HIDDEN];
   g_autoptr (GError) error = NULL;
+  const int serve          = argc > 2 && !strcmp (argv[2], "serve");
   const double seconds     = argc > 2 ? atof (argv[2]) : 0.3;
   KetteTrainOptions options;
   bench_result result;
 
   make_data ();
-  kette_set_threads (1);
+  kette_set_threads (serve && argc > 3 ? atoi (argv[3]) : 1);
   g_autoptr (KetteGraph) graph = kette_graph_load (argv[1], &error);
   if (!graph)
     return fprintf (stderr, "%s\n", error->message), 1;
@@ -182,6 +192,8 @@ main (int argc, char **argv)
 
   const bench_subject subjects[]
       = { { "hand", hand_step, &net }, { "kette", kette_step, trainer } };
+  if (serve)
+    return bench_serve (subjects, 2, nothing_to_check, NULL, PROJECT_VERSION);
   bench_measure (subjects, 2, seconds < 0.05 ? 3 : 11, seconds, &result);
   printf (
       "{\"bench\": \"W1\", \"what\": \"training step 784-30-10, batch 10, 1 thread\", "
