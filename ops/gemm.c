@@ -6,13 +6,15 @@
  */
 #include "gemm.h"
 #include "elementwise.h"
+#include <stdatomic.h>
 
 #define DEPTH 128        /* rows of a block of b */
 #define PACKED_COLS 128  /* columns of a block of b that is turned */
 #define PITCH 144        /* of such a block: no power of two, for the sake of the cache */
 #define COLS 512         /* columns of a tile, at most */
 #define ROWS 64          /* rows of a tile, at most */
-#define TILE_WORK 0x1p20 /* additions and products that are worth a hand-over */
+#define TILE_WORK 0x1p20 /* additions and products that are worth a hand-over, here ... */
+#define FORK_WORK 2e6    /* ... and with micro-kernels */
 
 typedef void kt_gemm_block (const void *a, int64_t a_row, int64_t a_col, const void *b,
                             int64_t b_row, void *y, int64_t y_row, int64_t rows,
@@ -169,37 +171,100 @@ kt_gemm_mismatch (const kt_host *host, const void *ctx, const kt_type *a,
                   (long long) k_a, (long long) k_b);
 }
 
-kt_status
-kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype)
+/* One column: as one row, which is vector code. */
+static void
+swap_operands (kt_gemm *g)
 {
-  g->dtype   = dtype;
-  g->n_batch = kt_count (g->dims, g->n_dims);
-  if (!kt_is_float (dtype) && (!is_whole (g->alpha) || !is_whole (g->beta)))
-    return kt_fail (host, prep, KT_E_UNSUPPORTED,
-                    "alpha %g and beta %g must be whole numbers for integer matrices",
-                    g->alpha, g->beta);
-  /* One column: as one row, which is vector code. */
-  if (g->n == 1 && g->m > 1)
-    {
-      kt_gemm t = *g;
-      t.m = 1, t.n = g->m;
-      t.a_row = g->b_col, t.a_col = g->b_row, t.b_row = g->a_col, t.b_col = g->a_row;
-      t.c_row = g->c_col, t.c_col = g->c_row;
-      memcpy (t.a_step, g->b_step, sizeof t.a_step);
-      memcpy (t.b_step, g->a_step, sizeof t.b_step);
-      t.swapped = !g->swapped;
-      *g        = t;
-    }
+  kt_gemm t = *g;
 
+  t.m = 1, t.n = g->m;
+  t.a_row = g->b_col, t.a_col = g->b_row, t.b_row = g->a_col, t.b_col = g->a_row;
+  t.c_row = g->c_col, t.c_col = g->c_row;
+  memcpy (t.a_step, g->b_step, sizeof t.a_step);
+  memcpy (t.b_step, g->a_step, sizeof t.b_step);
+  t.swapped = !g->swapped;
+  *g        = t;
+}
+
+/* Takes over a step of gradient descent X - R (alpha A B): the product is added to X. */
+static kt_status
+absorb_descent (const kt_host *host, kt_prep *prep, kt_gemm *g)
+{
+  kt_follower next;
+  int32_t n_in, n_out, version;
+
+  if (!g->is_fast || g->has_c || !KT_HAS (kt_host, host, epilogue)
+      || host->follower (prep, 0, &next) != KT_OK || !next.op
+      || strcmp (next.op, "SGD") != 0 || strcmp (next.domain, "kette") != 0
+      || next.operand != 2)
+    return KT_OK;
+  KT_TRY (host->arity (prep, &n_in, &n_out, &version));
+  g->rate  = n_in;
+  g->start = n_in + 1;
+  g->c_row = g->n, g->c_col = 1;
+  g->beta = 1;
+  return host->absorb (prep, 1);
+}
+
+static void
+choose_tiles (kt_gemm *g)
+{
   const double rows   = g->m < ROWS ? (double) g->m + 1 : ROWS;
   const double column = 2.0 * rows * (double) (g->k + 1);
-  g->tile_rows        = g->m < ROWS ? g->m : ROWS;
+
+  g->tile_rows = g->m < ROWS ? g->m : ROWS;
   g->tile_cols = column * COLS <= TILE_WORK ? COLS : 1 + (int64_t) (TILE_WORK / column);
   g->tile_cols = (g->tile_cols + 63) / 64 * 64;
   g->tile_cols = g->n < g->tile_cols ? g->n : g->tile_cols;
   g->row_tiles = g->tile_rows ? (g->m + g->tile_rows - 1) / g->tile_rows : 0;
   g->col_tiles = g->tile_cols ? (g->n + g->tile_cols - 1) / g->tile_cols : 0;
   g->grain     = 1 + (int64_t) (TILE_WORK / (column * (double) (g->tile_cols + 1)));
+}
+
+/* Blocks of the whole batch that one thread takes at a time. */
+static void
+choose_grain (kt_gemm *g)
+{
+  const double all   = 2.0 * (double) g->m * (double) g->n * (double) g->k;
+  const double block = all / (double) (g->fast.row_blocks * g->fast.col_blocks);
+
+  g->row_tiles = g->fast.row_blocks;
+  g->col_tiles = g->fast.col_blocks;
+  g->grain     = block < FORK_WORK ? (int64_t) (FORK_WORK / block) : 1;
+}
+
+kt_status
+kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, bool best)
+{
+  g->dtype   = dtype;
+  g->n_batch = kt_count (g->dims, g->n_dims);
+  g->start   = g->has_c ? 2 : 0;
+  if (!kt_is_float (dtype) && (!is_whole (g->alpha) || !is_whole (g->beta)))
+    return kt_fail (host, prep, KT_E_UNSUPPORTED,
+                    "alpha %g and beta %g must be whole numbers for integer matrices",
+                    g->alpha, g->beta);
+  if (g->n == 1 && g->m > 1)
+    swap_operands (g);
+  g->spread  = g->has_c && g->c_col == 0 && g->n > 1;
+  g->fast    = (kt_fast){ .m     = g->m,
+                          .n     = g->n,
+                          .k     = g->k,
+                          .a_row = g->a_row,
+                          .a_col = g->a_col,
+                          .b_row = g->b_row,
+                          .b_col = g->b_col };
+  g->is_fast = g->n_batch > 0 && kt_fast_prepare (&g->fast, dtype, true);
+  if (best && !(g->is_fast && kt_fast_is_best (&g->fast)))
+    return KT_E_UNSUPPORTED;
+  KT_TRY (absorb_descent (host, prep, g));
+  g->fast.c_row = g->spread ? g->n : g->c_row;
+  if (g->is_fast)
+    {
+      const size_t scratch = kt_fast_scratch (&g->fast);
+      choose_grain (g);
+      return scratch ? host->want_workspace (prep, scratch, 0) : KT_OK;
+    }
+  choose_tiles (g);
   return g->b_col == 1 || g->n == 1
              ? KT_OK
              : host->want_workspace (prep, (size_t) DEPTH * PITCH * kt_size_of (dtype),
@@ -211,6 +276,8 @@ typedef struct
   const kt_host *host;
   kt_run *run;
   const kt_gemm *g;
+  double alpha;
+  _Atomic kt_status status; /* of what follows the product */
 } Work;
 
 /* Where batch entry BATCH begins in an operand with the steps STEP. */
@@ -256,10 +323,51 @@ compute_tile (const kt_gemm *g, const char *a, const char *b, const char *c, cha
     }
 }
 
+/* The operands of product BATCH; C spread over y where that is needed. */
+static kt_fast_operands
+operands_of (const Work *work, int64_t batch)
+{
+  const kt_gemm *const g   = work->g;
+  const kt_tensor *const x = work->run->in;
+  const int64_t s          = kt_size_of (g->dtype);
+  const kt_fast_operands o
+      = { .a     = (char *) x[g->swapped].data + batch_offset (g, g->a_step, batch) * s,
+          .b     = (char *) x[!g->swapped].data + batch_offset (g, g->b_step, batch) * s,
+          .c     = g->start ? x[g->start].data : NULL,
+          .y     = (char *) work->run->out[0].data + batch * g->m * g->n * s,
+          .alpha = work->alpha,
+          .beta  = g->beta };
+
+  return o;
+}
+
+static void
+fast_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  Work *const work       = arg;
+  const kt_gemm *const g = work->g;
+  const int64_t tiles    = g->row_tiles * g->col_tiles;
+
+  for (int64_t item = begin; item < end; item++)
+    {
+      const int64_t batch = tiles == 1 ? item : item / tiles;
+      kt_fast_operands o  = operands_of (work, batch);
+      int64_t at[4];
+      if (g->spread)
+        o.c = o.y, o.beta = 1;
+      kt_fast_block (&g->fast, &o, tiles == 1 ? 0 : item % tiles, at);
+
+      const kt_status status
+          = kt_fast_report (work->host, work->run, batch * g->m * g->n, g->n, at, worker);
+      if (status != KT_OK)
+        atomic_store (&work->status, status);
+    }
+}
+
 static void
 gemm_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Work *const work   = arg;
+  Work *const work         = arg;
   const kt_gemm *const g   = work->g;
   const kt_tensor *const x = work->run->in;
   const int64_t s          = loops_for (g->dtype)->size;
@@ -278,7 +386,31 @@ gemm_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
           g, a + batch_offset (g, g->a_step, batch) * s,
           b + batch_offset (g, g->b_step, batch) * s, g->has_c ? x[2].data : NULL,
           (char *) work->run->out[0].data + batch * g->m * g->n * s, packed, at, size);
+
+      const int64_t edges[]  = { at[0], at[0] + size[0], at[1], at[1] + size[1] };
+      const kt_status status = kt_fast_report (work->host, work->run, batch * g->m * g->n,
+                                               g->n, edges, worker);
+      if (status != KT_OK)
+        atomic_store (&work->status, status);
     }
+}
+
+/* Products that need more than one pass, one after the other. */
+static kt_status
+run_passes (Work *work)
+{
+  const kt_gemm *const g = work->g;
+  void *const scratch    = work->host->workspace (work->run, -1, NULL);
+
+  for (int64_t batch = 0; batch < g->n_batch; batch++)
+    {
+      kt_fast_operands o = operands_of (work, batch);
+      if (g->spread)
+        o.c = o.y, o.beta = 1;
+      KT_TRY (kt_fast_run (work->host, work->run, &g->fast, &o, scratch,
+                           batch * g->m * g->n));
+    }
+  return KT_OK;
 }
 
 kt_status
@@ -286,10 +418,22 @@ kt_gemm_run (const kt_host *host, kt_run *run, void *state)
 {
   const kt_gemm *const g = state;
   const int64_t n        = g->n_batch * g->row_tiles * g->col_tiles;
-  Work work              = { host, run, g };
+  kt_body *const body    = g->is_fast ? fast_piece : gemm_piece;
+  Work work              = { host, run, g, g->alpha, KT_OK };
 
+  if (g->rate)
+    work.alpha *= -(g->dtype == KT_F32 ? (double) *(const float *) run->in[g->rate].data
+                                       : *(const double *) run->in[g->rate].data);
+  if (g->is_fast && g->spread)
+    for (int64_t batch = 0; batch < g->n_batch; batch++)
+      loops_for (g->dtype)->start (run->in[2].data, g->c_row, g->c_col,
+                                   operands_of (&work, batch).y, g->n, g->m, g->n,
+                                   g->beta);
+  if (g->is_fast && !kt_fast_is_direct (&g->fast))
+    return run_passes (&work);
   if (n > g->grain)
-    return host->parallel_for (run, n, g->grain, gemm_piece, &work);
-  gemm_piece (&work, 0, n, 0);
-  return KT_OK;
+    KT_TRY (host->parallel_for (run, n, g->grain, body, &work));
+  else
+    body (&work, 0, n, 0);
+  return atomic_load (&work.status);
 }

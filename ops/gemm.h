@@ -6,7 +6,10 @@
  * bits depend neither on the tiles nor on the threads.
  */
 #pragma once
-#include "operator.h"
+#include "gemm-fast.h"
+
+/* Priority of the kernels that serve what no library does better. */
+#define KT_GEMM_BEST 200
 
 /* Y (m,n) = alpha A (m,k) B (k,n) + beta C, N_BATCH times. Steps are in elements. */
 typedef struct kt_gemm
@@ -20,8 +23,11 @@ typedef struct kt_gemm
   int32_t n_dims;
   int64_t dims[KT_MAX_RANK], a_step[KT_MAX_RANK], b_step[KT_MAX_RANK];
   /* Set by kt_gemm_prepare. */
-  int32_t dtype;
+  int32_t dtype, start; /* start: the input that is C; 0: there is none */
+  bool is_fast, spread; /* spread: C goes to y first, one number for each row or all */
+  int32_t rate;         /* the input that is kette.SGD's rate; 0: there is none */
   int64_t n_batch, tile_rows, tile_cols, row_tiles, col_tiles, grain;
+  kt_fast fast;
 } kt_gemm;
 
 /* "[2,?]" */
@@ -30,8 +36,10 @@ void kt_dims_text (char *out, size_t size, const kt_type *t);
 kt_status kt_gemm_mismatch (const kt_host *host, const void *ctx, const kt_type *a,
                             const kt_type *b, int64_t k_a, int64_t k_b);
 
-/* Fixes the tiles of G, whose upper part is filled in, for elements of type DTYPE: f32, f64,
- * or an integer of 32 or 64 bits. */
-kt_status kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype);
-/* Inputs 0, 1 and, where has_c is set, 2 to output 0. STATE is the kt_gemm. */
+/* Decides how G, whose upper part is filled in, is computed for elements of type DTYPE: f32,
+ * f64, or an integer of 32 or 64 bits. BEST: KT_E_UNSUPPORTED where a library is expected to
+ * be faster. */
+kt_status kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype,
+                           bool best);
+/* Inputs 0, 1 and those of absorbed followers to output 0. STATE is the kt_gemm. */
 kt_status kt_gemm_run (const kt_host *host, kt_run *run, void *state);

@@ -79,7 +79,6 @@ gemm_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   const bool turn_b = kt_attr_int (host, prep, "transB", 0) != 0;
   int64_t dims[3], step[2];
 
-  (void) user;
   KT_TRY (gemm_dims (host, prep, dims));
   KT_TRY (gemm_addend (host, prep, dims, step));
   KT_TRY (host->keep (prep, sizeof (kt_gemm), state));
@@ -97,7 +96,7 @@ gemm_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
                                 .alpha = kt_attr_float (host, prep, "alpha", 1),
                                 .beta  = kt_attr_float (host, prep, "beta", 1),
                                 .has_c = kt_in_type (host, prep, 2).kind != 0 };
-  return kt_gemm_prepare (host, prep, g, a.dtype);
+  return kt_gemm_prepare (host, prep, g, a.dtype, user != NULL);
 }
 
 static kt_value
@@ -158,8 +157,12 @@ gemm_old_body (const kt_host *host, kt_graph *g, void *user)
 }
 
 static const kt_kernel gemm_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64|i32|i64|u32|u64", .flags = KT_CPU_FLAGS,
-          .prepare = gemm_prepare, .run = kt_gemm_run },
+    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS | KT_K_EPILOGUE,
+          .priority = KT_GEMM_BEST, .user = (void *) "best", .prepare = gemm_prepare,
+          .run = kt_gemm_run },
+        { KT_KERNEL, .types = "T=f32|f64|i32|i64|u32|u64",
+          .flags = KT_CPU_FLAGS | KT_K_EPILOGUE, .prepare = gemm_prepare,
+          .run = kt_gemm_run },
         { 0 } };
 
 const kt_operator kette_op_gemm = {

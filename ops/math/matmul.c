@@ -113,7 +113,6 @@ matmul_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   int64_t dims[KT_MAX_RANK];
   int32_t ndim = 0;
 
-  (void) user;
   KT_TRY (host->keep (prep, sizeof (kt_gemm), state));
   KT_TRY (kt_broadcast (host, prep, dims, &ndim, &x.batch));
   KT_TRY (kt_broadcast (host, prep, dims, &ndim, &y.batch));
@@ -128,7 +127,7 @@ matmul_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
                                 .b_col = 1,
                                 .alpha = 1 };
   set_batch (g, &x, &y, dims, ndim);
-  return kt_gemm_prepare (host, prep, g, a.dtype);
+  return kt_gemm_prepare (host, prep, g, a.dtype, user != NULL);
 }
 
 /* V with its last two dims exchanged. */
@@ -228,8 +227,12 @@ matmul_gradient (const kt_host *host, kt_graph *g, void *user)
 }
 
 static const kt_kernel matmul_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64|i32|i64|u32|u64", .flags = KT_CPU_FLAGS,
-          .prepare = matmul_prepare, .run = kt_gemm_run },
+    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS | KT_K_EPILOGUE,
+          .priority = KT_GEMM_BEST, .user = (void *) "best", .prepare = matmul_prepare,
+          .run = kt_gemm_run },
+        { KT_KERNEL, .types = "T=f32|f64|i32|i64|u32|u64",
+          .flags = KT_CPU_FLAGS | KT_K_EPILOGUE, .prepare = matmul_prepare,
+          .run = kt_gemm_run },
         { 0 } };
 
 const kt_operator kette_op_matmul = {

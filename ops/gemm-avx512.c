@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gemm-avx512.c: micro-kernels of 14 rows by two vectors of 512 bits (AVX-512F), and which
+ * table this processor gets.
+ */
+#include "gemm-tiles.h"
+#include <stdlib.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define FN __attribute__ ((target ("avx512f")))
+#define ISA "avx512"
+#define MASKED_ONLY 1 /* masks cost nothing */
+#define MOST_ROWS 14
+#define MOST_VECTORS                                                                     \
+  {                                                                                      \
+    0, 8, 8, 6, 6, 5, 4, 3, 3, 2, 2, 2, 2, 2, 2                                          \
+  }
+/* clang-format off */
+#define EACH_TILE(X)                                                                     \
+  X (1, 1) X (1, 2) X (1, 3) X (1, 4) X (1, 5) X (1, 6) X (1, 7) X (1, 8)                \
+  X (2, 1) X (2, 2) X (2, 3) X (2, 4) X (2, 5) X (2, 6) X (2, 7) X (2, 8)                \
+  X (3, 1) X (3, 2) X (3, 3) X (3, 4) X (3, 5) X (3, 6)                                  \
+  X (4, 1) X (4, 2) X (4, 3) X (4, 4) X (4, 5) X (4, 6)                                  \
+  X (5, 1) X (5, 2) X (5, 3) X (5, 4) X (5, 5) X (6, 1) X (6, 2) X (6, 3) X (6, 4)       \
+  X (7, 1) X (7, 2) X (7, 3) X (8, 1) X (8, 2) X (8, 3) X (9, 1) X (9, 2)                \
+  X (10, 1) X (10, 2) X (11, 1) X (11, 2) X (12, 1) X (12, 2) X (13, 1) X (13, 2)        \
+  X (14, 1) X (14, 2)
+/* clang-format on */
+#define DOT_COLS                                                                         \
+  {                                                                                      \
+    0, 8, 8, 4, 4                                                                        \
+  }
+#define EACH_DOT(X) X (1, 8) X (2, 8) X (3, 4) X (4, 4)
+
+#define T float
+#define V __m512
+#define MASK __mmask16
+#define WIDTH 16
+#define NAME(x) x##_avx512_f32
+#define LOAD _mm512_loadu_ps
+#define LOADM(p, mask) _mm512_maskz_loadu_ps (mask, p)
+#define STORE _mm512_storeu_ps
+#define STOREM _mm512_mask_storeu_ps
+#define SET1 _mm512_set1_ps
+#define ZERO _mm512_setzero_ps
+#define FMA _mm512_fmadd_ps
+#define MUL _mm512_mul_ps
+#define SUM _mm512_reduce_add_ps
+#define MASK_OF(n) (__mmask16) ((1u << (n)) - 1)
+#define TURN kt_turn_f32
+#include "gemm-kernel.h"
+
+#define T double
+#define V __m512d
+#define MASK __mmask8
+#define WIDTH 8
+#define NAME(x) x##_avx512_f64
+#define LOAD _mm512_loadu_pd
+#define LOADM(p, mask) _mm512_maskz_loadu_pd (mask, p)
+#define STORE _mm512_storeu_pd
+#define STOREM _mm512_mask_storeu_pd
+#define SET1 _mm512_set1_pd
+#define ZERO _mm512_setzero_pd
+#define FMA _mm512_fmadd_pd
+#define MUL _mm512_mul_pd
+#define SUM _mm512_reduce_add_pd
+#define MASK_OF(n) (__mmask8) ((1u << (n)) - 1)
+#define TURN kt_turn_f64
+#include "gemm-kernel.h"
+
+const kt_tiles *
+kt_tiles_for (int32_t dtype)
+{
+  const char *const most = getenv ("KETTE_VECTORS");
+
+  if ((dtype != KT_F32 && dtype != KT_F64) || (most && strcmp (most, "none") == 0)
+      || !__builtin_cpu_supports ("avx2") || !__builtin_cpu_supports ("fma"))
+    return NULL;
+  if (!__builtin_cpu_supports ("avx512f") || (most && strcmp (most, "avx2") == 0))
+    return dtype == KT_F32 ? &kt_tiles_avx2_f32 : &kt_tiles_avx2_f64;
+  return dtype == KT_F32 ? &kt_tiles_avx512_f32 : &kt_tiles_avx512_f64;
+}
+
+#else
+
+const kt_tiles *
+kt_tiles_for (int32_t dtype)
+{
+  (void) dtype;
+  return NULL;
+}
+
+#endif

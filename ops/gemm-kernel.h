@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gemm-kernel.h: the micro-kernels of matrix products for one element type and one set of
+ * instructions. Included once for each by gemm-avx2.c and gemm-avx512.c, which define:
+ *
+ *   T, V, MASK        element, vector, mask of a vector's first elements
+ *   WIDTH             elements of a vector
+ *   NAME(x)           x with the suffix of this inclusion
+ *   FN                attributes of each function (target)
+ *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL SUM MASK_OF TURN
+ *   ISA MASKED_ONLY MOST_ROWS MOST_VECTORS DOT_COLS EACH_TILE EACH_DOT   the table
+ *
+ * rows and vectors are constants wherever tile () and dot () are called, so that the loops
+ * over them unroll and the sums stay in registers.
+ */
+
+/* Rows are reached from every third one: base, base + step, base + 2 step, which are
+ * addresses that the processor forms by itself. */
+#define BASES ((KT_MOST_ROWS + 2) / 3)
+
+static inline __attribute__ ((always_inline)) FN void
+NAME (finish) (const kt_tile *t, const int rows, const int vectors, MASK mask,
+               const bool partial, const bool has_c, const V *sums)
+{
+  const V alpha = SET1 ((T) t->alpha), beta = SET1 ((T) t->beta);
+  const int64_t y_row = t->y_row, c_row = t->c_row;
+  const T *c = t->c;
+  T *y       = t->y;
+
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++)
+    {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++)
+        {
+          V x = MUL (alpha, sums[i * vectors + v]);
+          if (partial && v == vectors - 1)
+            {
+              if (has_c)
+                x = FMA (beta, LOADM (c + v * WIDTH, mask), x);
+              STOREM (y + v * WIDTH, mask, x);
+            }
+          else
+            {
+              if (has_c)
+                x = FMA (beta, LOAD (c + v * WIDTH), x);
+              STORE (y + v * WIDTH, x);
+            }
+        }
+      y += y_row;
+      if (has_c)
+        c += c_row;
+    }
+}
+
+static inline __attribute__ ((always_inline)) FN void
+NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool partial)
+{
+  const int64_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
+  const MASK mask = MASK_OF (t->cols - (vectors - 1) * WIDTH);
+  const T *b      = t->b;
+  const T *a[BASES];
+  V sums[KT_MOST_ROWS * KT_MOST_VECTORS];
+
+#pragma GCC unroll 5
+  for (int i = 0; i < (rows + 2) / 3; i++)
+    a[i] = (const T *) t->a + 3 * i * a_row;
+#pragma GCC unroll 64
+  for (int i = 0; i < rows * vectors; i++)
+    sums[i] = ZERO ();
+
+  for (int64_t p = t->k; p > 0; p--)
+    {
+      V row[KT_MOST_VECTORS];
+
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++)
+        row[v] = !partial || v < vectors - 1 ? LOAD (b + v * WIDTH)
+                                             : LOADM (b + v * WIDTH, mask);
+      b += b_row;
+#pragma GCC unroll 14
+      for (int i = 0; i < rows; i++)
+        {
+          const V x = SET1 (a[i / 3][(i % 3) * a_row]);
+#pragma GCC unroll 8
+          for (int v = 0; v < vectors; v++)
+            sums[i * vectors + v] = FMA (x, row[v], sums[i * vectors + v]);
+        }
+#pragma GCC unroll 5
+      for (int i = 0; i < (rows + 2) / 3; i++)
+        a[i] += a_col;
+    }
+
+  if (t->c)
+    NAME (finish) (t, rows, vectors, mask, partial, true, sums);
+  else
+    NAME (finish) (t, rows, vectors, mask, partial, false, sums);
+}
+
+/* Columns of a turned b: each element of y is a sum along a vector. */
+static inline __attribute__ ((always_inline)) FN void
+NAME (dot) (const kt_tile *t, const int rows, const int cols)
+{
+  const int64_t whole = t->k - t->k % WIDTH;
+  const MASK mask     = MASK_OF (t->k - whole);
+  const T *const a    = t->a;
+  const T *b[8];
+  V sums[16];
+
+#pragma GCC unroll 8
+  for (int j = 0; j < cols; j++) /* columns that are not there repeat the last one */
+    b[j] = (const T *) t->b + (j < t->cols ? j : t->cols - 1) * t->b_row;
+#pragma GCC unroll 16
+  for (int i = 0; i < rows * cols; i++)
+    sums[i] = ZERO ();
+  for (int64_t p = 0; p < t->k; p += WIDTH)
+    {
+      V column[8];
+#pragma GCC unroll 8
+      for (int j = 0; j < cols; j++)
+        column[j] = p < whole ? LOAD (b[j] + p) : LOADM (b[j] + p, mask);
+#pragma GCC unroll 4
+      for (int i = 0; i < rows; i++)
+        {
+          const T *const at = a + i * t->a_row + p;
+          const V x         = p < whole ? LOAD (at) : LOADM (at, mask);
+#pragma GCC unroll 8
+          for (int j = 0; j < cols; j++)
+            sums[i * cols + j] = FMA (x, column[j], sums[i * cols + j]);
+        }
+    }
+
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols && j < t->cols; j++)
+      {
+        const T sum                    = SUM (sums[i * cols + j]);
+        const T *const c               = t->c;
+        const T from                   = c ? c[i * t->c_row + j] : 0;
+        T x                            = t->alpha == 1 ? sum : (T) t->alpha * sum;
+        ((T *) t->y)[i * t->y_row + j] = c ? x + (T) t->beta * from : x;
+      }
+}
+
+#define TILE(ROWS, VECTORS)                                                              \
+  static FN void NAME (tile_##ROWS##_##VECTORS) (const kt_tile *t)                       \
+  {                                                                                      \
+    if (MASKED_ONLY || t->cols != (VECTORS) *WIDTH)                                      \
+      NAME (tile) (t, ROWS, VECTORS, true);                                              \
+    else                                                                                 \
+      NAME (tile) (t, ROWS, VECTORS, false);                                             \
+  }
+#define DOT(ROWS, COLS)                                                                  \
+  static FN void NAME (dot_##ROWS) (const kt_tile *t) { NAME (dot) (t, ROWS, COLS); }
+#define IN_TABLE(ROWS, VECTORS)                                                          \
+  .tile[(ROWS) -1][(VECTORS) -1] = NAME (tile_##ROWS##_##VECTORS),
+
+EACH_TILE (TILE)
+EACH_DOT (DOT)
+
+const kt_tiles NAME (kt_tiles)
+    = { .name     = ISA,
+        .size     = sizeof (T),
+        .width    = WIDTH,
+        .rows     = MOST_ROWS,
+        .dot_cols = DOT_COLS,
+        .vectors  = MOST_VECTORS,
+        EACH_TILE (IN_TABLE).dot
+        = { NAME (dot_1), NAME (dot_2), NAME (dot_3), NAME (dot_4) },
+        .turn = TURN };
+
+#undef T
+#undef V
+#undef MASK
+#undef WIDTH
+#undef NAME
+#undef LOAD
+#undef LOADM
+#undef STORE
+#undef STOREM
+#undef SET1
+#undef ZERO
+#undef FMA
+#undef MUL
+#undef SUM
+#undef MASK_OF
+#undef TURN
+#undef BASES
+#undef TILE
+#undef DOT
+#undef IN_TABLE
