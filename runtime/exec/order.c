@@ -3,9 +3,10 @@
  *
  * First what the outputs need (forward and loss), then the rest (backward and updates), so
  * that a caller can look at the loss in between. A node that may overwrite a state comes
- * after all other readers of that state.
+ * after all other readers of that state. schedule.c then makes neighbours of what may fuse.
  */
 #include "exec/plan.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
@@ -110,30 +111,53 @@ partition (KetteGraph *graph, const uint8_t *forward, size_t *n_forward, GError 
   return TRUE;
 }
 
+static int
+compare_edges (const void *a, const void *b)
+{
+  const uint32_t *x = a, *y = b;
+
+  return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : x[1] < y[1] ? -1 : x[1] > y[1];
+}
+
+/* Readers of a state before the node that may overwrite it. */
+static gboolean
+collect_edges (const KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
+               Edges *edges, GError **error)
+{
+  edges->n = 0;
+  for (size_t u = 0; u < n_updates; u++)
+    if (wants_order (&updates[u]) && !add_edges (graph, &updates[u], edges, error))
+      return FALSE;
+  if (edges->n)
+    qsort (edges->pairs, edges->n, sizeof *edges->pairs, compare_edges);
+  return TRUE;
+}
+
 gboolean
 _kette_plan_order (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
                    size_t *n_forward, GError **error)
 {
-  Edges edges = { 0 };
-  gboolean ok = TRUE;
+  Edges edges   = { 0 };
+  gboolean ok   = collect_edges (graph, updates, n_updates, &edges, error);
+  gboolean held = edges.n > 0;
 
-  for (size_t u = 0; ok && u < n_updates; u++)
-    if (wants_order (&updates[u]))
-      ok = add_edges (graph, &updates[u], &edges, error);
   /* Where a reader of the state needs the new content the wish cannot be met: the plan then
    * copies instead of writing in place. */
-  if (ok && edges.n
-      && !_kette_graph_sort (graph, (const uint32_t (*)[2]) edges.pairs, edges.n, NULL))
-    edges.n = 0;
-  if (ok && edges.n == 0)
+  held = ok && held
+         && _kette_graph_sort (graph, (const uint32_t (*)[2]) edges.pairs, edges.n, NULL);
+  if (ok && !held)
     ok = _kette_graph_sort (graph, NULL, 0, error);
-  _kette_free (edges.pairs);
 
   uint8_t *forward
       = ok ? _kette_alloc (_kette_account_process (), graph->n_nodes + 1, 1, error)
            : NULL;
   ok = forward && mark_forward (graph, updates, n_updates, forward, error)
        && partition (graph, forward, n_forward, error);
+  /* The nodes have other indices now. */
+  ok = ok && (!held || collect_edges (graph, updates, n_updates, &edges, error))
+       && _kette_plan_schedule (graph, (const uint32_t (*)[2]) edges.pairs,
+                                held ? edges.n : 0, *n_forward, error);
+  _kette_free (edges.pairs);
   _kette_free (forward);
   return ok;
 }

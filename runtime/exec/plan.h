@@ -151,6 +151,10 @@ gboolean _kette_plan_memory (KettePlan *plan, GError **error);
 gboolean _kette_plan_order (KetteGraph *graph, const KetteBinding *updates,
                             size_t n_updates, size_t *n_forward, GError **error);
 
+/* schedule.c: neighbours in chains; within each of the two phases. BEFORE: node indices. */
+gboolean _kette_plan_schedule (KetteGraph *graph, const uint32_t (*before)[2],
+                               size_t n_before, size_t n_forward, GError **error);
+
 KetteRun *_kette_run_new (KettePlan *plan, GError **error);
 void _kette_run_free (KetteRun *run);
 /* Where VALUE's content is; NULL: not computed by this plan. */
