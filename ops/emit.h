@@ -62,6 +62,10 @@ KT_EMIT_BINARY (kt_matmul, "MatMul")
 KT_EMIT_BINARY (kt_greater, "Greater")
 KT_EMIT_BINARY (kt_less, "Less")
 KT_EMIT_BINARY (kt_equal, "Equal")
+KT_EMIT_BINARY (kt_and, "And")
+KT_EMIT_BINARY (kt_or, "Or")
+KT_EMIT_BINARY (kt_max_of, "Max")
+KT_EMIT_BINARY (kt_min_of, "Min")
 KT_EMIT_BINARY (kt_expand, "Expand")
 
 /* x in SHAPE; a 0 in SHAPE is a dim of size 0, not a copy of one of x's. */
