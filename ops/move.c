@@ -252,14 +252,29 @@ move_items (void *arg, int64_t begin, int64_t end, int32_t worker)
     }
 }
 
-/* Element by element; the first element of a byte is in its low bits. */
+void
+kt_copy_small (int32_t bits, const void *in, int64_t in_first, int64_t step, void *out,
+               int64_t out_first, int64_t n)
+{
+  const int per      = 8 / bits;
+  const uint8_t mask = (uint8_t) ((1 << bits) - 1), *x = in;
+  uint8_t *y = out;
+
+  for (int64_t i = 0; i < n; i++)
+    {
+      const int64_t from = in_first + i * step, to = out_first + i;
+      const int shift   = (int) (to % per) * bits;
+      const uint8_t bit = (uint8_t) (x[from / per] >> (from % per) * bits & mask);
+      y[to / per]       = (uint8_t) ((y[to / per] & ~(mask << shift)) | bit << shift);
+    }
+}
+
+/* Element by element. */
 static void
 move_bits (const kt_move *m, const uint8_t *in, int64_t in_first, uint8_t *out,
            int64_t out_first)
 {
-  const int per      = 8 / m->bits;
-  const uint8_t mask = (uint8_t) ((1 << m->bits) - 1);
-  int64_t count      = 1;
+  int64_t count = 1;
 
   for (int32_t d = 0; d < m->ndim; d++)
     count *= m->dims[d];
@@ -267,12 +282,7 @@ move_bits (const kt_move *m, const uint8_t *in, int64_t in_first, uint8_t *out,
     {
       int64_t from, to;
       locate (m, i, &from, &to);
-      from += in_first;
-      to += out_first;
-
-      const int shift   = (int) (to % per) * m->bits;
-      const uint8_t bit = (uint8_t) (in[from / per] >> (from % per) * m->bits & mask);
-      out[to / per]     = (uint8_t) ((out[to / per] & ~(mask << shift)) | bit << shift);
+      kt_copy_small (m->bits, in, in_first + from, 0, out, out_first + to, 1);
     }
 }
 

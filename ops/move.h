@@ -26,6 +26,11 @@ typedef struct kt_move
   int64_t n_items, grain;
 } kt_move;
 
+/* N elements of BITS (2 or 4) from the IN_FIRST-th of IN on, STEP apart, to the OUT_FIRST-th of
+ * OUT and those behind it. The first element of a byte is in its low bits. */
+void kt_copy_small (int32_t bits, const void *in, int64_t in_first, int64_t step,
+                    void *out, int64_t out_first, int64_t n);
+
 /* Element (i0, i1, ..) of DIMS moves from sum i * IN[] to sum i * OUT[]; strides in elements,
  * those of IN may be 0 or negative. */
 void kt_move_plan (kt_move *m, int32_t dtype, int32_t ndim, const int64_t *dims,
