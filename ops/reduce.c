@@ -348,3 +348,17 @@ kt_reduce_keep (const kt_host *host, kt_graph *g, kt_value v)
     return v; /* without axes and keepdims v is a scalar or nothing was reduced */
   return kt_node (host, g, "Unsqueeze", (const kt_value[]){ v, axes }, 2, NULL, 0);
 }
+
+kt_value
+kt_reduce_node (const kt_host *host, kt_graph *g, const char *op, kt_value x)
+{
+  const kt_attr attrs[] = {
+    { .name = "keepdims", .kind = KT_A_INT, .i = kt_attr_int (host, g, "keepdims", 1) },
+    { .name = "noop_with_empty_axes",
+      .kind = KT_A_INT,
+      .i    = kt_attr_int (host, g, "noop_with_empty_axes", 0) },
+  };
+  const kt_value axes = host->g_in (g, 1);
+
+  return kt_node (host, g, op, (const kt_value[]){ x, axes }, axes ? 2 : 1, attrs, 2);
+}

@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "emit.h"
+#include "half.h"
 #include "shape.h"
 
 #define KT_BLOCK 4096 /* elements */
@@ -80,6 +81,9 @@ kt_status kt_reduce_run (const kt_host *host, kt_run *run, void *state);
  * its input: the reduced dims are put back as 1. */
 kt_value kt_reduce_keep (const kt_host *host, kt_graph *g, kt_value v);
 
+/* The reduction OP of X over the axes of the node, with its attributes. */
+kt_value kt_reduce_node (const kt_host *host, kt_graph *g, const char *op, kt_value x);
+
 /* Offset of reduced run I of an output, in elements. */
 static inline int64_t
 kt_run_offset (const kt_reduce *r, int64_t i)
@@ -105,10 +109,10 @@ kt_run_offset (const kt_reduce *r, int64_t i)
 #endif
 #endif
 
-/* The loops NAME_rows_SUFFIX, NAME_columns_SUFFIX, NAME_join_SUFFIX: elements of type T,
- * partial results of type A, outputs of type U. MAP (x): an element as A; JOIN (a, b); END
- * (a, n): the output from the joined result of n elements; START: the result of none. */
-#define KT_REDUCE_LOOPS(NAME, SUFFIX, T, A, U, START, MAP, JOIN, END)                    \
+/* The loops NAME_rows_SUFFIX, NAME_columns_SUFFIX, NAME_join_SUFFIX: elements and outputs of
+ * type T, partial results of type A. MAP (LOAD (x)): an element as A; JOIN (a, b); STORE (END
+ * (a, n)): the output from the joined result of n elements; START: the result of none. */
+#define KT_REDUCE_LOOPS(NAME, SUFFIX, T, A, LOAD, STORE, START, MAP, JOIN, END)          \
   KT_VECTOR static void NAME##_rows_##SUFFIX (const kt_reduce *r, const void *x_data,    \
                                               const kt_piece *piece, void *y,            \
                                               void *partials)                            \
@@ -124,9 +128,9 @@ kt_run_offset (const kt_reduce *r, int64_t i)
         int64_t i       = 0;                                                             \
         for (; i + KT_LANES <= n; i += KT_LANES)                                         \
           for (int l = 0; l < KT_LANES; l++)                                             \
-            lane[l] = JOIN (lane[l], MAP (x[i + l]));                                    \
+            lane[l] = JOIN (lane[l], MAP (LOAD (x[i + l])));                             \
         for (int l = 0; i + l < n; l++)                                                  \
-          lane[l] = JOIN (lane[l], MAP (x[i + l]));                                      \
+          lane[l] = JOIN (lane[l], MAP (LOAD (x[i + l])));                               \
       }                                                                                  \
     for (int half = KT_LANES / 2; half > 0; half /= 2)                                   \
       for (int l = 0; l < half; l++)                                                     \
@@ -134,7 +138,7 @@ kt_run_offset (const kt_reduce *r, int64_t i)
     if (partials)                                                                        \
       *(A *) partials = lane[0];                                                         \
     else                                                                                 \
-      *(U *) y = (U) END (lane[0], r->count);                                            \
+      *(T *) y = (T) STORE (END (lane[0], r->count));                                    \
   }                                                                                      \
                                                                                          \
   KT_VECTOR static void NAME##_columns_##SUFFIX (const kt_reduce *r, const void *x_data, \
@@ -143,7 +147,7 @@ kt_run_offset (const kt_reduce *r, int64_t i)
   {                                                                                      \
     A lane[KT_LANES * KT_COLUMNS];                                                       \
     const int64_t width = piece->width, n = piece->n, all = r->lanes * width;            \
-    U *const y = y_data;                                                                 \
+    T *const y = y_data;                                                                 \
                                                                                          \
     for (int64_t k = 0; k < all; k++)                                                    \
       lane[k] = START;                                                                   \
@@ -156,21 +160,21 @@ kt_run_offset (const kt_reduce *r, int64_t i)
             {                                                                            \
               A *const l = lane + (i % KT_LANES) * width;                                \
               for (int64_t c = 0; c < width; c++)                                        \
-                l[c] = JOIN (l[c], MAP (x[c * r->step]));                                \
+                l[c] = JOIN (l[c], MAP (LOAD (x[c * r->step])));                         \
             }                                                                            \
         else if (r->stride == width)                                                     \
           for (int64_t i = 0; i < n; i += KT_LANES, x += KT_LANES * width)               \
             {                                                                            \
               const int64_t m = (n - i < KT_LANES ? n - i : KT_LANES) * width;           \
               for (int64_t k = 0; k < m; k++)                                            \
-                lane[k] = JOIN (lane[k], MAP (x[k]));                                    \
+                lane[k] = JOIN (lane[k], MAP (LOAD (x[k])));                             \
             }                                                                            \
         else                                                                             \
           for (int64_t i = 0; i < n; i++, x += r->stride)                                \
             {                                                                            \
               A *const l = lane + (i % KT_LANES) * width;                                \
               for (int64_t c = 0; c < width; c++)                                        \
-                l[c] = JOIN (l[c], MAP (x[c]));                                          \
+                l[c] = JOIN (l[c], MAP (LOAD (x[c])));                                   \
             }                                                                            \
       }                                                                                  \
     for (int64_t half = all / 2; half >= width; half /= 2)                               \
@@ -180,7 +184,7 @@ kt_run_offset (const kt_reduce *r, int64_t i)
       if (partials)                                                                      \
         ((A *) partials)[c * r->blocks] = lane[c];                                       \
       else                                                                               \
-        y[c] = (U) END (lane[c], r->count);                                              \
+        y[c] = (T) STORE (END (lane[c], r->count));                                      \
   }                                                                                      \
                                                                                          \
   static void NAME##_join_##SUFFIX (const kt_reduce *r, void *partials, int64_t n,       \
@@ -192,7 +196,7 @@ kt_run_offset (const kt_reduce *r, int64_t i)
         for (int64_t step = 1; step < r->blocks; step *= 2)                              \
           for (int64_t b = 0; b + step < r->blocks; b += 2 * step)                       \
             p[b] = JOIN (p[b], p[b + step]);                                             \
-        ((U *) y)[o] = (U) END (r->blocks ? p[0] : START, r->count);                     \
+        ((T *) y)[o] = (T) STORE (END (r->blocks ? p[0] : START, r->count));             \
       }                                                                                  \
   }
 
@@ -201,6 +205,25 @@ kt_run_offset (const kt_reduce *r, int64_t i)
     DTYPE, sizeof (A), NAME##_rows_##SUFFIX, NAME##_columns_##SUFFIX,                    \
         NAME##_join_##SUFFIX                                                             \
   }
+
+/* LOAD and STORE. */
+#define KT_ITSELF(x) (x)
+#define KT_STORE_F16(v) kt_f64_to_f16 ((double) (v))
+#define KT_STORE_BF16(v) kt_f64_to_bf16 ((double) (v))
+
+/* The four float types; partial results of type A, double for f64. */
+#define KT_REDUCE_FLOATS(NAME, A, ...)                                                   \
+  KT_REDUCE_LOOPS (NAME, f32, float, A, KT_ITSELF, KT_ITSELF, __VA_ARGS__)               \
+  KT_REDUCE_LOOPS (NAME, f64, double, double, KT_ITSELF, KT_ITSELF, __VA_ARGS__)         \
+  KT_REDUCE_LOOPS (NAME, f16, uint16_t, A, kt_f16_to_f32, KT_STORE_F16, __VA_ARGS__)     \
+  KT_REDUCE_LOOPS (NAME, bf16, uint16_t, A, kt_bf16_to_f32, KT_STORE_BF16, __VA_ARGS__)
+#define KT_REDUCE_FLOAT_ROWS(NAME, A)                                                    \
+  KT_REDUCE_ROW (NAME, f32, KT_F32, A), KT_REDUCE_ROW (NAME, f64, KT_F64, double),       \
+      KT_REDUCE_ROW (NAME, f16, KT_F16, A), KT_REDUCE_ROW (NAME, bf16, KT_BF16, A)
+
+/* An integer type T. */
+#define KT_REDUCE_WHOLE(NAME, SUFFIX, T, A, ...)                                         \
+  KT_REDUCE_LOOPS (NAME, SUFFIX, T, A, KT_ITSELF, KT_ITSELF, __VA_ARGS__)
 
 /* The kernel NAME_kernel for the loops NAME_loops. */
 #define KT_REDUCE_KERNEL(NAME, TYPES, NEEDS_ELEMENTS)                                    \

@@ -7,35 +7,17 @@
  *   kt_sum_f32, kt_sum_f64   the sum of an array
  */
 #pragma once
-#include "half.h"
 #include "reduce.h"
 
-#define KT_SUM_ITSELF(x) (x)
-#define KT_SUM_PLUS(a, b) ((a) + (b))
+#define KT_PLUS(a, b) ((a) + (b))
 #define KT_SUM_END(a, n) (a)
-#define KT_SUM_F16(x) kt_f16_to_f32 (x)
-#define KT_SUM_BF16(x) kt_bf16_to_f32 (x)
-#define KT_SUM_END_F16(a, n) kt_f64_to_f16 ((double) (a))
-#define KT_SUM_END_BF16(a, n) kt_f64_to_bf16 ((double) (a))
 
 #define KETTE_SUM_LOOPS(NAME)                                                            \
-  KT_REDUCE_LOOPS (NAME, f32, float, float, float, 0, KT_SUM_ITSELF, KT_SUM_PLUS,        \
-                   KT_SUM_END)                                                           \
-  KT_REDUCE_LOOPS (NAME, f64, double, double, double, 0, KT_SUM_ITSELF, KT_SUM_PLUS,     \
-                   KT_SUM_END)                                                           \
-  KT_REDUCE_LOOPS (NAME, f16, uint16_t, float, uint16_t, 0, KT_SUM_F16, KT_SUM_PLUS,     \
-                   KT_SUM_END_F16)                                                       \
-  KT_REDUCE_LOOPS (NAME, bf16, uint16_t, float, uint16_t, 0, KT_SUM_BF16, KT_SUM_PLUS,   \
-                   KT_SUM_END_BF16)                                                      \
-  KT_REDUCE_LOOPS (NAME, u32, uint32_t, uint32_t, uint32_t, 0, KT_SUM_ITSELF,            \
-                   KT_SUM_PLUS, KT_SUM_END)                                              \
-  KT_REDUCE_LOOPS (NAME, u64, uint64_t, uint64_t, uint64_t, 0, KT_SUM_ITSELF,            \
-                   KT_SUM_PLUS, KT_SUM_END)                                              \
+  KT_REDUCE_FLOATS (NAME, float, 0, KT_ITSELF, KT_PLUS, KT_SUM_END)                      \
+  KT_REDUCE_WHOLE (NAME, u32, uint32_t, uint32_t, 0, KT_ITSELF, KT_PLUS, KT_SUM_END)     \
+  KT_REDUCE_WHOLE (NAME, u64, uint64_t, uint64_t, 0, KT_ITSELF, KT_PLUS, KT_SUM_END)     \
   static const kt_reduce_loops NAME##_loops[] = {                                        \
-    KT_REDUCE_ROW (NAME, f32, KT_F32, float),                                            \
-    KT_REDUCE_ROW (NAME, f64, KT_F64, double),                                           \
-    KT_REDUCE_ROW (NAME, f16, KT_F16, float),                                            \
-    KT_REDUCE_ROW (NAME, bf16, KT_BF16, float),                                          \
+    KT_REDUCE_FLOAT_ROWS (NAME, float),                                                  \
     KT_REDUCE_ROW (NAME, u32, KT_I32, uint32_t),                                         \
     KT_REDUCE_ROW (NAME, u32, KT_U32, uint32_t),                                         \
     KT_REDUCE_ROW (NAME, u64, KT_I64, uint64_t),                                         \

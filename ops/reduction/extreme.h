@@ -4,40 +4,25 @@
  * nothing.
  */
 #pragma once
-#include "half.h"
 #include "reduce.h"
 
-#define KT_EXTREME_ITSELF(x) (x)
-#define KT_EXTREME_F16(x) kt_f16_to_f32 (x)
-#define KT_EXTREME_BF16(x) kt_bf16_to_f32 (x)
 #define KT_EXTREME_END(a, n) (a)
-#define KT_EXTREME_END_F16(a, n) kt_f64_to_f16 ((double) (a))
-#define KT_EXTREME_END_BF16(a, n) kt_f64_to_bf16 ((double) (a))
-
-#define KT_EXTREME_LOOP(NAME, SUFFIX, T, START, JOIN)                                    \
-  KT_REDUCE_LOOPS (NAME, SUFFIX, T, T, T, START, KT_EXTREME_ITSELF, JOIN, KT_EXTREME_END)
+#define KT_EXTREME_WHOLE(NAME, SUFFIX, T, START, JOIN)                                   \
+  KT_REDUCE_WHOLE (NAME, SUFFIX, T, T, START, KT_ITSELF, JOIN, KT_EXTREME_END)
 
 /* JOIN_FLOAT, JOIN: of two. SIDE: the part of the type's limits that nothing gives, as in
- * INT8_##SIDE; U(n): the same of an unsigned type of n bits. */
+ * INT8_##SIDE; U: the same of the unsigned types, converted. */
 #define KT_EXTREME_LOOPS(NAME, JOIN_FLOAT, JOIN, INF, SIDE, U)                           \
-  KT_EXTREME_LOOP (NAME, f32, float, (float) (INF), JOIN_FLOAT)                          \
-  KT_EXTREME_LOOP (NAME, f64, double, INF, JOIN_FLOAT)                                   \
-  KT_REDUCE_LOOPS (NAME, f16, uint16_t, float, uint16_t, (float) (INF), KT_EXTREME_F16,  \
-                   JOIN_FLOAT, KT_EXTREME_END_F16)                                       \
-  KT_REDUCE_LOOPS (NAME, bf16, uint16_t, float, uint16_t, (float) (INF),                 \
-                   KT_EXTREME_BF16, JOIN_FLOAT, KT_EXTREME_END_BF16)                     \
-  KT_EXTREME_LOOP (NAME, i8, int8_t, INT8_##SIDE, JOIN)                                  \
-  KT_EXTREME_LOOP (NAME, i32, int32_t, INT32_##SIDE, JOIN)                               \
-  KT_EXTREME_LOOP (NAME, i64, int64_t, INT64_##SIDE, JOIN)                               \
-  KT_EXTREME_LOOP (NAME, u8, uint8_t, (uint8_t) U, JOIN)                                 \
-  KT_EXTREME_LOOP (NAME, u32, uint32_t, (uint32_t) U, JOIN)                              \
-  KT_EXTREME_LOOP (NAME, u64, uint64_t, (uint64_t) U, JOIN)                              \
-  KT_EXTREME_LOOP (NAME, b8, uint8_t, (uint8_t) U & 1, JOIN)                             \
+  KT_REDUCE_FLOATS (NAME, float, INF, KT_ITSELF, JOIN_FLOAT, KT_EXTREME_END)             \
+  KT_EXTREME_WHOLE (NAME, i8, int8_t, INT8_##SIDE, JOIN)                                 \
+  KT_EXTREME_WHOLE (NAME, i32, int32_t, INT32_##SIDE, JOIN)                              \
+  KT_EXTREME_WHOLE (NAME, i64, int64_t, INT64_##SIDE, JOIN)                              \
+  KT_EXTREME_WHOLE (NAME, u8, uint8_t, (uint8_t) U, JOIN)                                \
+  KT_EXTREME_WHOLE (NAME, u32, uint32_t, (uint32_t) U, JOIN)                             \
+  KT_EXTREME_WHOLE (NAME, u64, uint64_t, (uint64_t) U, JOIN)                             \
+  KT_EXTREME_WHOLE (NAME, b8, uint8_t, (uint8_t) U & 1, JOIN)                            \
   static const kt_reduce_loops NAME##_loops[]                                            \
-      = { KT_REDUCE_ROW (NAME, f32, KT_F32, float),                                      \
-          KT_REDUCE_ROW (NAME, f64, KT_F64, double),                                     \
-          KT_REDUCE_ROW (NAME, f16, KT_F16, float),                                      \
-          KT_REDUCE_ROW (NAME, bf16, KT_BF16, float),                                    \
+      = { KT_REDUCE_FLOAT_ROWS (NAME, float),                                            \
           KT_REDUCE_ROW (NAME, i8, KT_I8, int8_t),                                       \
           KT_REDUCE_ROW (NAME, i32, KT_I32, int32_t),                                    \
           KT_REDUCE_ROW (NAME, i64, KT_I64, int64_t),                                    \

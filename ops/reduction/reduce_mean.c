@@ -6,35 +6,21 @@
 #include "sum.h"
 
 #define MEAN(a, n) ((double) (a) / (double) (n))
-#define MEAN_F16(a, n) kt_f64_to_f16 (MEAN (a, n))
-#define MEAN_BF16(a, n) kt_f64_to_bf16 (MEAN (a, n))
 #define MEAN_INT(a, n) ((n) ? (a) / (n) : 0)
-#define ITSELF(x) (x)
-#define PLUS(a, b) ((a) + (b))
+#define MEAN_UNSIGNED(a, n) ((n) ? (a) / (uint64_t) (n) : 0)
 #define PLUS_32(a, b) ((int32_t) ((uint32_t) (a) + (uint32_t) (b)))
 #define PLUS_64(a, b) ((int64_t) ((uint64_t) (a) + (uint64_t) (b)))
-#define MEAN_UNSIGNED(a, n) ((n) ? (a) / (uint64_t) (n) : 0)
+#define WHOLE(SUFFIX, T, PLUS, END)                                                      \
+  KT_REDUCE_WHOLE (reduce_mean, SUFFIX, T, T, 0, KT_ITSELF, PLUS, END)
 
-KT_REDUCE_LOOPS (reduce_mean, f32, float, float, float, 0, ITSELF, PLUS, MEAN)
-KT_REDUCE_LOOPS (reduce_mean, f64, double, double, double, 0, ITSELF, PLUS, MEAN)
-KT_REDUCE_LOOPS (reduce_mean, f16, uint16_t, float, uint16_t, 0, KT_SUM_F16, PLUS,
-                 MEAN_F16)
-KT_REDUCE_LOOPS (reduce_mean, bf16, uint16_t, float, uint16_t, 0, KT_SUM_BF16, PLUS,
-                 MEAN_BF16)
-KT_REDUCE_LOOPS (reduce_mean, i32, int32_t, int32_t, int32_t, 0, ITSELF, PLUS_32,
-                 MEAN_INT)
-KT_REDUCE_LOOPS (reduce_mean, i64, int64_t, int64_t, int64_t, 0, ITSELF, PLUS_64,
-                 MEAN_INT)
-KT_REDUCE_LOOPS (reduce_mean, u32, uint32_t, uint32_t, uint32_t, 0, ITSELF, PLUS,
-                 MEAN_UNSIGNED)
-KT_REDUCE_LOOPS (reduce_mean, u64, uint64_t, uint64_t, uint64_t, 0, ITSELF, PLUS,
-                 MEAN_UNSIGNED)
+KT_REDUCE_FLOATS (reduce_mean, float, 0, KT_ITSELF, KT_PLUS, MEAN)
+WHOLE (i32, int32_t, PLUS_32, MEAN_INT)
+WHOLE (i64, int64_t, PLUS_64, MEAN_INT)
+WHOLE (u32, uint32_t, KT_PLUS, MEAN_UNSIGNED)
+WHOLE (u64, uint64_t, KT_PLUS, MEAN_UNSIGNED)
 
 static const kt_reduce_loops reduce_mean_loops[] = {
-  KT_REDUCE_ROW (reduce_mean, f32, KT_F32, float),
-  KT_REDUCE_ROW (reduce_mean, f64, KT_F64, double),
-  KT_REDUCE_ROW (reduce_mean, f16, KT_F16, float),
-  KT_REDUCE_ROW (reduce_mean, bf16, KT_BF16, float),
+  KT_REDUCE_FLOAT_ROWS (reduce_mean, float),
   KT_REDUCE_ROW (reduce_mean, i32, KT_I32, int32_t),
   KT_REDUCE_ROW (reduce_mean, i64, KT_I64, int64_t),
   KT_REDUCE_ROW (reduce_mean, u32, KT_U32, uint32_t),

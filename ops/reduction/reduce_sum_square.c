@@ -6,28 +6,16 @@
 #include "sum.h"
 
 #define SQUARE(x) ((x) * (x))
-#define SQUARE_F32(x) ((double) (x) * (double) (x))
-#define SQUARE_F16(x) SQUARE_F32 (kt_f16_to_f32 (x))
-#define SQUARE_BF16(x) SQUARE_F32 (kt_bf16_to_f32 (x))
-#define PLUS(a, b) ((a) + (b))
-#define END(a, n) (a)
-#define END_F16(a, n) kt_f64_to_f16 (a)
-#define END_BF16(a, n) kt_f64_to_bf16 (a)
-#define LOOPS(SUFFIX, T, A, U, MAP, LAST)                                                \
-  KT_REDUCE_LOOPS (reduce_sum_square, SUFFIX, T, A, U, 0, MAP, PLUS, LAST)
+#define SQUARE_DOUBLE(x) ((double) (x) * (double) (x))
 
-LOOPS (f32, float, double, float, SQUARE_F32, END)
-LOOPS (f64, double, double, double, SQUARE, END)
-LOOPS (f16, uint16_t, double, uint16_t, SQUARE_F16, END_F16)
-LOOPS (bf16, uint16_t, double, uint16_t, SQUARE_BF16, END_BF16)
-LOOPS (u32, uint32_t, uint32_t, uint32_t, SQUARE, END)
-LOOPS (u64, uint64_t, uint64_t, uint64_t, SQUARE, END)
+KT_REDUCE_FLOATS (reduce_sum_square, double, 0, SQUARE_DOUBLE, KT_PLUS, KT_SUM_END)
+KT_REDUCE_WHOLE (reduce_sum_square, u32, uint32_t, uint32_t, 0, SQUARE, KT_PLUS,
+                 KT_SUM_END)
+KT_REDUCE_WHOLE (reduce_sum_square, u64, uint64_t, uint64_t, 0, SQUARE, KT_PLUS,
+                 KT_SUM_END)
 
 static const kt_reduce_loops reduce_sum_square_loops[] = {
-  KT_REDUCE_ROW (reduce_sum_square, f32, KT_F32, double),
-  KT_REDUCE_ROW (reduce_sum_square, f64, KT_F64, double),
-  KT_REDUCE_ROW (reduce_sum_square, f16, KT_F16, double),
-  KT_REDUCE_ROW (reduce_sum_square, bf16, KT_BF16, double),
+  KT_REDUCE_FLOAT_ROWS (reduce_sum_square, double),
   KT_REDUCE_ROW (reduce_sum_square, u32, KT_I32, uint32_t),
   KT_REDUCE_ROW (reduce_sum_square, u32, KT_U32, uint32_t),
   KT_REDUCE_ROW (reduce_sum_square, u64, KT_I64, uint64_t),
@@ -53,17 +41,11 @@ reduce_sum_square_gradient (const kt_host *host, kt_graph *g, void *user)
 static kt_status
 reduce_sum_square_body (const kt_host *host, kt_graph *g, void *user)
 {
-  const kt_attr attrs[] = {
-    { .name = "keepdims", .kind = KT_A_INT, .i = kt_attr_int (host, g, "keepdims", 1) },
-    { .name = "noop_with_empty_axes",
-      .kind = KT_A_INT,
-      .i    = kt_attr_int (host, g, "noop_with_empty_axes", 0) },
-  };
-  const kt_value x = host->g_in (g, 0), axes = host->g_in (g, 1);
-  const kt_value in[] = { kt_mul (host, g, x, x), axes };
+  const kt_value x = host->g_in (g, 0);
 
   (void) user;
-  return host->g_set (g, 0, kt_node (host, g, "ReduceSum", in, axes ? 2 : 1, attrs, 2));
+  return host->g_set (g, 0,
+                      kt_reduce_node (host, g, "ReduceSum", kt_mul (host, g, x, x)));
 }
 
 const kt_operator kette_op_reduce_sum_square = {
