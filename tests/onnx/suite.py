@@ -24,7 +24,7 @@ from data import BUILD, find_data
 
 HERE = pathlib.Path(__file__).resolve().parent
 KETTE = os.environ.get("KETTE", str(BUILD / "tools" / "kette"))
-os.environ.setdefault("KETTE_PLUGIN_PATH", f"{BUILD}/ops:{BUILD}/plugins/openblas")
+os.environ.setdefault("KETTE_PLUGIN_PATH", f"{BUILD}/ops:{BUILD}/plugins/openblas:{BUILD}/plugins/onednn")
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 BATCH = 120
 LIMIT = 120  # seconds per batch
