@@ -38,14 +38,21 @@ mask_f32 (int64_t n)
   return _mm256_loadu_si256 ((const __m256i *) (bits + 8 - n));
 }
 
-static inline __attribute__ ((always_inline)) FN float
-sum_f32 (__m256 x)
+/* The sums over N vectors, N a multiple of 4; eight at a time. */
+static inline __attribute__ ((always_inline)) FN void
+sums_f32 (const __m256 *x, const int n, float *sum)
 {
-  const __m128 four
-      = _mm_add_ps (_mm256_castps256_ps128 (x), _mm256_extractf128_ps (x, 1));
-  const __m128 two = _mm_add_ps (four, _mm_movehl_ps (four, four));
-
-  return _mm_cvtss_f32 (_mm_add_ss (two, _mm_shuffle_ps (two, two, 1)));
+#pragma GCC unroll 2
+  for (int i = 0; i < n; i += 8)
+    {
+      const __m256 a = _mm256_hadd_ps (_mm256_hadd_ps (x[i], x[i + 1]),
+                                       _mm256_hadd_ps (x[i + 2], x[i + 3]));
+      const __m256 b = i + 4 < n ? _mm256_hadd_ps (_mm256_hadd_ps (x[i + 4], x[i + 5]),
+                                                   _mm256_hadd_ps (x[i + 6], x[i + 7]))
+                                 : a;
+      _mm256_storeu_ps (sum + i, _mm256_add_ps (_mm256_permute2f128_ps (a, b, 0x20),
+                                                _mm256_permute2f128_ps (a, b, 0x31)));
+    }
 }
 
 static inline __attribute__ ((always_inline)) FN void
@@ -82,31 +89,24 @@ kt_turn_f32 (const void *b_data, int64_t b_col, void *out_data, int64_t pitch,
   const float *const b = b_data;
   float *const out     = out_data;
 
-  for (int64_t p = 0; p < depth; p += 8)
-    {
-      const int64_t n    = depth - p < 8 ? depth - p : 8;
-      const __m256i mask = mask_f32 (n);
-      for (int64_t j = 0; j < pitch; j += 8)
-        {
-          __m256 x[8], y[8];
-          float *const to = out + p * pitch + j;
+  for (int64_t j = 0; j < pitch; j += 8)
+    for (int64_t p = 0; p < depth; p += 8)
+      {
+        const int64_t n    = depth - p < 8 ? depth - p : 8;
+        const __m256i mask = mask_f32 (n);
+        float *const to    = out + p * pitch + j;
+        __m256 x[8], y[8];
 #pragma GCC unroll 8
-          for (int q = 0; q < 8; q++)
-            x[q] = j + q >= cols ? _mm256_setzero_ps ()
-                   : n == 8      ? _mm256_loadu_ps (b + (j + q) * b_col + p)
-                                 : _mm256_maskload_ps (b + (j + q) * b_col + p, mask);
-          turn_8 (x, y);
-          if (n == 8)
+        for (int q = 0; q < 8; q++)
+          x[q] = j + q >= cols ? _mm256_setzero_ps ()
+                 : n == 8      ? _mm256_loadu_ps (b + (j + q) * b_col + p)
+                               : _mm256_maskload_ps (b + (j + q) * b_col + p, mask);
+        turn_8 (x, y);
 #pragma GCC unroll 8
-            for (int q = 0; q < 8; q++)
-              _mm256_storeu_ps (to + q * pitch, y[q]);
-          else
-#pragma GCC unroll 8
-            for (int q = 0; q < 8; q++)
-              if (q < n)
-                _mm256_storeu_ps (to + q * pitch, y[q]);
-        }
-    }
+        for (int q = 0; q < 8; q++)
+          if (q < n)
+            _mm256_storeu_ps (to + q * pitch, y[q]);
+      }
 }
 
 /* A store under a mask is slow on some processors. */
@@ -146,7 +146,7 @@ store_part_f32 (float *to, __m256i mask, __m256 x)
 #define ZERO _mm256_setzero_ps
 #define FMA _mm256_fmadd_ps
 #define MUL _mm256_mul_ps
-#define SUM sum_f32
+#define SUMS sums_f32
 #define MASK_OF mask_f32
 #define TURN kt_turn_f32
 #include "gemm-kernel.h"
@@ -161,13 +161,16 @@ mask_f64 (int64_t n)
   return _mm256_loadu_si256 ((const __m256i *) (wide_bits + 4 - n));
 }
 
-static inline __attribute__ ((always_inline)) FN double
-sum_f64 (__m256d x)
+static inline __attribute__ ((always_inline)) FN void
+sums_f64 (const __m256d *x, const int n, double *sum)
 {
-  const __m128d two
-      = _mm_add_pd (_mm256_castpd256_pd128 (x), _mm256_extractf128_pd (x, 1));
-
-  return _mm_cvtsd_f64 (_mm_add_sd (two, _mm_unpackhi_pd (two, two)));
+#pragma GCC unroll 16
+  for (int i = 0; i < n; i++)
+    {
+      const __m128d two
+          = _mm_add_pd (_mm256_castpd256_pd128 (x[i]), _mm256_extractf128_pd (x[i], 1));
+      sum[i] = _mm_cvtsd_f64 (_mm_add_sd (two, _mm_unpackhi_pd (two, two)));
+    }
 }
 
 FN void
@@ -212,7 +215,7 @@ store_part_f64 (double *to, __m256i mask, __m256d x)
 #define ZERO _mm256_setzero_pd
 #define FMA _mm256_fmadd_pd
 #define MUL _mm256_mul_pd
-#define SUM sum_f64
+#define SUMS sums_f64
 #define MASK_OF mask_f64
 #define TURN kt_turn_f64
 #include "gemm-kernel.h"

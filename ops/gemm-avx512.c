@@ -34,6 +34,34 @@
   }
 #define EACH_DOT(X) X (1, 8) X (2, 8) X (3, 4) X (4, 4)
 
+/* The sums over N vectors, N a multiple of 4: sums of four vectors side by side. */
+static inline __attribute__ ((always_inline)) FN void
+sums_f32 (const __m512 *x, const int n, float *sum)
+{
+#pragma GCC unroll 4
+  for (int i = 0; i < n; i += 4)
+    {
+      const __m512 a = _mm512_add_ps (_mm512_unpacklo_ps (x[i], x[i + 1]),
+                                      _mm512_unpackhi_ps (x[i], x[i + 1]));
+      const __m512 b = _mm512_add_ps (_mm512_unpacklo_ps (x[i + 2], x[i + 3]),
+                                      _mm512_unpackhi_ps (x[i + 2], x[i + 3]));
+      const __m512 c = _mm512_add_ps (_mm512_shuffle_ps (a, b, 0x44),
+                                      _mm512_shuffle_ps (a, b, 0xee));
+      const __m512 d = _mm512_add_ps (c, _mm512_shuffle_f32x4 (c, c, 0x4e));
+      _mm_storeu_ps (
+          sum + i, _mm_add_ps (_mm512_castps512_ps128 (d),
+                               _mm512_castps512_ps128 (_mm512_shuffle_f32x4 (d, d, 1))));
+    }
+}
+
+static inline __attribute__ ((always_inline)) FN void
+sums_f64 (const __m512d *x, const int n, double *sum)
+{
+#pragma GCC unroll 16
+  for (int i = 0; i < n; i++)
+    sum[i] = _mm512_reduce_add_pd (x[i]);
+}
+
 #define T float
 #define V __m512
 #define MASK __mmask16
@@ -47,7 +75,7 @@
 #define ZERO _mm512_setzero_ps
 #define FMA _mm512_fmadd_ps
 #define MUL _mm512_mul_ps
-#define SUM _mm512_reduce_add_ps
+#define SUMS sums_f32
 #define MASK_OF(n) (__mmask16) ((1u << (n)) - 1)
 #define TURN kt_turn_f32
 #include "gemm-kernel.h"
@@ -65,7 +93,7 @@
 #define ZERO _mm512_setzero_pd
 #define FMA _mm512_fmadd_pd
 #define MUL _mm512_mul_pd
-#define SUM _mm512_reduce_add_pd
+#define SUMS sums_f64
 #define MASK_OF(n) (__mmask8) ((1u << (n)) - 1)
 #define TURN kt_turn_f64
 #include "gemm-kernel.h"

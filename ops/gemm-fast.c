@@ -5,13 +5,15 @@
 #include "gemm-fast.h"
 #include <stdatomic.h>
 
-#define FORK 2e6       /* additions and products that are worth a hand-over: 15-30 us */
-#define MOST_BLOCKS 32 /* unless they would be longer than ... */
+#define FORK 2e6        /* additions and products that are worth a hand-over: 15-30 us */
+#define MOST_BLOCKS 32  /* unless they would be longer than ... */
+#define ENOUGH_BLOCKS 8 /* of whole rows; columns are cut where there are fewer */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
 #define PASS_BYTES 1024  /* along k, in a pass over a packed b */
 #define PASS_COLS 1024   /* columns of a pass */
-#define COPY_ROWS 56     /* rows of a that are copied at a time */
+#define COPY_ROWS 64     /* rows of a that are copied at a time */
 #define COPY_BYTES 81920 /* which lie on the stack */
+#define STRIP 64         /* rows of a wide b that a few rows of a go through at a time */
 #define PACK_WORK 16384  /* elements of b that one thread packs at least */
 
 static int64_t
@@ -48,15 +50,16 @@ choose_blocks (kt_fast *f, bool share)
   count = work / LONG > count ? work / LONG : count;
   while (share && blocks * 2 <= (int64_t) count && blocks < 4096)
     blocks *= 2;
-  rows          = least (blocks, f->m / f->tiles->rows);
-  f->row_blocks = rows < 1 ? 1 : rows;
-  f->block_rows = parts (f->m, f->row_blocks);
-  if (f->copy && f->block_rows > COPY_ROWS)
-    f->block_rows = COPY_ROWS;
-  f->row_blocks = parts (f->m, f->block_rows);
+  /* A packed panel of b is read from a further cache for each block of rows. */
+  rows = f->m / (f->pack ? 28 : f->tiles->rows);
+  for (f->row_blocks = 1; f->row_blocks * 2 <= least (blocks, rows);)
+    f->row_blocks *= 2;
+  if (f->copy && f->m > f->row_blocks * COPY_ROWS)
+    f->row_blocks = parts (f->m, COPY_ROWS);
   f->col_blocks = 1;
-  if (f->row_blocks * 2 <= blocks)
-    f->col_blocks = least (blocks / f->row_blocks, parts (f->chunk, unit));
+  if (f->row_blocks * 2 <= least (blocks, ENOUGH_BLOCKS))
+    f->col_blocks
+        = least (least (blocks, ENOUGH_BLOCKS) / f->row_blocks, parts (f->chunk, unit));
   f->block_cols = parts (parts (f->chunk, f->col_blocks), unit) * unit;
   f->block_cols = least (f->block_cols, f->chunk);
   f->col_blocks = parts (f->chunk, f->block_cols);
@@ -78,7 +81,7 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
   const bool apart = f->m >= 32 && f->k > 32 && (row % 2048 == 0 || f->k * row > 1 << 20);
 
   f->dot  = turned && a_rows && f->m <= KT_MOST_DOT_ROWS && f->k >= f->tiles->width;
-  f->pack = !f->dot && (turned || apart);
+  f->pack = !f->dot && (turned || apart || (!a_rows && f->m >= 128 && f->k >= 128));
   f->copy = f->pack && f->m >= 32 && f->n >= 64 && f->k >= 64
             && (!a_rows || f->a_row * size % 1024 == 0);
   f->depth = f->k;
@@ -88,6 +91,9 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
       f->depth = parts (f->k, parts (f->k, PASS_BYTES / size));
       f->chunk = least (f->n, PASS_COLS);
     }
+  f->strip = f->depth;
+  if (!f->pack && !f->dot && f->m < 32 && row > 1024)
+    f->strip = STRIP;
   choose_blocks (f, share);
   return true;
 }
@@ -104,12 +110,17 @@ panel (const kt_fast *f)
   return 2 * f->tiles->width;
 }
 
+/* From one panel to the next: a line more than it needs, for the sake of the cache. */
+static int64_t
+panel_step (const kt_fast *f, int64_t depth)
+{
+  return depth * panel (f) * f->tiles->size + 64;
+}
+
 size_t
 kt_fast_scratch (const kt_fast *f)
 {
-  return f->pack ? (size_t) (parts (f->chunk, panel (f)) * panel (f) * f->depth)
-                       * (size_t) f->tiles->size
-                 : 0;
+  return f->pack ? (size_t) (parts (f->chunk, panel (f)) * panel_step (f, f->depth)) : 0;
 }
 
 /* A pass: columns J .. J + COLS - 1, P .. P + DEPTH - 1 along k. */
@@ -124,26 +135,54 @@ typedef struct
   _Atomic kt_status status; /* of what follows the product */
 } Pass;
 
+/* Rows of b, cut into panels. Along the rows: they are read as they lie in memory. */
+static void
+pack_rows (const Pass *s, int64_t begin, int64_t end, char *to, const char *from)
+{
+  const int64_t size = s->f->tiles->size, wide = panel (s->f) * size;
+  const int64_t all  = least (end * wide, s->cols * size) - begin * wide;
+  const int64_t step = panel_step (s->f, s->depth);
+
+  for (int64_t p = 0; p < s->depth; p++)
+    {
+      const char *const row = from + p * s->f->b_row * size;
+      char *out             = to + p * wide;
+      int64_t j             = 0;
+      /* The processor does not look beyond a page by itself. */
+      const char *const ahead = p + 3 < s->depth ? row + 3 * s->f->b_row * size : row;
+      for (; wide == 128 && j + 128 <= all; j += 128, out += step)
+        {
+          __builtin_prefetch (ahead + j);
+          __builtin_prefetch (ahead + j + 64);
+          memcpy (out, row + j, 128);
+        }
+      for (; wide == 64 && j + 64 <= all; j += 64, out += step)
+        {
+          __builtin_prefetch (ahead + j);
+          memcpy (out, row + j, 64);
+        }
+      if (j < all)
+        memcpy (out, row + j, (size_t) (all - j));
+    }
+}
+
 /* Panels BEGIN .. END - 1 of b for a pass, each with rows of its own. */
 static void
 pack (const Pass *s, int64_t begin, int64_t end)
 {
   const kt_fast *const f = s->f;
   const int64_t size = f->tiles->size, wide = panel (f);
+  const int64_t step     = panel_step (f, s->depth);
+  const char *const from = (const char *) s->o->b
+                           + (s->p * f->b_row + (s->j + begin * wide) * f->b_col) * size;
 
-  for (int64_t i = begin; i < end; i++)
-    {
-      const int64_t j = i * wide, cols = least (wide, s->cols - j);
-      char *to = s->scratch + j * s->depth * size;
-      const char *from
-          = (const char *) s->o->b + (s->p * f->b_row + (s->j + j) * f->b_col) * size;
-      if (f->b_col != 1)
-        f->tiles->turn (from, f->b_col, to, wide, cols, s->depth);
-      else
-        for (int64_t p = 0; p < s->depth; p++)
-          memcpy (to + p * wide * size, from + p * f->b_row * size,
-                  (size_t) (cols * size));
-    }
+  if (f->b_col == 1)
+    pack_rows (s, begin, end, s->scratch + begin * step, from);
+  else
+    for (int64_t i = begin; i < end; i++)
+      f->tiles->turn (from + (i - begin) * wide * f->b_col * size, f->b_col,
+                      s->scratch + i * step, wide, least (wide, s->cols - i * wide),
+                      s->depth);
 }
 
 /* ROWS rows of a, or columns where they are what is contiguous, into a copy whose rows do not
@@ -186,24 +225,23 @@ dot_block (const kt_fast *f, kt_tile *t, const int64_t at[4], const kt_fast_oper
     }
 }
 
-/* Rows AT[0] .. AT[1] - 1 and columns AT[2] .. AT[3] - 1 in a pass. */
+/* Rows AT[0] .. AT[1] - 1 and columns AT[2] .. AT[3] - 1 in a pass; COPY is room for a. */
 static void
-compute (const Pass *s, const int64_t at[4])
+compute_pass (const Pass *s, const int64_t at[4], char *copy)
 {
   const kt_fast *const f          = s->f;
   const kt_tiles *const tiles     = f->tiles;
   const kt_fast_operands *const o = s->o;
   const int64_t size = tiles->size, width = tiles->width, rows = at[1] - at[0];
   const bool again = s->p > 0; /* y holds the sums of the passes before */
-  _Alignas(64) char copy[COPY_BYTES];
-  kt_tile t = { .k     = s->depth,
-                .a_row = f->a_row,
-                .a_col = f->a_col,
-                .b_row = f->b_row,
-                .y_row = f->n,
-                .c_row = again ? f->n : f->c_row,
-                .alpha = o->alpha,
-                .beta  = again ? 1 : o->beta };
+  kt_tile t        = { .k     = s->depth,
+                       .a_row = f->a_row,
+                       .a_col = f->a_col,
+                       .b_row = f->b_row,
+                       .y_row = f->n,
+                       .c_row = again ? f->n : f->c_row,
+                       .alpha = o->alpha,
+                       .beta  = again ? 1 : o->beta };
 
   if (f->dot)
     {
@@ -233,8 +271,8 @@ compute (const Pass *s, const int64_t at[4])
           = f->pack ? least (all, q * 2 + 2) : part_begin (all, col_tiles, q + 1);
       const int64_t j = at[2] + v0 * width;
       t.cols          = least ((v1 - v0) * width, at[3] - j);
-      t.b             = f->pack ? s->scratch + (j - s->j) * s->depth * size
-                                : (const char *) o->b + (s->p * f->b_row + j) * size;
+      t.b = f->pack ? s->scratch + (j - s->j) / panel (f) * panel_step (f, s->depth)
+                    : (const char *) o->b + (s->p * f->b_row + j) * size;
       for (int64_t r = 0; r < row_tiles; r++)
         {
           const int64_t i0 = part_begin (rows, row_tiles, r);
@@ -245,6 +283,23 @@ compute (const Pass *s, const int64_t at[4])
           tiles->tile[n - 1][v1 - v0 - 1](&t);
         }
     }
+}
+
+static void
+compute (const Pass *s, const int64_t at[4])
+{
+  const kt_fast *const f = s->f;
+  _Alignas(64) char copy[COPY_BYTES];
+  Pass strip = { .f = f, .o = s->o, .j = s->j, .cols = s->cols };
+
+  if (f->strip >= s->depth)
+    compute_pass (s, at, copy);
+  else
+    for (strip.p = 0; strip.p < f->k; strip.p += strip.depth)
+      {
+        strip.depth = least (f->strip, f->k - strip.p);
+        compute_pass (&strip, at, copy);
+      }
 }
 
 /* What block BLOCK of a pass covers. */

@@ -18,7 +18,8 @@ typedef struct kt_fast
   const kt_tiles *tiles;
   bool dot, pack, copy;
   int64_t depth, chunk; /* of a pass: along k, and columns */
-  int64_t block_rows, block_cols, row_blocks, col_blocks;
+  int64_t strip;        /* along k, in a block of a pass */
+  int64_t block_cols, row_blocks, col_blocks;
 } kt_fast;
 
 /* The operands of one product; y may be c. */

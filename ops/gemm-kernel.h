@@ -7,7 +7,7 @@
  *   WIDTH             elements of a vector
  *   NAME(x)           x with the suffix of this inclusion
  *   FN                attributes of each function (target)
- *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL SUM MASK_OF TURN
+ *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL SUMS MASK_OF TURN
  *   ISA MASKED_ONLY MOST_ROWS MOST_VECTORS DOT_COLS EACH_TILE EACH_DOT   the table
  *
  * rows and vectors are constants wherever tile () and dot () are called, so that the loops
@@ -97,6 +97,25 @@ NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool par
     NAME (finish) (t, rows, vectors, mask, partial, false, sums);
 }
 
+static inline __attribute__ ((always_inline)) FN void
+NAME (dot_step) (const int rows, const int cols, const T *a, int64_t a_row,
+                 const T *const b[8], int64_t p, const bool partial, MASK mask, V *sums)
+{
+  V column[8];
+
+#pragma GCC unroll 8
+  for (int j = 0; j < cols; j++)
+    column[j] = partial ? LOADM (b[j] + p, mask) : LOAD (b[j] + p);
+#pragma GCC unroll 4
+  for (int i = 0; i < rows; i++)
+    {
+      const V x = partial ? LOADM (a + i * a_row, mask) : LOAD (a + i * a_row);
+#pragma GCC unroll 8
+      for (int j = 0; j < cols; j++)
+        sums[i * cols + j] = FMA (x, column[j], sums[i * cols + j]);
+    }
+}
+
 /* Columns of a turned b: each element of y is a sum along a vector. */
 static inline __attribute__ ((always_inline)) FN void
 NAME (dot) (const kt_tile *t, const int rows, const int cols)
@@ -106,6 +125,7 @@ NAME (dot) (const kt_tile *t, const int rows, const int cols)
   const T *const a    = t->a;
   const T *b[8];
   V sums[16];
+  T sum[16];
 
 #pragma GCC unroll 8
   for (int j = 0; j < cols; j++) /* columns that are not there repeat the last one */
@@ -113,31 +133,17 @@ NAME (dot) (const kt_tile *t, const int rows, const int cols)
 #pragma GCC unroll 16
   for (int i = 0; i < rows * cols; i++)
     sums[i] = ZERO ();
-  for (int64_t p = 0; p < t->k; p += WIDTH)
-    {
-      V column[8];
-#pragma GCC unroll 8
-      for (int j = 0; j < cols; j++)
-        column[j] = p < whole ? LOAD (b[j] + p) : LOADM (b[j] + p, mask);
-#pragma GCC unroll 4
-      for (int i = 0; i < rows; i++)
-        {
-          const T *const at = a + i * t->a_row + p;
-          const V x         = p < whole ? LOAD (at) : LOADM (at, mask);
-#pragma GCC unroll 8
-          for (int j = 0; j < cols; j++)
-            sums[i * cols + j] = FMA (x, column[j], sums[i * cols + j]);
-        }
-    }
+  for (int64_t p = 0; p < whole; p += WIDTH)
+    NAME (dot_step) (rows, cols, a + p, t->a_row, b, p, false, mask, sums);
+  if (whole < t->k)
+    NAME (dot_step) (rows, cols, a + whole, t->a_row, b, whole, true, mask, sums);
+  SUMS (sums, rows * cols, sum);
 
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < cols && j < t->cols; j++)
       {
-        const T sum                    = SUM (sums[i * cols + j]);
-        const T *const c               = t->c;
-        const T from                   = c ? c[i * t->c_row + j] : 0;
-        T x                            = t->alpha == 1 ? sum : (T) t->alpha * sum;
-        ((T *) t->y)[i * t->y_row + j] = c ? x + (T) t->beta * from : x;
+        const T x = (T) t->alpha * sum[i * cols + j], *const c = t->c;
+        ((T *) t->y)[i * t->y_row + j] = c ? x + (T) t->beta * c[i * t->c_row + j] : x;
       }
 }
 
@@ -181,7 +187,7 @@ const kt_tiles NAME (kt_tiles)
 #undef ZERO
 #undef FMA
 #undef MUL
-#undef SUM
+#undef SUMS
 #undef MASK_OF
 #undef TURN
 #undef BASES
