@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Freeing the batch dimension that an exporter fixed.
  *
- * Dim 0 of every fed input becomes the symbol "N". Reshapes by a constant shape that begins
+ * Dim 0 of every fed input becomes the symbol "N". Reshapes by a shape that is known and begins
  * with the old size get -1 (or 0, a copy of dim 0) there. Whether all nodes agree is then
  * inference's word: where dim 0 of an output is not N, the node that fixed it is named.
  */
@@ -58,9 +58,63 @@ copy_shape (const KetteValue *value, KetteTensor **shape, GError **error)
   return TRUE;
 }
 
-/* Gives a Reshape whose constant shape begins with the old batch size a free first dim. */
+/* What inference knows of the content of VALUE where it KNOWS the graph with the batch still
+ * fixed: a shape put together of constants. *shape stays NULL where that is not all of it. */
 static gboolean
-free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
+computed_shape (const KetteGraph *knows, const KetteValue *value, KetteTensor **shape,
+                GError **error)
+{
+  const KetteValue *same = _kette_graph_find (knows, value->name);
+  int64_t count;
+
+  if (same && same->data && same->data->dtype == KT_I64)
+    return (*shape = _kette_tensor_copy (same->data, error)) != NULL;
+  if (!same || !same->ints || same->type.ndim != 1)
+    return TRUE;
+  for (size_t i = 0; i < same->n_ints; i++)
+    if (same->ints[i] < -1)
+      return TRUE; /* a KT_DIM code */
+  count = (int64_t) same->n_ints;
+  if (!(*shape = kette_tensor_new (KT_I64, &count, 1, error)))
+    return FALSE;
+  if (count)
+    memcpy ((*shape)->data, same->ints, same->n_ints * sizeof *same->ints);
+  return TRUE;
+}
+
+/* The graph with the types and contents that inference finds. */
+static KetteGraph *
+inferred (KetteGraph *graph, GError **error)
+{
+  KetteGraph *copy = _kette_graph_clone (graph, NULL, error);
+
+  if (copy
+      && !(_kette_pass_check (copy, error) && _kette_pass_canonical (copy, error)
+           && _kette_pass_infer (copy, error)))
+    g_clear_pointer (&copy, kette_graph_unref);
+  return copy;
+}
+
+/* 0 as a dim is a copy of the input's dim, unless the node says that it is 0. */
+static gboolean
+allow_copies (KetteNode *node, const KetteTensor *shape, GError **error)
+{
+  const kt_attr *attr = _kette_node_attr (node, "allowzero");
+
+  if (!attr || attr->kind != KT_A_INT || attr->i == 0)
+    return TRUE;
+  for (size_t i = 1; i < shape->count; i++)
+    if (_kette_tensor_get_int (shape, i) == 0)
+      return TRUE; /* both at once cannot be said */
+  return _kette_node_set_attr (
+      node, &(const kt_attr){ .name = "allowzero", .kind = KT_A_INT }, error);
+}
+
+/* Gives a Reshape whose known shape begins with the old batch size a free first dim. KNOWS:
+ * the graph as it was, inferred; NULL: there was no need. */
+static gboolean
+free_reshape (KetteGraph *graph, const KetteGraph *knows, KetteNode *node, int64_t batch,
+              GError **error)
 {
   gboolean has_free = FALSE;
   KetteTensor *shape;
@@ -68,7 +122,8 @@ free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
 
   if (!node->in[1])
     return TRUE;
-  if (!copy_shape (node->in[1], &shape, error))
+  if (!copy_shape (node->in[1], &shape, error)
+      || (!shape && knows && !computed_shape (knows, node->in[1], &shape, error)))
     return FALSE;
   if (!shape || shape->count < 1 || _kette_tensor_get_int (shape, 0) != batch)
     {
@@ -77,6 +132,11 @@ free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
     }
   for (size_t i = 1; i < shape->count; i++)
     has_free = has_free || _kette_tensor_get_int (shape, i) == -1;
+  if (has_free && !allow_copies (node, shape, error))
+    {
+      kette_tensor_unref (shape);
+      return FALSE;
+    }
   ((int64_t *) shape->data)[0] = has_free ? 0 : -1;
   value                        = _kette_graph_add_constant (graph, NULL, shape, error);
   kette_tensor_unref (shape);
@@ -88,7 +148,28 @@ free_reshape (KetteGraph *graph, KetteNode *node, int64_t batch, GError **error)
 }
 
 static gboolean
-free_all (KetteGraph *graph, int64_t batch, int64_t symbol, GError **error)
+is_reshape (const KetteNode *node)
+{
+  return strcmp (node->op, "Reshape") == 0 && !*node->domain && node->n_in > 1;
+}
+
+/* Is there a Reshape by what other nodes compute? */
+static gboolean
+has_computed_shape (const KetteGraph *graph)
+{
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    {
+      const KetteNode *node = graph->nodes[i];
+      if (is_reshape (node) && node->in[1] && node->in[1]->producer
+          && strcmp (node->in[1]->producer->op, "Constant") != 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+free_all (KetteGraph *graph, const KetteGraph *knows, int64_t batch, int64_t symbol,
+          GError **error)
 {
   for (size_t i = 0; i < graph->n_inputs; i++)
     if (!(graph->inputs[i]->flags & KETTE_VALUE_INITIALIZER)
@@ -104,9 +185,8 @@ free_all (KetteGraph *graph, int64_t batch, int64_t symbol, GError **error)
         return FALSE;
     }
   for (size_t i = 0; i < graph->n_nodes; i++)
-    if (strcmp (graph->nodes[i]->op, "Reshape") == 0 && !*graph->nodes[i]->domain
-        && graph->nodes[i]->n_in > 1
-        && !free_reshape (graph, graph->nodes[i], batch, error))
+    if (is_reshape (graph->nodes[i])
+        && !free_reshape (graph, knows, graph->nodes[i], batch, error))
       return FALSE;
   return TRUE;
 }
@@ -164,15 +244,16 @@ gboolean
 _kette_pass_free_batch (KetteGraph *graph, gboolean *freed, GError **error)
 {
   const int64_t batch = fixed_batch (graph);
+  KetteGraph *knows   = NULL;
   int64_t symbol;
 
   *freed = FALSE;
   if (batch == 0)
     return TRUE;
   symbol = _kette_model_symbol (graph->model, "N", error);
-  if (!symbol || !free_all (graph, batch, symbol, error)
-      || !verify (graph, symbol, error))
+  if (!symbol || (has_computed_shape (graph) && !(knows = inferred (graph, error))))
     return FALSE;
-  *freed = TRUE;
-  return TRUE;
+  *freed = free_all (graph, knows, batch, symbol, error) && verify (graph, symbol, error);
+  kette_graph_unref (knows);
+  return *freed;
 }
