@@ -2,8 +2,11 @@
  *
  * Range: y_i = start + i delta, for as long as limit is not reached.  Source: ONNX Range-11.
  */
+#include "convert.h"
+#include "half.h"
 #include "shape.h"
 
+#define BLOCK 256
 #define MAX_KNOWN 256 /* longest content of integers that is followed before the run */
 
 /* Number of integers from START to LIMIT. */
@@ -58,7 +61,17 @@ int_of (const kt_tensor *t)
 static double
 float_of (const kt_tensor *t)
 {
-  return t->bits == 32 ? (double) *(const float *) t->data : *(const double *) t->data;
+  switch (kt_dtype_of (t))
+    {
+    case KT_F16:
+      return kt_f16_to_f32 (*(const uint16_t *) t->data);
+    case KT_BF16:
+      return kt_bf16_to_f32 (*(const uint16_t *) t->data);
+    case KT_F32:
+      return *(const float *) t->data;
+    default:
+      return *(const double *) t->data;
+    }
 }
 
 static kt_status
@@ -116,7 +129,7 @@ range_infer (const kt_host *host, kt_infer *infer, void *user)
   const kt_type t                  = kt_in_type (host, infer, 0);
   const bool whole                 = t.dtype == KT_I32 || t.dtype == KT_I64;
   int64_t n                        = KT_DIM (0);
-  bool known                       = t.dtype != KT_F16 && t.dtype != KT_BF16;
+  bool known                       = true;
   kt_tensor in[3];
 
   (void) user;
@@ -157,33 +170,34 @@ range_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   return KT_OK;
 }
 
+/* Blocks are made in 64 bits and converted, which rounds once. */
 static void
 fill (const kt_tensor in[3], void *y, int64_t n)
 {
-  if (in[0].code == 0)
+  const int32_t dtype = kt_dtype_of (&in[0]);
+  const bool whole    = in[0].code == 0;
+  const int64_t first = whole ? int_of (&in[0]) : 0, by = whole ? int_of (&in[2]) : 0;
+  const double start = whole ? 0 : float_of (&in[0]),
+               delta = whole ? 0 : float_of (&in[2]);
+  union
+  {
+    double f[BLOCK];
+    uint64_t i[BLOCK];
+  } block;
+
+  for (int64_t at = 0; at < n; at += BLOCK)
     {
-      const int64_t start = int_of (&in[0]), delta = int_of (&in[2]);
-      for (int64_t i = 0; i < n; i++)
-        {
-          const int64_t v
-              = (int64_t) ((uint64_t) start + (uint64_t) i * (uint64_t) delta);
-          if (in[0].bits == 16)
-            ((int16_t *) y)[i] = (int16_t) v;
-          else if (in[0].bits == 32)
-            ((int32_t *) y)[i] = (int32_t) v;
-          else
-            ((int64_t *) y)[i] = v;
-        }
-      return;
-    }
-  const double start = float_of (&in[0]), delta = float_of (&in[2]);
-  for (int64_t i = 0; i < n; i++)
-    {
-      const double v = start + (double) i * delta;
-      if (in[0].bits == 32)
-        ((float *) y)[i] = (float) v;
+      const int64_t m = n - at < BLOCK ? n - at : BLOCK;
+      void *to        = (char *) y + at * (int64_t) kt_size_of (dtype);
+      for (int64_t i = 0; i < m; i++)
+        if (whole)
+          block.i[i] = (uint64_t) first + (uint64_t) (at + i) * (uint64_t) by;
+        else
+          block.f[i] = start + (double) (at + i) * delta;
+      if (whole)
+        kt_store_int (dtype, KT_SIGNED, block.i, to, m);
       else
-        ((double *) y)[i] = v;
+        kt_store_f64 (dtype, block.f, to, m);
     }
 }
 
@@ -208,7 +222,7 @@ range_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static const kt_kernel range_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64|i16|i32|i64", .flags = KT_CPU_FLAGS,
+    = { { KT_KERNEL, .types = "T=f32|f64|f16|bf16|i16|i32|i64", .flags = KT_CPU_FLAGS,
           .prepare = range_prepare, .run = range_run },
         { 0 } };
 
