@@ -142,7 +142,7 @@ kt_status kt_zip_run (const kt_host *host, kt_run *run, void *state);
 #define KT_MAP_KERNEL(NAME, TYPES)                                                       \
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
-            .user = (void *) &NAME##_loops, .n_alias = 1,                                \
+            .layout = "*>*", .user = (void *) &NAME##_loops, .n_alias = 1,               \
             .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_map_prepare,         \
             .run = kt_map_run },                                                         \
           { 0 } };
@@ -150,7 +150,7 @@ kt_status kt_zip_run (const kt_host *host, kt_run *run, void *state);
 #define KT_ZIP_KERNEL(NAME, TYPES)                                                       \
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
-            .user = (void *) &NAME##_loops, .n_alias = 2,                                \
+            .layout = "*,*>*", .user = (void *) &NAME##_loops, .n_alias = 2,             \
             .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },             \
             .prepare = kt_zip_prepare, .run = kt_zip_run },                              \
           { 0 } };

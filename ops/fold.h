@@ -34,7 +34,7 @@ kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
 #define KT_FOLD_KERNEL(NAME, TYPES)                                                      \
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
-            .user = (void *) &NAME##_loops, .n_alias = 1,                                \
+            .layout = "*,*,*,*,*,*,*,*>*", .user = (void *) &NAME##_loops, .n_alias = 1, \
             .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_fold_prepare,        \
             .run = kt_fold_run },                                                        \
           { 0 } };

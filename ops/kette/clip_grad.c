@@ -31,7 +31,7 @@ static const kt_clip_loops clip_grad_loops
 
 static const kt_kernel clip_grad_kernel[]
     = { { KT_KERNEL, .types = KT_FLOAT_TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,
-          .user = (void *) &clip_grad_loops, .n_alias = 2,
+          .layout = "*,*,,>*", .user = (void *) &clip_grad_loops, .n_alias = 2,
           .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },
           .prepare = kt_clip_prepare, .run = kt_clip_run, .tile = kt_clip_tile },
         { 0 } };

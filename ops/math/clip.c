@@ -49,7 +49,7 @@ static const kt_clip_loops clip_loops = { .loop = { { KT_F32, clip_f32 },
 
 static const kt_kernel clip_kernel[]
     = { { KT_KERNEL, .types = KT_NUMBER_TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,
-          .user = (void *) &clip_loops, .n_alias = 1,
+          .layout = "*,,>*", .user = (void *) &clip_loops, .n_alias = 1,
           .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_clip_prepare,
           .run = kt_clip_run, .tile = kt_clip_tile },
         { 0 } };

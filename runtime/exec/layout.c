@@ -76,12 +76,12 @@ tag_of (const KetteNode *node, const kt_kernel *kernel, int32_t k)
                         : _kette_layout_tag (kernel, TRUE, k - node->n_in);
 }
 
-/* The layout of operand K for KERNEL, where "*" is ANY. */
+/* The layout of operand K for KERNEL (NULL: any kernel), where "*" is ANY. */
 static int
 wanted (const KetteNode *node, const kt_kernel *kernel, int32_t k, int any)
 {
   const kt_type *type = &operand (node, k)->type;
-  const int tag       = tag_of (node, kernel, k);
+  const int tag       = kernel ? tag_of (node, kernel, k) : 0;
 
   return tag == 0 || is_flat (type) ? 0 : tag == KETTE_LAYOUT_ANY ? any : tag;
 }
@@ -156,7 +156,8 @@ follows (const KettePlan *plan, const KetteNode *node, const kt_kernel *kernel)
   return FALSE;
 }
 
-/* The kernel that is to serve NODE; NULL: none, as its preparation will tell. */
+/* The kernel that is to serve NODE; NULL: none, as its preparation will tell. *ANY: what "*"
+ * means. */
 static const kt_kernel *
 choose (const Pass *p, KetteNode *node, int *any)
 {
@@ -168,6 +169,8 @@ choose (const Pass *p, KetteNode *node, int *any)
       if (!_kette_kernel_serves (family->kernels[i], node, p->plan->device->name))
         continue;
       *any = kernel->layout ? any_of (p->plan, node, kernel) : 0;
+      if (*any && !can_lie (node, kernel, *any))
+        *any = 0; /* an operand is repeated: row-major serves */
       if (kernel->layout
           && (!can_lie (node, kernel, *any)
               || ((kernel->flags & KT_K_FOLLOWS) && !follows (p->plan, node, kernel))))
@@ -268,7 +271,7 @@ lay_out (Pass *p, KetteNode *node, GError **error)
   int any                 = 0;
   const kt_kernel *kernel = choose (p, node, &any);
 
-  for (int32_t k = 0; kernel && k < node->n_in; k++)
+  for (int32_t k = 0; k < node->n_in; k++)
     if (node->in[k]
         && !(node->in[k]
              = in_layout (p, node->in[k], wanted (node, kernel, k, any), error)))
