@@ -64,7 +64,7 @@
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
             .user = (void *) &NAME##_loops, .prepare = kt_zip_prepare,                   \
-            .run = kt_zip_run },                                                         \
+            .run = kt_zip_run, .tile = kt_zip_tile },                                    \
           { 0 } };
 
 #define KETTE_COMPARE(NAME, a, b, EXPR)                                                  \

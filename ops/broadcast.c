@@ -6,9 +6,6 @@
 #include "broadcast.h"
 #include "emit.h"
 
-/* About 10-25 us of work; the pieces in which a loop is shared among threads. */
-#define GRAIN 32768
-
 /* "[2,?,3]" */
 static void
 shape_text (char *out, size_t size, const int64_t *dims, int32_t ndim)
@@ -176,26 +173,50 @@ kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s)
           stride *= dim;
         }
     }
-  s->chunk    = s->inner < GRAIN ? (s->inner ? s->inner : 1) : GRAIN;
-  s->n_chunks = (s->inner + s->chunk - 1) / s->chunk;
-  s->n_items  = kt_count (s->dims, s->ndim) * s->n_chunks;
-  s->grain    = GRAIN / s->chunk;
+  s->count = kt_count (out.dims, out.ndim);
   return KT_OK;
 }
 
-void
-kt_walk_start (kt_walk *walk, const kt_spread *s, int64_t item)
+kt_status
+kt_spread_run (const kt_host *host, kt_run *run, const kt_spread *s, kt_body *body,
+               void *arg)
 {
-  int64_t row = item / s->n_chunks;
+  if (s->count > KT_PIECE)
+    return host->parallel_for (run, s->count, KT_PIECE, body, arg);
+  body (arg, 0, s->count, 0);
+  return KT_OK;
+}
 
+static void
+measure (kt_walk *walk)
+{
+  const int64_t rest = walk->spread->inner - walk->offset, left = walk->end - walk->index;
+
+  walk->count = rest < left ? rest : left;
+}
+
+void
+kt_walk_start (kt_walk *walk, const kt_spread *s, int64_t begin, int64_t end)
+{
   walk->spread = s;
-  walk->part   = item % s->n_chunks;
-  walk->row    = row;
-  for (int32_t d = s->ndim - 1; d >= 0; d--)
+  walk->index  = begin;
+  walk->end    = end;
+  walk->offset = begin;
+  walk->count  = 0;
+  if (begin >= end)
+    return;
+  if (s->ndim > 0)
     {
-      walk->at[d] = row % s->dims[d];
-      row /= s->dims[d];
+      int64_t row  = begin / s->inner;
+      walk->offset = begin % s->inner;
+      for (int32_t d = s->ndim - 1; d > 0; d--)
+        {
+          walk->at[d] = row % s->dims[d];
+          row /= s->dims[d];
+        }
+      walk->at[0] = row;
     }
+  measure (walk);
 }
 
 void
@@ -203,10 +224,9 @@ kt_walk_next (kt_walk *walk)
 {
   const kt_spread *s = walk->spread;
 
-  if (++walk->part < s->n_chunks)
-    return;
-  walk->part = 0;
-  walk->row++;
+  walk->index += walk->count;
+  walk->offset = 0;
+  measure (walk);
   for (int32_t d = s->ndim - 1; d >= 0; d--)
     {
       if (++walk->at[d] < s->dims[d])

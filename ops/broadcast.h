@@ -3,9 +3,9 @@
  * broadcast.h: ONNX's (NumPy's) broadcasting: the shape rule, and the walk of a kernel over
  * operands of different shapes.
  *
- * A kt_spread cuts the output into items: runs of at most `chunk` elements along which each
- * operand either advances element by element (step 1) or stays where it is (step 0). Items
- * depend on the shapes only, so that results do not depend on the number of threads.
+ * A kt_spread is the shapes of a node's operands with dims merged where all of them go on
+ * alike. A walk over elements begin .. end - 1 of the output takes them in runs along which each
+ * operand either advances element by element (step 1) or stays where it is (step 0).
  */
 #pragma once
 #include "operator.h"
@@ -29,51 +29,46 @@ typedef struct kt_spread
 {
   int32_t n, ndim;           /* operands; outer dims that are left after merging */
   int64_t dims[KT_MAX_RANK]; /* outer dims, outermost first */
-  int64_t inner, chunk, n_chunks, n_items, grain;
-  int64_t out_size; /* bytes of an element of the output */
+  int64_t inner, count;      /* elements of a whole run, of the output */
+  int64_t out_size;          /* bytes of an element of the output */
   kt_course *in;
 } kt_spread;
 
+/* About 10-25 us of work: the pieces in which a loop over elements is shared among threads. */
+#define KT_PIECE 32768
+
 /* For all inputs of the node and its output 0; memory from host->keep. */
 kt_status kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s);
+/* BODY for all elements of the output, in pieces where that is worth it. */
+kt_status kt_spread_run (const kt_host *host, kt_run *run, const kt_spread *s,
+                         kt_body *body, void *arg);
 
-/* A place in the walk over items. */
+/* A place in the walk: */
 typedef struct kt_walk
 {
   const kt_spread *spread;
-  int64_t at[KT_MAX_RANK], row,
-      part; /* outer coordinates, their number, chunk of the run */
+  int64_t index, count,
+      end;        /* first element; elements from there on; where the walk ends */
+  int64_t offset; /* of the first element in its run */
+  int64_t at[KT_MAX_RANK]; /* outer coordinates */
 } kt_walk;
 
-void kt_walk_start (kt_walk *walk, const kt_spread *s, int64_t item);
+/* for (kt_walk_start (&walk, s, begin, end); walk.count > 0; kt_walk_next (&walk)) */
+void kt_walk_start (kt_walk *walk, const kt_spread *s, int64_t begin, int64_t end);
 void kt_walk_next (kt_walk *walk);
 
-/* Number of elements of the item, its first element in the output, and in input I. */
-static inline int64_t
-kt_walk_count (const kt_walk *walk)
-{
-  const int64_t rest = walk->spread->inner - walk->part * walk->spread->chunk;
-
-  return rest < walk->spread->chunk ? rest : walk->spread->chunk;
-}
-
-static inline int64_t
-kt_walk_index (const kt_walk *walk)
-{
-  return walk->row * walk->spread->inner + walk->part * walk->spread->chunk;
-}
-
+/* The first element in the output, and in input I. */
 static inline void *
 kt_walk_out (const kt_walk *walk, const kt_run *run)
 {
-  return (char *) run->out[0].data + kt_walk_index (walk) * walk->spread->out_size;
+  return (char *) run->out[0].data + walk->index * walk->spread->out_size;
 }
 
 static inline const void *
 kt_walk_in (const kt_walk *walk, const kt_run *run, int32_t i)
 {
   const kt_course *in = &walk->spread->in[i];
-  int64_t offset      = walk->part * walk->spread->chunk * in->step * in->size;
+  int64_t offset      = walk->offset * in->step * in->size;
 
   for (int32_t d = 0; d < walk->spread->ndim; d++)
     offset += walk->at[d] * in->stride[d];

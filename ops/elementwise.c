@@ -9,8 +9,7 @@
 #include "shape.h"
 #include <stdatomic.h>
 
-#define GRAIN 32768 /* elements in a piece of work: about 10-25 us */
-#define BLOCK 512   /* 16-bit floats that are widened at a time */
+#define BLOCK 512 /* 16-bit floats that are widened at a time */
 
 typedef struct
 {
@@ -110,13 +109,24 @@ map_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 }
 
 kt_status
+kt_map_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+             int32_t worker)
+{
+  Work work = { run, state, -1 };
+
+  (void) host;
+  map_piece (&work, begin, end, worker);
+  return KT_OK;
+}
+
+kt_status
 kt_map_run (const kt_host *host, kt_run *run, void *state)
 {
   const MapState *s = state;
   Work work         = { run, s, -1 };
 
-  if (s->n > GRAIN)
-    return host->parallel_for (run, s->n, GRAIN, map_piece, &work);
+  if (s->n > KT_PIECE)
+    return host->parallel_for (run, s->n, KT_PIECE, map_piece, &work);
   map_piece (&work, 0, s->n, 0);
   return KT_OK;
 }
@@ -189,21 +199,20 @@ zip_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   kt_walk walk;
 
   (void) worker;
-  kt_walk_start (&walk, &s->spread, begin);
-  for (int64_t item = begin; item < end; item++, kt_walk_next (&walk))
+  for (kt_walk_start (&walk, &s->spread, begin, end); walk.count > 0;
+       kt_walk_next (&walk))
     {
       const void *a = kt_walk_in (&walk, run, 0), *b = kt_walk_in (&walk, run, 1);
       const int64_t a_step = s->spread.in[0].step, b_step = s->spread.in[1].step;
-      const int64_t n = kt_walk_count (&walk);
-      void *y         = kt_walk_out (&walk, run);
+      void *y = kt_walk_out (&walk, run);
       int64_t bad;
 
-      if (s->check && (bad = s->check (a, a_step, b, b_step, n)) >= 0)
-        refuse (work, kt_walk_index (&walk) * 2 + bad);
+      if (s->check && (bad = s->check (a, a_step, b, b_step, walk.count)) >= 0)
+        refuse (work, walk.index * 2 + bad);
       else if (s->half)
-        zip_half (s, a, a_step, b, b_step, y, n);
+        zip_half (s, a, a_step, b, b_step, y, walk.count);
       else
-        s->loop (a, a_step, b, b_step, y, n, s->p);
+        s->loop (a, a_step, b, b_step, y, walk.count, s->p);
     }
 }
 
@@ -224,10 +233,17 @@ kt_zip_run (const kt_host *host, kt_run *run, void *state)
   const ZipState *s = state;
   Work work         = { run, s, -1 };
 
-  if (s->spread.n_items > s->spread.grain)
-    KT_TRY (
-        host->parallel_for (run, s->spread.n_items, s->spread.grain, zip_piece, &work));
-  else if (s->spread.n_items > 0)
-    zip_piece (&work, 0, s->spread.n_items, 0);
+  KT_TRY (kt_spread_run (host, run, &s->spread, zip_piece, &work));
+  return work.refused < 0 ? KT_OK : report_refused (host, run, s->fault, work.refused);
+}
+
+kt_status
+kt_zip_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+             int32_t worker)
+{
+  const ZipState *s = state;
+  Work work         = { run, s, -1 };
+
+  zip_piece (&work, begin, end, worker);
   return work.refused < 0 ? KT_OK : report_refused (host, run, s->fault, work.refused);
 }

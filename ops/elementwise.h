@@ -67,8 +67,12 @@ typedef struct kt_zip_loops
 
 kt_status kt_map_prepare (const kt_host *host, kt_prep *prep, void *user, void **state);
 kt_status kt_map_run (const kt_host *host, kt_run *run, void *state);
+kt_status kt_map_tile (const kt_host *host, kt_run *run, void *state, int64_t begin,
+                       int64_t end, int32_t worker);
 kt_status kt_zip_prepare (const kt_host *host, kt_prep *prep, void *user, void **state);
 kt_status kt_zip_run (const kt_host *host, kt_run *run, void *state);
+kt_status kt_zip_tile (const kt_host *host, kt_run *run, void *state, int64_t begin,
+                       int64_t end, int32_t worker);
 
 /* The loop NAME_SUFFIX: elements of type T are computed as W and stored as U. */
 #define KETTE_MAP_LOOP(...) KT_VECTOR KETTE_MAP_PLAIN_LOOP (__VA_ARGS__)
@@ -144,7 +148,7 @@ kt_status kt_zip_run (const kt_host *host, kt_run *run, void *state);
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
             .layout = "*>*", .user = (void *) &NAME##_loops, .n_alias = 1,               \
             .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_map_prepare,         \
-            .run = kt_map_run },                                                         \
+            .run = kt_map_run, .tile = kt_map_tile },                                    \
           { 0 } };
 
 #define KT_ZIP_KERNEL(NAME, TYPES)                                                       \
@@ -152,7 +156,7 @@ kt_status kt_zip_run (const kt_host *host, kt_run *run, void *state);
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
             .layout = "*,*>*", .user = (void *) &NAME##_loops, .n_alias = 2,             \
             .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },             \
-            .prepare = kt_zip_prepare, .run = kt_zip_run },                              \
+            .prepare = kt_zip_prepare, .run = kt_zip_run, .tile = kt_zip_tile },         \
           { 0 } };
 
 /* The float types, up to four FLOAT attributes by name. */

@@ -115,16 +115,13 @@ fold_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   kt_walk walk;
 
   (void) worker;
-  kt_walk_start (&walk, &s->spread, begin);
-  for (int64_t item = begin; item < end; item++, kt_walk_next (&walk))
-    {
-      const int64_t count = kt_walk_count (&walk);
-      for (int64_t offset = 0; offset < count; offset += BLOCK)
-        {
-          const int64_t n = count - offset < BLOCK ? count - offset : BLOCK;
-          (s->half ? fold_half : fold_block) (s, &walk, work->run, offset, n);
-        }
-    }
+  for (kt_walk_start (&walk, &s->spread, begin, end); walk.count > 0;
+       kt_walk_next (&walk))
+    for (int64_t offset = 0; offset < walk.count; offset += BLOCK)
+      {
+        const int64_t n = walk.count - offset < BLOCK ? walk.count - offset : BLOCK;
+        (s->half ? fold_half : fold_block) (s, &walk, work->run, offset, n);
+      }
 }
 
 kt_status
@@ -133,11 +130,17 @@ kt_fold_run (const kt_host *host, kt_run *run, void *state)
   const FoldState *s = state;
   Work work          = { run, s };
 
-  if (s->spread.n_items > s->spread.grain)
-    return host->parallel_for (run, s->spread.n_items, s->spread.grain, fold_piece,
-                               &work);
-  if (s->spread.n_items > 0)
-    fold_piece (&work, 0, s->spread.n_items, 0);
+  return kt_spread_run (host, run, &s->spread, fold_piece, &work);
+}
+
+kt_status
+kt_fold_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+              int32_t worker)
+{
+  Work work = { run, state };
+
+  (void) host;
+  fold_piece (&work, begin, end, worker);
   return KT_OK;
 }
 

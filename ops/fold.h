@@ -18,6 +18,8 @@ typedef struct kt_fold_loops
 
 kt_status kt_fold_prepare (const kt_host *host, kt_prep *prep, void *user, void **state);
 kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
+kt_status kt_fold_tile (const kt_host *host, kt_run *run, void *state, int64_t begin,
+                        int64_t end, int32_t worker);
 
 #define KT_FOLD_ROW(TYPE, LOOP)                                                          \
   {                                                                                      \
@@ -36,7 +38,7 @@ kt_status kt_fold_run (const kt_host *host, kt_run *run, void *state);
       = { { KT_KERNEL, .types = TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,            \
             .layout = "*,*,*,*,*,*,*,*>*", .user = (void *) &NAME##_loops, .n_alias = 1, \
             .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = kt_fold_prepare,        \
-            .run = kt_fold_run },                                                        \
+            .run = kt_fold_run, .tile = kt_fold_tile },                                  \
           { 0 } };
 
 /* Max and Min: dE/dx_i = dE/dy, shared equally by the inputs that are equal to y. */

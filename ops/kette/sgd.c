@@ -76,6 +76,17 @@ sgd_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static kt_status
+sgd_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+          int32_t worker)
+{
+  const State *const s = state;
+
+  (void) host;
+  (s->wide ? step_f64_piece : step_f32_piece) (run, begin, end, worker);
+  return KT_OK;
+}
+
+static kt_status
 sgd_infer (const kt_host *host, kt_infer *infer, void *user)
 {
   const kt_type x = kt_in_type (host, infer, 1);
@@ -98,7 +109,7 @@ sgd_body (const kt_host *host, kt_graph *g, void *user)
 static const kt_kernel sgd_kernel[]
     = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS | KT_K_TILEABLE,
           .n_alias = 2, .alias = (const kt_alias[]){ { 1, 0, 0, 0 }, { 2, 0, 0, 0 } },
-          .prepare = sgd_prepare, .run = sgd_run },
+          .prepare = sgd_prepare, .run = sgd_run, .tile = sgd_tile },
         { 0 } };
 
 const kt_operator kette_op_sgd = {

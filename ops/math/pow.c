@@ -113,17 +113,17 @@ pow_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   kt_walk walk;
 
   (void) worker;
-  kt_walk_start (&walk, &s->spread, begin);
-  for (int64_t item = begin; item < end; item++, kt_walk_next (&walk))
+  for (kt_walk_start (&walk, &s->spread, begin, end); walk.count > 0;
+       kt_walk_next (&walk))
     {
-      const char *x   = kt_walk_in (&walk, work->run, 0),
-                 *e   = kt_walk_in (&walk, work->run, 1);
-      char *y         = kt_walk_out (&walk, work->run);
-      const int64_t n = kt_walk_count (&walk);
-      for (int64_t i = 0; i < n; i += BLOCK)
+      const char *x = kt_walk_in (&walk, work->run, 0),
+                 *e = kt_walk_in (&walk, work->run, 1);
+      char *y       = kt_walk_out (&walk, work->run);
+      for (int64_t i = 0; i < walk.count; i += BLOCK)
         pow_block (s, x + i * in[0].step * in[0].size, in[0].step,
                    e + i * in[1].step * in[1].size, in[1].step,
-                   y + i * s->spread.out_size, n - i < BLOCK ? n - i : BLOCK);
+                   y + i * s->spread.out_size,
+                   walk.count - i < BLOCK ? walk.count - i : BLOCK);
     }
 }
 
@@ -135,17 +135,26 @@ pow_run (const kt_host *host, kt_run *run, void *state)
 
   if (s->zip)
     return kt_zip_run (host, run, s->zip);
-  if (s->spread.n_items > s->spread.grain)
-    return host->parallel_for (run, s->spread.n_items, s->spread.grain, pow_piece, &work);
-  if (s->spread.n_items > 0)
-    pow_piece (&work, 0, s->spread.n_items, 0);
+  return kt_spread_run (host, run, &s->spread, pow_piece, &work);
+}
+
+static kt_status
+pow_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+          int32_t worker)
+{
+  const PowState *s = state;
+  Work work         = { run, s };
+
+  if (s->zip)
+    return kt_zip_tile (host, run, s->zip, begin, end, worker);
+  pow_piece (&work, begin, end, worker);
   return KT_OK;
 }
 
 static const kt_kernel pow_kernel[]
     = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_TILEABLE, .user = (void *) &pow_loops,
           .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = pow_prepare,
-          .run = pow_run },
+          .run = pow_run, .tile = pow_tile },
         { 0 } };
 
 /* VALUE as the element type of LIKE. */

@@ -134,12 +134,13 @@ parse (const CastState *s, const kt_str *text, void *y)
 }
 
 static kt_status
-cast_strings (const kt_host *host, const kt_run *run, const CastState *s)
+cast_strings (const kt_host *host, const kt_run *run, const CastState *s, int64_t begin,
+              int64_t end)
 {
   const kt_str *x = run->in[0].data;
   char *y         = run->out[0].data;
 
-  for (int64_t i = 0; i < s->n; i++)
+  for (int64_t i = begin; i < end; i++)
     if (!parse (s, &x[i], y + i * (int64_t) kt_size_of (s->to)))
       return kt_fail (host, run, KT_E_VALUE,
                       "element %lld of %llu bytes is no number of this type",
@@ -159,7 +160,7 @@ cast_run (const kt_host *host, kt_run *run, void *state)
   if (s->from == s->to)
     memcpy (run->out[0].data, x->data, (size_t) (s->n * x->bits * x->lanes + 7) / 8);
   else if (s->from == KT_STRING)
-    return cast_strings (host, run, s);
+    return cast_strings (host, run, s, 0, s->n);
   else if (s->n > GRAIN)
     return host->parallel_for (run, s->n, GRAIN, cast_piece, &work);
   else
@@ -167,9 +168,27 @@ cast_run (const kt_host *host, kt_run *run, void *state)
   return KT_OK;
 }
 
+static kt_status
+cast_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+           int32_t worker)
+{
+  const CastState *s = state;
+  Work work          = { run, s };
+  const int64_t bits = run->in[0].bits * run->in[0].lanes, first = begin * bits / 8;
+
+  if (s->from == s->to)
+    memcpy ((char *) run->out[0].data + first, (const char *) run->in[0].data + first,
+            (size_t) ((end * bits + 7) / 8 - first));
+  else if (s->from == KT_STRING)
+    return cast_strings (host, run, s, begin, end);
+  else
+    cast_piece (&work, begin, end, worker);
+  return KT_OK;
+}
+
 static const kt_kernel cast_kernel[]
     = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_TILEABLE, .prepare = cast_prepare,
-          .run = cast_run, .destroy = cast_destroy },
+          .run = cast_run, .tile = cast_tile, .destroy = cast_destroy },
         { 0 } };
 
 static kt_status

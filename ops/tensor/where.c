@@ -86,11 +86,10 @@ where_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   kt_walk walk;
 
   (void) worker;
-  kt_walk_start (&walk, sp, begin);
-  for (int64_t item = begin; item < end; item++, kt_walk_next (&walk))
+  for (kt_walk_start (&walk, sp, begin, end); walk.count > 0; kt_walk_next (&walk))
     work->state->loop (kt_walk_in (&walk, work->run, 0), kt_walk_in (&walk, work->run, 1),
                        kt_walk_in (&walk, work->run, 2), kt_walk_out (&walk, work->run),
-                       kt_walk_count (&walk), step);
+                       walk.count, step);
 }
 
 static kt_status
@@ -99,18 +98,24 @@ where_run (const kt_host *host, kt_run *run, void *state)
   const WhereState *s = state;
   Work work           = { run, s };
 
-  if (s->spread.n_items > s->spread.grain)
-    return host->parallel_for (run, s->spread.n_items, s->spread.grain, where_piece,
-                               &work);
-  if (s->spread.n_items > 0)
-    where_piece (&work, 0, s->spread.n_items, 0);
+  return kt_spread_run (host, run, &s->spread, where_piece, &work);
+}
+
+static kt_status
+where_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+            int32_t worker)
+{
+  Work work = { run, state };
+
+  (void) host;
+  where_piece (&work, begin, end, worker);
   return KT_OK;
 }
 
 static const kt_kernel where_kernel[]
     = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_TILEABLE, .n_alias = 2,
           .alias   = (const kt_alias[]){ { 1, 0, 0, 0 }, { 2, 0, 0, 0 } },
-          .prepare = where_prepare, .run = where_run },
+          .prepare = where_prepare, .run = where_run, .tile = where_tile },
         { 0 } };
 
 static kt_status

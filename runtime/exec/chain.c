@@ -91,7 +91,7 @@ fits (const KettePlan *plan, uint32_t first, gboolean product, uint32_t j)
         return FALSE;
       near = TRUE;
     }
-  for (uint32_t i = 1; !near && i <= LOOK_BACK && j - i >= first + (product ? 1 : 0); i++)
+  for (uint32_t i = 1; !near && i <= MIN (j - first - (product ? 1 : 0), LOOK_BACK); i++)
     near = shares_input (plan, node, nodes[j - i], out);
   return near;
 }
@@ -216,22 +216,25 @@ _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error)
   return TRUE;
 }
 
+void
+_kette_chain_reads (const KettePlan *plan, const KetteNode *node)
+{
+  const KetteChain *chain = &plan->chains[node->index];
+  const gboolean product  = chain->product && chain->first == node->index;
+
+  for (int32_t k = 0; chain->first < chain->last && k < node->n_in; k++)
+    {
+      KetteStorage *s = _kette_plan_storage (plan, node->in[k]);
+      if (s && (product || !same_places (plan, node->in[k], node->out[0])))
+        s->apart = node->index + 1;
+    }
+}
+
 gboolean
 _kette_chain_allows (const KettePlan *plan, const KetteNode *node,
                      const KetteStorage *storage)
 {
-  const KetteChain *chain = &plan->chains[node->index];
-
-  for (uint32_t j = chain->first; j < node->index; j++)
-    {
-      const KetteNode *before = plan->graph->nodes[j];
-      for (int32_t k = 0; k < before->n_in; k++)
-        if (before->in[k] && _kette_plan_storage (plan, before->in[k]) == storage
-            && ((chain->product && j == chain->first)
-                || !same_places (plan, before->in[k], node->out[0])))
-          return FALSE;
-    }
-  return TRUE;
+  return storage->apart <= plan->chains[node->index].first;
 }
 
 /* -- behind the placing -------------------------------------------------------------------- */

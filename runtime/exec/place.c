@@ -130,8 +130,10 @@ try_in_place (KettePlan *plan, const KetteNode *node, const kt_alias *alias,
       || !_kette_chain_allows (plan, node, s))
     return FALSE;
   if (update)
-    { /* straight into the state, if this node is its last reader */
-      if (update->key != in || last_of_storage[plan->storage_of[in->index] - 1] > i)
+    { /* straight into the state, if this node is its last reader; not before the caller has
+         looked at the loss and lets the step be taken */
+      if (update->key != in || last_of_storage[plan->storage_of[in->index] - 1] > i
+          || i < plan->n_forward_nodes)
         return FALSE;
     }
   else if (s->place != KETTE_AT_ARENA
@@ -219,11 +221,15 @@ add_step (KettePlan *plan, uint32_t i, const uint32_t *last, uint32_t *last_of_s
       *step          = plan->steps[i];
       plan->steps[i] = (KetteStep){ 0 };
     }
-  if (!place_outputs (plan, step, final > i ? 1 : 0, last, last_of_storage, &real, error)
-      || (final > i
-          && !place_outputs (plan, &plan->steps[final], 0, last, last_of_storage, &real,
-                             error)))
-    return FALSE;
+  for (uint32_t j = i; j <= final; j++)
+    {
+      const KetteStep *own = j == i ? step : &plan->steps[j];
+      if (j == i || j == final)
+        if (!place_outputs (plan, own, j < final ? 1 : 0, last, last_of_storage, &real,
+                            error))
+          return FALSE;
+      _kette_chain_reads (plan, own->node);
+    }
   for (uint32_t j = i + 1; j <= final; j++)
     drop_step (&plan->steps[j]);
   if (!real)
@@ -246,6 +252,7 @@ _kette_plan_place (KettePlan *plan, size_t n_forward_nodes, GError **error)
              : NULL;
   gboolean ok = last_of_storage != NULL;
 
+  plan->n_forward_nodes = n_forward_nodes;
   for (size_t i = 0; ok && i < g->n_values; i++)
     if (plan->storage_of[i])
       last_of_storage[plan->storage_of[i] - 1] = last[i];

@@ -25,7 +25,8 @@ typedef struct
 {
   KettePlace place;
   size_t bytes, offset;
-  uint32_t first, last; /* steps between which it is in use */
+  uint32_t first, last; /* nodes between which it is in use */
+  uint32_t apart;       /* the last node, plus 1, of a chain that reads it in other places */
   uint32_t input;       /* of AT_INPUT */
   KetteTensor *tensor;  /* of AT_CONSTANT; not owned */
   void *resident;       /* of AT_CONSTANT: where the device reads it */
@@ -68,6 +69,7 @@ struct _KettePlan
   unsigned flags;
   KetteStep *steps; /* while kernels are prepared by node index */
   size_t n_steps, n_forward, n_tensors;
+  size_t n_forward_nodes; /* of the graph; n_forward counts steps */
   KetteValue **operands; /* of the steps; NULL entries: absent */
   KetteChain *chains;    /* by node index */
   uint32_t *readers;     /* by value index: operands that are it, and outputs */
@@ -130,7 +132,9 @@ _kette_plan_storage (const KettePlan *plan, const KetteValue *value)
 
 /* chain.c: prepares the kernels of all planned nodes, and finds the chains. */
 gboolean _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error);
-/* chain.c: may OUT be written over STORAGE while the nodes of its chain before NODE run? */
+/* chain.c: notes what NODE, placed now, reads at other elements than it writes. */
+void _kette_chain_reads (const KettePlan *plan, const KetteNode *node);
+/* chain.c: may NODE write over STORAGE while those before it in its chain still run? */
 gboolean _kette_chain_allows (const KettePlan *plan, const KetteNode *node,
                               const KetteStorage *storage);
 /* chain.c: joins the steps of chains, whose storages live as long as the chain. */
