@@ -12,14 +12,14 @@ dynet_config.set(mem=512, random_seed=1)
 import dynet as dy  # noqa: E402
 import numpy as np  # noqa: E402
 
-import peer  # noqa: E402
+import serve  # noqa: E402
 
 
 def main():
     model, x_file, t_file, loss_name, rate, batch = sys.argv[1:7]
     n = int(batch)
     collection, layers = dy.ParameterCollection(), []
-    for op, attributes, weights in peer.read_network(model):
+    for op, attributes, weights in serve.read_network(model):
         if op in ("Gemm", "MatMul"):
             w = weights[0] if attributes.get("transB") else weights[0].T
             layers.append([collection.add_parameters(w.shape, init=np.ascontiguousarray(w)), None, None])
@@ -56,10 +56,10 @@ def main():
     curve = [step(0).value()]
 
     def check():
-        curve.extend(step(i).value() for i in range(1, peer.CURVE))
+        curve.extend(step(i).value() for i in range(1, serve.CURVE))
         return np.array(curve, np.float32)
 
-    peer.serve({"dynet": lambda i: step(i + peer.CURVE)}, check, "2.2 (dynet38)")
+    serve.serve({"dynet": lambda i: step(i + serve.CURVE)}, check, "2.2 (dynet38)")
 
 
 main()

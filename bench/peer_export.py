@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model of torchvision with fresh weights as ONNX: peer_export.py NAME FILE [legacy | dynamo] [trainable]
 
-The exporter is PyTorch's current one (dynamo; needs onnxscript), or its older one. Running
-statistics are set to what a batch of noise gives, so that activations stay of size 1. trainable:
-batch normalisation is not folded into the convolutions.
+The exporter is PyTorch's current one (dynamo; needs onnxscript), or its older one. Weights are
+random; scales and biases of batch normalisation too, and its running statistics are what batches
+of noise give, so that activations stay of size 1. trainable: batch normalisation is not folded
+into the convolutions.
 """
 import os
 import sys
@@ -13,20 +14,20 @@ import torch
 import torchvision
 
 
-def network(name, seed=0):
-    """In evaluation mode, with running statistics of two batches of noise."""
+def network(name, seed=0, size=224, classes=1000, **more):
+    """In evaluation mode, for images of SIZE x SIZE."""
     torch.manual_seed(seed)
-    net = getattr(torchvision.models, name)(weights=None)
-    net.train()
-    for layer in net.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.momentum = None  # the mean over all batches
+    net = getattr(torchvision.models, name)(weights=None, num_classes=classes, **more).train()
+    norms = [layer for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     with torch.no_grad():
+        for layer in norms:  # equal tensors would become one in the file
+            layer.weight.uniform_(0.8, 1.2)
+            layer.bias.uniform_(-0.1, 0.1)
+            layer.momentum = None  # the mean over all batches
         for _ in range(2):
-            net(torch.rand(4, 3, 224, 224))
-    for layer in net.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.momentum = 0.1
+            net(torch.rand(4, 3, size, size))
+    for layer in norms:
+        layer.momentum = 0.1
     return net.eval()
 
 

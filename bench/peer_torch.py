@@ -12,41 +12,16 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = threads
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from torch import nn  # noqa: E402
 
-import peer  # noqa: E402
-
-
-def network():
-    layers, flat = [], False
-    for op, attributes, weights in peer.read_network(model):
-        if op in ("Gemm", "MatMul"):
-            w = torch.from_numpy(weights[0].copy())
-            w = w if attributes.get("transB") else w.T.contiguous()
-            layer = nn.Linear(w.shape[1], w.shape[0], bias=True)
-            layer.weight.data = w
-            if len(weights) > 1:
-                layer.bias.data = torch.from_numpy(weights[1].copy())
-            layers.append(layer)
-        elif op == "Add":
-            layers[-1].bias.data = torch.from_numpy(weights[0].copy())
-        elif op == "Conv":
-            w = torch.from_numpy(weights[0].copy())
-            layer = nn.Conv2d(w.shape[1], w.shape[0], w.shape[2], padding=attributes["pads"][0])
-            layer.weight.data, layer.bias.data = w, torch.from_numpy(weights[1].copy())
-            layers.append(layer)
-        elif op == "MaxPool":
-            layers.append(nn.MaxPool2d(attributes["kernel_shape"][0]))
-        else:
-            layers.append({"Relu": nn.ReLU, "Sigmoid": nn.Sigmoid, "Flatten": nn.Flatten}[op]())
-    return nn.Sequential(*layers)
+import serve  # noqa: E402
+from torch_network import nn, read  # noqa: E402
 
 
 def main():
     torch.set_num_threads(int(threads))
     torch.set_num_interop_threads(1)
     n = int(batch)
-    net = network()
+    net = read(model).train()
     x, t = torch.from_numpy(np.load(x_file)), torch.from_numpy(np.load(t_file))
     if mode == "channels-last":
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
@@ -72,10 +47,10 @@ def main():
     curve = [float(step(0).detach())]
 
     def check():
-        curve.extend(float(step(i).detach()) for i in range(1, peer.CURVE))
+        curve.extend(float(step(i).detach()) for i in range(1, serve.CURVE))
         return np.array(curve, np.float32)
 
-    peer.serve({"torch-" + mode: lambda i: step(i + peer.CURVE)}, check, torch.__version__)
+    serve.serve({"torch-" + mode: lambda i: step(i + serve.CURVE)}, check, torch.__version__)
 
 
 main()
