@@ -64,6 +64,40 @@ NETWORKS = {
         h = Slice (g, begins, ends, axes, steps)
         k = Gather (h, last; axis=-1)
         E = ReduceSumSquare (k; keepdims=0)""",
+    "elements": """
+        a = MatMul (x, v0)
+        g = GatherElements (a, places; axis=1)
+        k = GatherND (a, pairs)
+        m = GatherND (a, columns; batch_dims=1)
+        s = ScatterElements (a, places, g; axis=1, reduction="add")
+        n = ScatterND (s, rows, a3; reduction="mul")
+        q = ScatterND (n, rows, a3; reduction="max")
+        u = ScatterElements (q, picked, a3; axis=0)
+        f = ReduceSumSquare (u; keepdims=0)
+        h = ReduceSumSquare (k; keepdims=0)
+        i = ReduceSumSquare (m; keepdims=0)
+        E = Sum (f, h, i)""",
+    "around": """
+        a = MatMul (x, v0)
+        c1 = Pad (a, pads)
+        d = Pad (c1, around; mode="reflect")
+        e = Pad (d, around; mode="edge")
+        f = Pad (e, cut, , one_axis; mode="reflect")
+        o = Tile (f, twice)
+        v, i = TopK (o, five; axis=0)
+        l, m, r = Split (v, lengths; axis=1)
+        s = Slice (l, begins, ends, axes, steps)
+        p = ReduceSumSquare (s; keepdims=0)
+        q = ReduceSumSquare (r; keepdims=0)
+        E = Add (p, q)""",
+    "blocks": """
+        a = MatMul (x, v0)
+        b = Reshape (a, deep)
+        c1 = DepthToSpace (b; blocksize=2)
+        d = DepthToSpace (b; blocksize=2, mode="CRD")
+        e = Mul (c1, d)
+        f = SpaceToDepth (e; blocksize=2)
+        E = ReduceSumSquare (f; keepdims=0)""",
     "softmax, comparison": """
         a = MatMul (x, v0)
         s = Softmax (a; axis=1)
@@ -72,11 +106,17 @@ NETWORKS = {
         m = ReduceMax (w, one; keepdims=0)
         E = ReduceSum (m; keepdims=0)""",
 }
-SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "row": [4], "column": [ROWS, 1]}
+SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "a3": [3, 4], "row": [4], "column": [ROWS, 1]}
 CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (INT64, [1], [8]),
              "flat": (INT64, [1], [-1]), "picks": (INT64, [3], [0, -1, -1]), "last": (INT64, [], [-1]),
              "table": (INT64, [2, 3], [0, 1, 1, -1, 2, 0]), "begins": (INT64, [2], [-1, 1]), "ends": (INT64, [2], [-9, 9]),
              "axes": (INT64, [2], [-1, 0]), "steps": (INT64, [2], [-2, 2]),
+             "places": (INT64, [6, 3], [0, 1, 3, -1, 2, 2, 1, 0, -4, 3, 1, 2, 2, 1, 0, 0, 0, 3]),
+             "pairs": (INT64, [3, 2], [0, 1, 5, -1, 0, 1]), "columns": (INT64, [6, 1], [0, 1, 2, 3, -1, 0]),
+             "rows": (INT64, [3, 1], [4, 0, 2]), "picked": (INT64, [3, 4], [0, 1, 2, 3, 5, 4, 3, 2, 1, 0, 4, 5]),
+             "pads": (INT64, [4], [1, -1, 0, 2]), "around": (INT64, [4], [1, 2, 0, 1]), "cut": (INT64, [2], [-1, 2]),
+             "one_axis": (INT64, [1], [-1]), "twice": (INT64, [2], [1, 2]), "five": (INT64, [1], [5]),
+             "lengths": (INT64, [3], [4, 3, 17]), "deep": (INT64, [4], [1, 4, 2, 3]),
              "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
 
 
@@ -87,12 +127,12 @@ def attributes(text):
 def network(text, folder):
     nodes, used = [], set()
     for line in filter(None, map(str.strip, text.splitlines())):
-        out, call = line.split(" = ")
+        out, call = line.split(" = ", 1)
         op, rest = call.split(" ", 1)
         operands, _, extra = rest.strip("()").partition(";") if ";" in rest else (rest.strip("()"), "", "")
         inputs = [name.strip() for name in operands.split(",")]
         used.update(inputs)
-        nodes.append(onnx.helper.make_node(op, inputs, [out], **attributes(extra)))
+        nodes.append(onnx.helper.make_node(op, inputs, out.split(", "), **attributes(extra)))
     random = np.random.default_rng(4)
     initializers = [onnx.numpy_helper.from_array(random.uniform(0.3, 1.2, shape).astype(np.float32), name)
                     for name, shape in SHAPES.items() if name in used]
