@@ -111,7 +111,7 @@ batch_norm_grad_body (const kt_host *host, kt_graph *g, void *user)
   (void) user;
   KT_TRY (host->g_type (g, x, &t));
   if (t.ndim < 0)
-    return kt_fail (host, g, KT_E_UNSUPPORTED, "the rank of X is not known");
+    return kt_fail (host, g, KT_E_UNSUPPORTED, "its body needs to know the rank");
 
   const kt_value axes = kt_norm_axes (host, g, t.ndim);
   const kt_value epsilon

@@ -306,7 +306,7 @@ batch_normalization_gradient (const kt_host *host, kt_graph *g, void *user)
     return training_gradient (host, g);
   KT_TRY (host->g_type (g, host->g_in (g, X), &x));
   if (x.ndim < 0)
-    return kt_fail (host, g, KT_E_UNSUPPORTED, "the rank of X is not known");
+    return kt_fail (host, g, KT_E_UNSUPPORTED, "its gradient needs to know the rank");
   return inference_gradient (host, g, x.ndim);
 }
 

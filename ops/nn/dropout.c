@@ -292,7 +292,8 @@ dropout_gradient (const kt_host *host, kt_graph *g, void *user)
                                 kt_scalar_like (host, g, x, 0)));
 }
 
-/* Versions 1-10 describe inference; the mask, all true, is of x's type before version 10. */
+/* Versions 1-10 describe inference; the mask, all true, is of x's type before version 10. The new
+ * form keeps the ratio, for those who raise a file's opset in order to train. */
 static kt_status
 dropout_old_body (const kt_host *host, kt_graph *g, void *user)
 {
@@ -309,7 +310,9 @@ dropout_old_body (const kt_host *host, kt_graph *g, void *user)
 
   (void) user;
   KT_TRY (host->arity (g, &n_in, &n_out, &version));
-  KT_TRY (host->g_set (g, 0, kt_identity (host, g, x)));
+  const kt_value in[]
+      = { x, kt_scalar (host, g, KT_F32, kt_attr_float (host, g, "ratio", 0.5)) };
+  KT_TRY (host->g_set (g, 0, kt_node (host, g, "Dropout", in, 2, NULL, 0)));
   if (!host->g_wanted (g, 1))
     return KT_OK;
   KT_TRY (host->g_type (g, x, &t));

@@ -52,6 +52,16 @@ gboolean _kette_pass_expand_gradients (KetteGraph *graph, GError **error);
 KetteGraph *_kette_pass_training (KetteGraph *graph, size_t i, KetteBinding **updates,
                                   GError **error);
 
+/* Names of values and nodes that training copies from the main graph into the algorithm begin
+ * with it, a slash behind (or "_2/", "_3/", ... where the model has such names itself). */
+#define KETTE_TRAINING_PREFIX "train"
+/* The value of MAIN that VALUE of an algorithm is such a copy of; NULL: it is none. */
+KetteValue *_kette_training_original (const KetteGraph *main, const KetteValue *value);
+/* The same graph as _kette_pass_training gives, for outputs VALUES (of the main graph or of the
+ * algorithm) alone, and with the originals in the place of such copies. */
+KetteGraph *_kette_pass_evaluation (KetteGraph *graph, size_t i,
+                                    KetteValue *const *values, size_t n, GError **error);
+
 /* Passes that go on: a node that fails is told to FAULTS (NULL: the first fault ends the pass),
  * what it makes is unknown from then on, and what follows from that is no fault. TRUE even
  * then. A tolerant graph may hold nodes that nobody provides. */

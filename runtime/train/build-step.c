@@ -24,7 +24,17 @@ typedef struct
   KetteValue *loss, *step, *count; /* count: what the optimizer gets as T */
   KetteValue *rates[2];            /* float32, float64 */
   KetteValue **grads;
+  KetteTrainingCopies copies;
 } Builder;
+
+/* The value of the main graph as the loss sees it: the copy that trains, or itself. */
+static KetteValue *
+forward_value (Builder *b, KetteValue *outer)
+{
+  KetteValue *copy = _kette_training_copies_find (&b->copies, outer);
+
+  return copy ? copy : _kette_emit_capture (&b->e, outer);
+}
 
 /* The target: what y is, or one label per sample. */
 static KetteValue *
@@ -100,8 +110,9 @@ build_loss (Builder *b, GError **error)
         return _kette_fail (error, KETTE_ERROR_SHAPE, NULL,
                             "the loss %s must be a scalar float32 or float64",
                             KETTE_QUOTE (s->loss_name));
+      TRY (e, _kette_training_copies_make (&b->copies, e, s, outer, error));
       outer->type.dtype = typed->type.dtype;
-      y                 = _kette_emit_capture (e, outer);
+      y                 = forward_value (b, outer);
       b->loss = _kette_emit (e, "", "Identity", e->opset, &y, 1, NULL, 0, "loss");
       TRY (e, b->loss
                   && _kette_value_set_tensor_type (b->loss, typed->type.dtype, NULL, 0,
@@ -119,7 +130,11 @@ build_loss (Builder *b, GError **error)
   const KetteValue *typed = b->typed->outputs[0];
   KetteValue *t           = add_target (b, typed);
 
-  y = _kette_emit_capture (e, b->graph->outputs[0]);
+  e->scope = "forward";
+  TRY (e,
+       t && _kette_training_copies_make (&b->copies, e, s, b->graph->outputs[0], error));
+  e->scope = "loss";
+  y        = forward_value (b, b->graph->outputs[0]);
   TRY (e, y && t && _kette_value_set_type (y, &typed->type, error));
   b->loss = s->loss->build (e, y, t);
   TRY (e,
@@ -287,17 +302,38 @@ build_update (Builder *b, size_t i, GError **error)
   return TRUE;
 }
 
+/* Room for the step counter, the parameters and their states, and running statistics. */
+static gboolean
+allocate_updates (Builder *b, GError **error)
+{
+  size_t n;
+
+  if (!_kette_mul (b->n, 1 + KETTE_MOST_SLOTS, &n)
+      || !_kette_add (n, 1 + b->copies.n_updates, &n))
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "too many parameters");
+  b->training->update = _kette_region_alloc (b->graph->model->region, n,
+                                             sizeof *b->training->update, error);
+  return b->training->update != NULL;
+}
+
 static gboolean
 build (Builder *b, GError **error)
 {
   KetteModel *model = b->graph->model;
 
   if (!build_loss (b, error) || !_kette_graph_add_output (b->algorithm, b->loss, error)
-      || !build_gradient (b, error) || !build_count (b, error))
+      || !allocate_updates (b, error) || !build_gradient (b, error)
+      || !build_count (b, error))
     return FALSE;
   for (size_t i = 0; i < b->n; i++)
     if (!build_update (b, i, error))
       return FALSE;
+  for (size_t i = 0; i < b->copies.n_updates; i++)
+    {
+      const KetteBinding *u = &b->copies.updates[i];
+      if (!(u->key->flags & KETTE_VALUE_STATE) && !bind (b, u->key, u->value, error))
+        return FALSE;
+    }
   if (!_kette_model_opset (model, "kette")
       && !_kette_model_set_opset (model, "kette", 1, error))
     return FALSE;
@@ -313,19 +349,12 @@ _kette_build_step (KetteGraph *graph, KetteGraph *typed, const KetteSettings *se
   Builder b         = {
             .graph = graph, .typed = typed, .settings = settings, .params = params, .n = n_params
   };
-  size_t bindings;
+  gboolean ok;
 
   if (n_params == 0)
     return _kette_fail (error, KETTE_ERROR_VALUE, NULL, "no parameter is left to train");
-  if (!_kette_mul (n_params, 1 + KETTE_MOST_SLOTS, &bindings)
-      || !_kette_add (bindings, 1, &bindings))
-    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "too many parameters");
   b.training = _kette_region_alloc (model->region, 1, sizeof *b.training, error);
-  if (!b.training)
-    return FALSE;
-  b.training->update
-      = _kette_region_alloc (model->region, bindings, sizeof *b.training->update, error);
-  if (!b.training->update
+  if (!b.training
       || (model->n_training == model->training_capacity
           && !_kette_grow (&model->training, &model->training_capacity,
                            model->n_training + 1, sizeof *model->training, error)))
@@ -338,7 +367,12 @@ _kette_build_step (KetteGraph *graph, KetteGraph *typed, const KetteSettings *se
                                         .graph = b.algorithm,
                                         .error = error,
                                         .opset = _kette_model_opset (model, "") };
-  if (!build (&b, error))
+  ok                  = build (&b, error);
+  if (!ok)
+    for (size_t i = 0; i < b.copies.n_updates; i++)
+      b.copies.updates[i].key->flags &= ~(uint32_t) KETTE_VALUE_STATE;
+  _kette_training_copies_clear (&b.copies);
+  if (!ok)
     {
       for (size_t i = 0; i < n_params; i++)
         params[i]->flags &= ~(uint32_t) KETTE_VALUE_STATE;

@@ -114,7 +114,8 @@ kette_trainer_check_model (KetteTrainer *self, KetteGraph *model, GError **error
   if (its)
     g_strlcpy (hash, its, sizeof hash);
   else if (_kette_structure_hash (model, hash, error))
-    _kette_frozen_hash (model, self->params, self->trained, self->n_params, hash);
+    _kette_frozen_hash (model, &self->settings, self->params, self->trained,
+                        self->n_params, hash);
   else
     return FALSE;
   if (strcmp (stored, hash) == 0)

@@ -125,6 +125,11 @@ kette_trainer_describe (KetteTrainer *self)
   if (self->freed)
     g_string_append (text,
                      "note the file had a fixed batch dimension, which is free now: N\n");
+  if (self->raised)
+    g_string_append_printf (text,
+                            "note the file is written in opset %d: older ones have no "
+                            "training mode\n",
+                            self->raised);
   if (self->note)
     g_string_append_printf (text, "note %s\n", self->note);
   if (self->resumed)

@@ -286,8 +286,9 @@ _kette_structure_hash (KetteGraph *graph, char out[65], GError **error)
 }
 
 void
-_kette_frozen_hash (const KetteGraph *graph, KetteValue *const *params,
-                    const uint8_t *trained, size_t n, char structure[65])
+_kette_frozen_hash (const KetteGraph *graph, const KetteSettings *settings,
+                    KetteValue *const *params, const uint8_t *trained, size_t n,
+                    char structure[65])
 {
   Hasher h = { .sum = g_checksum_new (G_CHECKSUM_SHA256) };
 
@@ -302,7 +303,9 @@ _kette_frozen_hash (const KetteGraph *graph, KetteValue *const *params,
         continue;
       for (size_t k = 0; !is_trained && k < n; k++)
         is_trained = trained[k] && strcmp (params[k]->name, value->name) == 0;
-      if (is_trained)
+      if (is_trained
+          || (_kette_settings_trains (settings, value->name)
+              && _kette_is_running_statistic (graph, value)))
         continue;
       add_text (&h, value->name);
       add_tensor (&h, value->data, TRUE);

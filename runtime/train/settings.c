@@ -400,6 +400,13 @@ _kette_glob_list_match (const char *list, const char *name)
 }
 
 gboolean
+_kette_settings_trains (const KetteSettings *self, const char *name)
+{
+  return !_kette_glob_list_match (self->freeze, name)
+         && (!*self->only || _kette_glob_list_match (self->only, name));
+}
+
+gboolean
 _kette_meta_get_u64 (const KetteModel *model, const char *key, uint64_t *out)
 {
   const char *text = _kette_model_get_meta (model, key);

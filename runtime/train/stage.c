@@ -42,6 +42,18 @@ pop_output (KetteGraph *graph)
   graph->outputs[--graph->n_outputs]->flags &= ~(uint32_t) KETTE_VALUE_OUTPUT;
 }
 
+/* The prediction as the step makes it, so that nothing is computed twice: the copy that trains,
+ * or the graph's own. */
+static KetteValue *
+prediction_of (KetteTrainer *self, KetteGraph *algorithm, GError **error)
+{
+  for (size_t i = 0; i < algorithm->n_values; i++)
+    if (_kette_training_original (self->graph, algorithm->values[i])
+        == self->graph->outputs[0])
+      return algorithm->values[i];
+  return _kette_graph_capture (algorithm, self->graph->outputs[0], error);
+}
+
 /* The step as one graph. The prediction is an output of the algorithm while it is made, as
  * passes may replace the value that has its name. */
 static KetteGraph *
@@ -56,7 +68,7 @@ merge_step (KetteTrainer *self, size_t i, Places *places, KetteBinding **updates
   places->y    = -1;
   if (self->graph->n_outputs > 0 && !(self->graph->outputs[0]->flags & KETTE_VALUE_INPUT))
     {
-      y = _kette_graph_capture (algorithm, self->graph->outputs[0], error);
+      y = prediction_of (self, algorithm, error);
       if (!y)
         return NULL;
       if (y->flags & KETTE_VALUE_OUTPUT)
@@ -124,23 +136,27 @@ remember_inputs (KetteTrainer *self, const KetteGraph *step, GError **error)
   return TRUE;
 }
 
-/* The same graph with loss and prediction only. */
+/* Loss and prediction without training: no updates, and the forward nodes as in the model. */
 static gboolean
-make_evaluation (KetteTrainer *self, KetteGraph *step, GError **error)
+make_evaluation (KetteTrainer *self, size_t i, const Places *places, GError **error)
 {
-  const size_t n = (size_t) self->has_loss + (size_t) self->has_output;
+  const KetteGraph *algorithm = self->graph->model->training[i]->algorithm;
   const KetteSessionOptions options
       = { .struct_size = sizeof options, .live = TRUE, .seed = self->settings.seed };
-  KetteGraph *graph = _kette_graph_clone (step, NULL, error);
+  KetteValue *values[2];
+  size_t n = 0;
 
-  if (!graph)
-    return FALSE;
-  while (graph->n_outputs > n)
-    pop_output (graph);
-  if (n > 0 && _kette_graph_sweep (graph, NULL, 0, error))
+  if (places->loss >= 0)
+    values[n++] = algorithm->outputs[places->loss];
+  if (self->has_output)
+    values[n++] = self->graph->outputs[0];
+  if (n == 0)
+    return TRUE;
+  KetteGraph *graph = _kette_pass_evaluation (self->graph, i, values, n, error);
+  if (graph)
     self->evaluation = _kette_session_new_full (graph, &options, error);
   kette_graph_unref (graph);
-  return n == 0 || self->evaluation;
+  return self->evaluation != NULL;
 }
 
 static gboolean
@@ -154,7 +170,7 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
       = step && reorder_outputs (self, step, &places, updates, info->n_update, error);
 
   if (ok && i == 0)
-    ok = remember_inputs (self, step, error) && make_evaluation (self, step, error);
+    ok = remember_inputs (self, step, error) && make_evaluation (self, i, &places, error);
   else if (ok && step->n_inputs != self->n_inputs)
     ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
                       "training step %zu has %zu inputs, the first one %zu", i,

@@ -78,6 +78,8 @@ double _kette_settings_coefficient (const KetteSettings *self, KetteCoefficient 
                                     double value);
 /* Does one of the comma-separated globs match? */
 gboolean _kette_glob_list_match (const char *list, const char *name);
+/* May training change the initializer NAME? */
+gboolean _kette_settings_trains (const KetteSettings *self, const char *name);
 /* The metadata entry as a number; FALSE: absent or no number. */
 gboolean _kette_meta_get_u64 (const KetteModel *model, const char *key, uint64_t *out);
 gboolean _kette_meta_get_double (const KetteModel *model, const char *key, double *out);
@@ -85,6 +87,31 @@ gboolean _kette_meta_set_u64 (KetteModel *model, const char *key, uint64_t v,
                               GError **error);
 gboolean _kette_meta_set_double (KetteModel *model, const char *key, double v,
                                  GError **error);
+
+/* Training mode (training-mode.c) ---------------------------------------------------------------- */
+
+/* Copies, in the step, of forward nodes of which some do something else in training. */
+typedef struct
+{
+  KetteValue **map;      /* by index in the main graph; NULL: there are no copies */
+  KetteBinding *updates; /* running statistics */
+  size_t n_updates, capacity;
+} KetteTrainingCopies;
+
+/* What TARGET depends on is copied if there is need. Cleared by the caller, after a failure,
+ * too. */
+gboolean _kette_training_copies_make (KetteTrainingCopies *self, KetteEmitter *e,
+                                      const KetteSettings *settings,
+                                      const KetteValue *target, GError **error);
+/* The copy of VALUE of the main graph; NULL: it has none. */
+KetteValue *_kette_training_copies_find (const KetteTrainingCopies *self,
+                                         const KetteValue *value);
+void _kette_training_copies_clear (KetteTrainingCopies *self);
+/* Raises the model's opset to the first one in which all its operators have their training
+ * mode; *raised: to which, or 0. */
+gboolean _kette_training_mode_raise (KetteGraph *graph, int *raised, GError **error);
+/* Is VALUE a statistic that a node of GRAPH keeps while it trains? */
+gboolean _kette_is_running_statistic (const KetteGraph *graph, const KetteValue *value);
 
 /* The step (build-step.c) ----------------------------------------------------------------------- */
 
@@ -186,6 +213,7 @@ struct _KetteTrainer
   KetteSettings settings;
   gboolean own_step;   /* the model came with its step */
   gboolean freed;      /* the batch dimension was freed */
+  int raised;          /* the opset that the model was raised to, or 0 */
   gboolean exported;   /* functions for other runtimes are in the model */
   KetteValue **params; /* candidates for training */
   uint8_t *trained;    /* per candidate */
@@ -234,10 +262,11 @@ gboolean _kette_trainer_dataset (KetteTrainer *self, KetteTensor *x, KetteTensor
 gboolean _kette_graph_hash (KetteGraph *graph, char out[65], GError **error);
 /* The same without the content of any floating-point initializer. */
 gboolean _kette_structure_hash (KetteGraph *graph, char out[65], GError **error);
-/* Mixes into STRUCTURE the initializers of GRAPH that are not trained; by name, so that PARAMS
- * may be of another graph. */
-void _kette_frozen_hash (const KetteGraph *graph, KetteValue *const *params,
-                         const uint8_t *trained, size_t n, char structure[65]);
+/* Mixes into STRUCTURE the initializers of GRAPH that training does not change; by name, so that
+ * PARAMS may be of another graph. */
+void _kette_frozen_hash (const KetteGraph *graph, const KetteSettings *settings,
+                         KetteValue *const *params, const uint8_t *trained, size_t n,
+                         char structure[65]);
 void _kette_data_hash (const KetteTensor *x, const KetteTensor *t, char out[65]);
 
 /* checkpoint.c */

@@ -52,22 +52,15 @@ kette_trainer_unref (KetteTrainer *self)
 static gboolean
 choose_parameters (KetteTrainer *self, GError **error)
 {
-  const KetteSettings *s  = &self->settings;
-  const KetteModel *model = self->graph->model;
-
   if (!_kette_pass_trainable (self->graph, &self->params, &self->n_params, error))
     return FALSE;
   self->trained = _kette_region_alloc (self->region, self->n_params + 1, 1, error);
   if (!self->trained)
     return FALSE;
   for (size_t i = 0; i < self->n_params; i++)
-    self->trained[i]
-        = self->own_step
-              ? (self->params[i]->flags & KETTE_VALUE_STATE) != 0
-              : !_kette_glob_list_match (s->freeze, self->params[i]->name)
-                    && (!*s->only
-                        || _kette_glob_list_match (s->only, self->params[i]->name));
-  (void) model;
+    self->trained[i] = self->own_step ? (self->params[i]->flags & KETTE_VALUE_STATE) != 0
+                                      : _kette_settings_trains (&self->settings,
+                                                                self->params[i]->name);
   return TRUE;
 }
 
@@ -89,6 +82,9 @@ check_patterns (const KetteTrainer *self, const char *option, const char *list,
           pattern[n] = '\0';
           for (size_t i = 0; i < self->n_params; i++)
             used = used || _kette_glob_list_match (pattern, self->params[i]->name);
+          for (size_t i = 0; !used && i < self->graph->n_values; i++)
+            used = _kette_glob_list_match (pattern, self->graph->values[i]->name)
+                   && _kette_is_running_statistic (self->graph, self->graph->values[i]);
           if (!used)
             return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
                                 "option %s: no parameter matches %s", option,
@@ -195,13 +191,14 @@ build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
       || (self->settings.new_rate && !change_rate (self, error)))
     return FALSE;
   self->own_step = model->n_training > 0 && (self->resumed || !options->loss);
-  if (!_kette_graph_make_dense (self->graph, error)
+  if ((!self->own_step && !_kette_training_mode_raise (self->graph, &self->raised, error))
+      || !_kette_graph_make_dense (self->graph, error)
       || !_kette_pass_free_batch (self->graph, &self->freed, error)
       || !choose_parameters (self, error))
     return FALSE;
   if (!self->resumed)
-    _kette_frozen_hash (self->graph, self->params, self->trained, self->n_params,
-                        self->model_hash);
+    _kette_frozen_hash (self->graph, &self->settings, self->params, self->trained,
+                        self->n_params, self->model_hash);
   if (!check_patterns (self, "freeze", self->settings.freeze, error)
       || !check_patterns (self, "only", self->settings.only, error)
       || !make_step (self, error) || !_kette_graph_make_live (self->graph, error)
