@@ -18,9 +18,11 @@
  * addresses that the processor forms by itself. */
 #define BASES ((KT_MOST_ROWS + 2) / 3)
 
+/* y = alpha sums + beta c. All of c is read first: y may be c, and a read next to what has
+ * just been written under a mask waits for the cache. */
 static inline __attribute__ ((always_inline)) FN void
 NAME (finish) (const kt_tile *t, const int rows, const int vectors, MASK mask,
-               const bool partial, const bool has_c, const V *sums)
+               const bool partial, const bool has_c, V *sums)
 {
   const V alpha = SET1 ((T) t->alpha), beta = SET1 ((T) t->beta);
   const int64_t y_row = t->y_row, c_row = t->c_row;
@@ -33,23 +35,26 @@ NAME (finish) (const kt_tile *t, const int rows, const int vectors, MASK mask,
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; v++)
         {
-          V x = MUL (alpha, sums[i * vectors + v]);
-          if (partial && v == vectors - 1)
-            {
-              if (has_c)
-                x = FMA (beta, LOADM (c + v * WIDTH, mask), x);
-              STOREM (y + v * WIDTH, mask, x);
-            }
-          else
-            {
-              if (has_c)
-                x = FMA (beta, LOAD (c + v * WIDTH), x);
-              STORE (y + v * WIDTH, x);
-            }
+          V *const x = &sums[i * vectors + v];
+          *x         = MUL (alpha, *x);
+          if (has_c && partial && v == vectors - 1)
+            *x = FMA (beta, LOADM (c + v * WIDTH, mask), *x);
+          else if (has_c)
+            *x = FMA (beta, LOAD (c + v * WIDTH), *x);
         }
-      y += y_row;
       if (has_c)
         c += c_row;
+    }
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++)
+    {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++)
+        if (partial && v == vectors - 1)
+          STOREM (y + v * WIDTH, mask, sums[i * vectors + v]);
+        else
+          STORE (y + v * WIDTH, sums[i * vectors + v]);
+      y += y_row;
     }
 }
 
