@@ -1,91 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * conv.c: Conv forward. A piece of work is a few images, or of one image a range of output
- * channels: its result is contiguous, in blocks as well as row-major, and its weights are
- * packed apart, once if they are constant.
+ * conv.c: Conv forward and kette.ConvGradX, which goes the other way through the same windows.
+ * A piece of work is a few images, or of one image a range of the result's channels: that is
+ * contiguous, in blocks as well as row-major, and has weights of its own.
  */
 #include "conv.h"
 #include <string.h>
 
-/* Additions and products of a piece: at least so many, about 20 us. */
-#define SMALL 2.5e6
-#define MOST_PIECES 8 /* that an image is cut into */
-
 typedef struct
 {
   Shape s;
-  int64_t per, splits; /* images of a piece; shares of the channels of an image */
-  int64_t n_pieces;
-  size_t x_image, x_split, y_image, y_split, w_split, packed_split; /* in floats */
-  bool with_bias;
-  float *packed; /* constant weights; NULL: packed by each run */
-  Primitive conv, pack;
+  Pieces pieces;
+  bool backward, with_bias;
+  /* In floats, from one image or share of it to the next: of what is read, of the result. */
+  size_t in_image, in_split, out_image, out_split;
+  Packing packing;
+  Primitive conv;
 } Conv;
 
+/* What a kernel is for. */
 typedef struct
 {
-  const kt_host *host;
-  kt_run *run;
-  Conv *conv;
-  float *packed;
-  _Atomic int status;
-} Work;
+  ConvLayout layout;
+  bool backward;
+} Kind;
 
-/* Chooses pieces by the shape: images, or shares of the channels that are whole blocks. */
-static void
-choose_pieces (Conv *c)
+static bool
+conv_read (const kt_host *host, const void *ctx, const Kind *kind, Conv *c)
 {
-  const Shape *s      = &c->s;
-  const double image  = s->work / (double) s->images;
-  const int64_t units = conv_units (s, s->y_channels, s->y_block);
+  const kt_type in = dnn_type (host, ctx, 0, 0), w = dnn_type (host, ctx, 0, 1),
+                out    = dnn_type (host, ctx, 1, 0);
+  const Shape *const s = &c->s;
 
-  c->per = c->splits = 1;
-  for (int64_t d = 2; d <= units && s->images * c->splits < MOST_PIECES; d++)
-    if (units % d == 0 && d <= MOST_PIECES && image / (double) d >= SMALL)
-      c->splits = d;
-  for (int64_t d = 2; c->splits == 1 && d <= s->images; d++)
-    if (s->images % d == 0 && image * (double) c->per < SMALL)
-      c->per = d;
-  c->n_pieces = s->images / c->per * c->splits;
+  c->backward = kind->backward;
+  if (!conv_shape (host, ctx, &kind->layout, c->backward ? out : in, w,
+                   c->backward ? in : out, &c->s))
+    return false;
+  c->with_bias = !c->backward && dnn_type (host, ctx, 0, 2).kind == KT_TENSOR;
+  c->pieces = conv_pieces_of (s, c->backward ? conv_units (s, s->x_channels, s->x_block)
+                                             : conv_units (s, s->y_channels, s->y_block));
+  return true;
 }
 
 /* The primitive descriptor of a piece; NULL: oneDNN has no fast code for it. */
 static dnnl_primitive_desc_t
 describe (const Conv *c, Descriptors *d)
 {
+  const int64_t splits = c->pieces.splits, both = c->s.group > 1 ? splits : 1;
   dnnl_convolution_desc_t desc;
-  dnnl_primitive_attr_t attr;
-  dnnl_primitive_desc_t made = NULL;
 
-  if (!conv_describe (&c->s, c->per, c->s.group > 1 ? c->splits : 1, c->splits, d)
-      || dnn.dilated_convolution_forward_desc_init (
-             &desc, dnnl_forward_inference, dnnl_convolution_direct, &d->x, &d->w,
-             c->with_bias ? &d->b : NULL, &d->y, d->stride, d->dilation, d->begin, d->end)
-             != dnnl_success
-      || dnn.primitive_attr_create (&attr) != dnnl_success)
+  if (!conv_describe (&c->s, c->pieces.per, c->backward ? splits : both,
+                      c->backward ? both : splits, d))
     return NULL;
-  if (dnn.primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user)
-          != dnnl_success
-      || dnn.primitive_desc_create (&made, &desc, attr, dnn.engine, NULL) != dnnl_success)
-    made = NULL;
-  dnn.primitive_attr_destroy (attr);
-  if (made && !primitive_is_fast (made))
-    {
-      dnn.primitive_desc_destroy (made);
-      return NULL;
-    }
-  return made;
-}
-
-static bool
-conv_read (const kt_host *host, const void *ctx, const ConvLayout *layout, Conv *c)
-{
-  if (!conv_shape (host, ctx, layout, dnn_type (host, ctx, 0, 0),
-                   dnn_type (host, ctx, 0, 1), dnn_type (host, ctx, 1, 0), &c->s))
-    return false;
-  c->with_bias = dnn_type (host, ctx, 0, 2).kind == KT_TENSOR;
-  choose_pieces (c);
-  return true;
+  if (c->backward ? dnn.dilated_convolution_backward_data_desc_init (
+          &desc, dnnl_convolution_direct, &d->x, &d->w, &d->y, d->stride, d->dilation,
+          d->begin, d->end)
+                  : dnn.dilated_convolution_forward_desc_init (
+                      &desc, dnnl_forward_inference, dnnl_convolution_direct, &d->x,
+                      &d->w, c->with_bias ? &d->b : NULL, &d->y, d->stride, d->dilation,
+                      d->begin, d->end))
+    return NULL;
+  return conv_create (&desc);
 }
 
 static int32_t
@@ -104,63 +79,40 @@ conv_suits (const kt_host *host, const void *ctx, void *user)
   return desc != NULL;
 }
 
-/* Packs the weights of the pieces BEGIN .. END - 1. */
-static dnnl_status_t
-pack (Conv *c, const float *weights, float *packed, int64_t begin, int64_t end)
-{
-  dnnl_status_t status = dnnl_success;
-
-  for (int64_t i = begin; status == dnnl_success && i < end; i++)
-    status = primitive_run (
-        &c->pack, (void *[]){ (void *) (uintptr_t) (weights + (size_t) i * c->w_split),
-                              packed + (size_t) i * c->packed_split });
-  return status;
-}
-
-static kt_status
-prepare_weights (const kt_host *host, kt_prep *prep, Conv *c, const Descriptors *d)
-{
-  const size_t bytes = (size_t) c->splits * c->packed_split * sizeof (float);
-  kt_tensor weights;
-  void *memory;
-
-  if (host->constant (prep, 1, &weights) != KT_OK || !weights.data)
-    return host->want_workspace (prep, bytes, 0);
-  const kt_status status = host->keep (prep, bytes + 64, &memory);
-  if (status != KT_OK)
-    return status;
-  c->packed = (float *) (((uintptr_t) memory + 63) & ~(uintptr_t) 63);
-  (void) d;
-  return dnn_failed (host, prep, pack (c, weights.data, c->packed, 0, c->splits));
-}
-
 static kt_status
 prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
 {
-  static const int args[]
+  static const int forward[]
       = { DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS };
+  static const int backward[]
+      = { DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC };
+  const Shape *s       = &c->s;
+  const size_t splits  = (size_t) c->pieces.splits;
+  const bool grouped   = s->group > 1;
+  const size_t x_image = (size_t) (s->x_channels * window_count (s->w.large, s->w.n)),
+               y_image = (size_t) (s->y_channels * window_count (s->w.small, s->w.n)),
+               kernel  = (size_t) window_count (s->w.kernel, s->w.n);
   Descriptors d;
   const dnnl_primitive_desc_t desc = describe (c, &d);
   kt_status status;
 
   if (!desc)
     return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN has no code for this shape");
-  status = primitive_init (host, prep, &c->conv, desc, args, c->with_bias ? 4 : 3);
-  if (status == KT_OK)
-    status = primitive_init_reorder (host, prep, &c->pack, &d.plain_w, &c->conv.md[1]);
+  status = primitive_init (host, prep, &c->conv, desc, c->backward ? backward : forward,
+                           c->with_bias ? 4 : 3);
   if (status != KT_OK)
     return status;
+  c->in_image  = c->backward ? y_image : x_image;
+  c->in_split  = grouped ? c->in_image / splits : 0;
+  c->out_image = c->backward ? x_image : y_image;
+  c->out_split = c->out_image / splits;
 
-  const size_t large  = (size_t) window_count (c->s.w.large, c->s.w.n),
-               small  = (size_t) window_count (c->s.w.small, c->s.w.n);
-  const size_t splits = (size_t) c->splits;
-  c->x_image          = (size_t) c->s.x_channels * large;
-  c->x_split          = c->s.group > 1 ? c->x_image / splits : 0;
-  c->y_image          = (size_t) c->s.y_channels * small;
-  c->y_split          = c->y_image / splits;
-  c->w_split          = dnn.memory_desc_get_size (&d.plain_w) / sizeof (float);
-  c->packed_split     = (primitive_bytes (&c->conv, 1) + 63) / 64 * 64 / sizeof (float);
-  return prepare_weights (host, prep, c, &d);
+  const size_t all
+      = (size_t) s->y_channels * (size_t) (s->x_channels / s->group) * kernel;
+  const size_t step
+      = c->backward && !grouped ? (size_t) s->x_channels / splits * kernel : all / splits;
+  return packing_init (host, prep, &c->packing, &d.plain_w, step, &c->conv.md[1],
+                       (int64_t) splits, 1);
 }
 
 static void
@@ -169,7 +121,7 @@ conv_destroy (void *state)
   Conv *c = state;
 
   primitive_clear (&c->conv);
-  primitive_clear (&c->pack);
+  primitive_clear (&c->packing.pack);
 }
 
 static kt_status
@@ -194,40 +146,37 @@ conv_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   return status;
 }
 
-static void
-pack_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
+typedef struct
 {
-  Work *work       = arg;
-  const int before = dnn_begin ();
-  const dnnl_status_t status
-      = pack (work->conv, work->run->in[1].data, work->packed, begin, end);
-
-  (void) worker;
-  if (status != dnnl_success)
-    work->status = status;
-  dnn_end (before);
-}
+  const kt_host *host;
+  kt_run *run;
+  Conv *conv;
+  float *packed;
+  _Atomic int status;
+} Work;
 
 static void
 conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  Work *work       = arg;
-  Conv *c          = work->conv;
-  const int before = dnn_begin ();
+  Work *work          = arg;
+  Conv *c             = work->conv;
+  const Pieces *p     = &c->pieces;
+  const size_t count  = p->splits > 1 ? c->out_split : (size_t) p->per * c->out_image;
+  const int before    = dnn_begin ();
+  const float *bias   = c->with_bias ? work->run->in[2].data : NULL;
+  const size_t biases = (size_t) (c->s.y_channels / p->splits);
 
   for (int64_t i = begin; i < end; i++)
     {
-      const size_t image = (size_t) (i / c->splits * c->per),
-                   split = (size_t) (i % c->splits);
-      const size_t first = image * c->y_image + split * c->y_split;
-      const size_t count = c->splits > 1 ? c->y_split : (size_t) c->per * c->y_image;
-      void *const data[]
-          = { (float *) work->run->in[0].data + image * c->x_image + split * c->x_split,
-              work->packed + split * c->packed_split,
-              (float *) work->run->out[0].data + first,
-              c->with_bias ? (float *) work->run->in[2].data
-                                 + split * (size_t) (c->s.y_channels / c->splits)
-                           : NULL };
+      const size_t image = (size_t) (i / p->splits * p->per),
+                   split = (size_t) (i % p->splits);
+      const size_t first = image * c->out_image + split * c->out_split;
+      void *const data[] = {
+        (float *) work->run->in[0].data + image * c->in_image + split * c->in_split,
+        work->packed + split * c->packing.packed_step,
+        (float *) work->run->out[0].data + first,
+        bias ? (void *) (uintptr_t) (bias + split * biases) : NULL,
+      };
       const dnnl_status_t status = primitive_run (&c->conv, data);
       if (status != dnnl_success)
         work->status = status;
@@ -241,39 +190,39 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
 static kt_status
 conv_run (const kt_host *host, kt_run *run, void *state)
 {
-  Conv *c          = state;
-  Work work        = { host, run, c, c->packed, dnnl_success };
-  kt_status status = KT_OK;
+  Conv *c = state;
+  kt_status status;
+  Work work
+      = { host, run, c, packing_get (host, run, &c->packing, run->in[1].data, &status),
+          dnnl_success };
 
-  if (!c->packed)
-    {
-      work.packed = host->workspace (run, -1, NULL);
-      status      = host->parallel_for (run, c->splits, 1, pack_pieces, &work);
-    }
-  if (status == KT_OK && c->n_pieces == 1)
+  if (status == KT_OK && c->pieces.n_pieces == 1)
     conv_pieces (&work, 0, 1, 0);
   else if (status == KT_OK)
-    status = host->parallel_for (run, c->n_pieces, 1, conv_pieces, &work);
+    status = host->parallel_for (run, c->pieces.n_pieces, 1, conv_pieces, &work);
   return status != KT_OK ? status : dnn_failed (host, run, (dnnl_status_t) work.status);
 }
 
-#define CONV(X_BLOCK, Y_BLOCK, PRIORITY, LAYOUT)                                         \
+#define CONV(DOMAIN, NAME, BACKWARD, X_BLOCK, Y_BLOCK, PRIORITY, LAYOUT)                 \
   {                                                                                      \
-    .struct_size = sizeof (kt_kernel), .domain = "", .name = "Conv", .device = "cpu",    \
+    .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .device = "cpu",  \
     .types = "T=f32", .since = 1, .priority = PRIORITY,                                  \
     .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,                        \
-    .user = (void *) &(const ConvLayout){ X_BLOCK, Y_BLOCK }, .layout = LAYOUT,          \
+    .user = (void *) &(const Kind){ { X_BLOCK, Y_BLOCK }, BACKWARD }, .layout = LAYOUT,  \
     .suits = conv_suits, .prepare = conv_prepare, .run = conv_run,                       \
     .destroy = conv_destroy                                                              \
   }
 
-const kt_kernel conv_kernels_16[] = {
-  CONV (16, 16, 116, "c16,,>c16"), /* the usual one */
-  CONV (0, 16, 115, ",,>c16"),     /* few input channels: the first of a network */
+/* The first layer of a network has few input channels: it reads rows and writes blocks. */
+const kt_kernel conv_kernels_8[] = {
+  CONV ("", "Conv", false, 8, 8, 116, "c8,,>c8"),
+  CONV ("", "Conv", false, 0, 8, 115, ",,>c8"),
+  CONV ("kette", "ConvGradX", true, 8, 8, 116, "c8,,>c8"),
   { 0 },
 };
-const kt_kernel conv_kernels_8[] = {
-  CONV (8, 8, 116, "c8,,>c8"),
-  CONV (0, 8, 115, ",,>c8"),
+const kt_kernel conv_kernels_16[] = {
+  CONV ("", "Conv", false, 16, 16, 116, "c16,,>c16"),
+  CONV ("", "Conv", false, 0, 16, 115, ",,>c16"),
+  CONV ("kette", "ConvGradX", true, 16, 16, 116, "c16,,>c16"),
   { 0 },
 };

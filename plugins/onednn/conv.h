@@ -26,7 +26,7 @@ bool conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout,
  * groups with all that belongs to them. */
 int64_t conv_units (const Shape *s, int64_t channels, int block);
 /* Descriptors of operands for IMAGES images and a share (1 / SPLITS) of the channels of X, of Y
- * or, where there are groups, of both. */
+ * or, where there are groups, of both alike. */
 typedef struct
 {
   dnnl_memory_desc_t x, w, b, y, plain_w; /* w: any layout; plain_w: row-major */
@@ -34,3 +34,28 @@ typedef struct
 } Descriptors;
 bool conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_splits,
                     Descriptors *d);
+/* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. */
+dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc);
+
+/* How the work is cut: PER images at a time, or of one image 1 / SPLITS of the channels. */
+typedef struct
+{
+  int64_t per, splits, n_pieces;
+} Pieces;
+Pieces conv_pieces_of (const Shape *s, int64_t units);
+
+/* Weights packed piece by piece, once if they are constant. */
+typedef struct
+{
+  Primitive pack;
+  int64_t splits;
+  size_t step, packed_step; /* in floats, from one share to the next */
+  float *constant;          /* NULL: packed by each run, into the workspace */
+} Packing;
+/* FROM: of a share in row-major weights, which lie STEP floats apart; INPUT: of the node. */
+kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
+                        const dnnl_memory_desc_t *from, size_t step,
+                        const dnnl_memory_desc_t *to, int64_t splits, int32_t input);
+/* The packed weights for a run, or NULL with *status. */
+float *packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
+                    kt_status *status);

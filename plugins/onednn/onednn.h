@@ -19,27 +19,18 @@
 /* library.c ------------------------------------------------------------------------------ */
 
 #define DNN_CALLS(X)                                                                     \
-  X (convolution_backward_data_desc_init)                                                \
-  X (convolution_backward_weights_desc_init)                                             \
   X (dilated_convolution_backward_data_desc_init)                                        \
   X (dilated_convolution_backward_weights_desc_init)                                     \
   X (dilated_convolution_forward_desc_init)                                              \
   X (engine_create)                                                                      \
-  X (get_effective_cpu_isa)                                                              \
   X (memory_create)                                                                      \
-  X (memory_desc_equal)                                                                  \
   X (memory_desc_get_size)                                                               \
   X (memory_desc_init_by_strides)                                                        \
   X (memory_desc_init_by_tag)                                                            \
   X (memory_destroy)                                                                     \
   X (memory_set_data_handle)                                                             \
-  X (post_ops_append_eltwise)                                                            \
-  X (post_ops_append_sum)                                                                \
-  X (post_ops_create)                                                                    \
-  X (post_ops_destroy)                                                                   \
   X (primitive_attr_create)                                                              \
   X (primitive_attr_destroy)                                                             \
-  X (primitive_attr_set_post_ops)                                                        \
   X (primitive_attr_set_scratchpad_mode)                                                 \
   X (primitive_create)                                                                   \
   X (primitive_desc_create)                                                              \
@@ -147,3 +138,5 @@ dnnl_format_tag_t dnn_tag (int n_spatial, int block);
 /* The kernels: tables that end with run NULL, for blocks of 8 and of 16 channels ---------- */
 
 extern const kt_kernel conv_kernels_8[], conv_kernels_16[];
+extern const kt_kernel weights_kernels_8[], weights_kernels_16[];
+extern const kt_kernel pool_kernels_8[], pool_kernels_16[];

@@ -10,11 +10,13 @@ __attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
 kt_status
 kette_plugin_v0 (const kt_host *host, kt_reg *reg)
 {
-  const bool wide                 = dnn_block () == 16;
-  const kt_kernel *const tables[] = { wide ? conv_kernels_16 : conv_kernels_8 };
+  static const kt_kernel *const tables[][2] = { { conv_kernels_8, conv_kernels_16 },
+                                                { weights_kernels_8, weights_kernels_16 },
+                                                { pool_kernels_8, pool_kernels_16 } };
+  const int wide                            = dnn_block () == 16;
 
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-    for (const kt_kernel *k = tables[i]; k->run; k++)
+    for (const kt_kernel *k = tables[i][wide]; k->run; k++)
       {
         const kt_status status = host->add_kernel (reg, k);
         if (status != KT_OK)

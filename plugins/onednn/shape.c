@@ -50,11 +50,9 @@ bool
 conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_splits,
                Descriptors *d)
 {
-  static const dnnl_format_tag_t plain[2][MOST_DIMS]
-      = { { dnnl_oiw, dnnl_oihw, dnnl_oidhw }, { dnnl_goiw, dnnl_goihw, dnnl_goidhw } };
   const int n = s->w.n, grouped = s->group > 1;
   dnnl_dims_t b = { s->y_channels / y_splits }, x = { images, s->x_channels / x_splits },
-              y = { images, s->y_channels / y_splits }, w = { 0 };
+              y = { images, s->y_channels / y_splits }, w = { 0 }, w_steps = { 0 };
   int at = 0;
 
   if (grouped)
@@ -72,6 +70,10 @@ conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_split
       d->begin[i]    = s->w.begin[i];
       d->end[i]      = s->w.end[i];
     }
+  /* A share of the input channels is no range of the weights. */
+  w_steps[at - 1] = 1;
+  for (int i = at - 2; i >= 0; i--)
+    w_steps[i] = w_steps[i + 1] * (i == grouped ? s->x_channels / s->group : w[i + 1]);
   return dnn.memory_desc_init_by_tag (&d->x, n + 2, x, dnnl_f32, dnn_tag (n, s->x_block))
              == dnnl_success
          && dnn.memory_desc_init_by_tag (&d->y, n + 2, y, dnnl_f32,
@@ -79,8 +81,28 @@ conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_split
                 == dnnl_success
          && dnn.memory_desc_init_by_tag (&d->w, at, w, dnnl_f32, dnnl_format_tag_any)
                 == dnnl_success
-         && dnn.memory_desc_init_by_tag (&d->plain_w, at, w, dnnl_f32,
-                                         plain[grouped][n - 1])
+         && dnn.memory_desc_init_by_strides (&d->plain_w, at, w, dnnl_f32, w_steps)
                 == dnnl_success
          && dnn.memory_desc_init_by_tag (&d->b, 1, b, dnnl_f32, dnnl_x) == dnnl_success;
+}
+
+dnnl_primitive_desc_t
+conv_create (const_dnnl_op_desc_t desc)
+{
+  dnnl_primitive_attr_t attr;
+  dnnl_primitive_desc_t made = NULL;
+
+  if (dnn.primitive_attr_create (&attr) != dnnl_success)
+    return NULL;
+  if (dnn.primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user)
+          != dnnl_success
+      || dnn.primitive_desc_create (&made, desc, attr, dnn.engine, NULL) != dnnl_success)
+    made = NULL;
+  dnn.primitive_attr_destroy (attr);
+  if (made && !primitive_is_fast (made))
+    {
+      dnn.primitive_desc_destroy (made);
+      return NULL;
+    }
+  return made;
 }

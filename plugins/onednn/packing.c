@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * packing.c: how a convolution is cut into pieces, and the weights that each of them reads in
+ * the order of its own.
+ */
+#include "conv.h"
+
+/* Additions and products of a piece: at least so many, about 20 us. */
+#define SMALL 2.5e6
+#define MOST_PIECES 8 /* that an image is cut into */
+
+Pieces
+conv_pieces_of (const Shape *s, int64_t units)
+{
+  const double image = s->work / (double) s->images;
+  Pieces p           = { 1, 1, 0 };
+
+  for (int64_t d = 2;
+       d <= units && d <= MOST_PIECES && s->images * p.splits < MOST_PIECES; d++)
+    if (units % d == 0 && image / (double) d >= SMALL)
+      p.splits = d;
+  for (int64_t d = 2; p.splits == 1 && d <= s->images && image * (double) p.per < SMALL;
+       d++)
+    if (s->images % d == 0)
+      p.per = d;
+  p.n_pieces = s->images / p.per * p.splits;
+  return p;
+}
+
+static dnnl_status_t
+pack (Packing *p, const float *weights, float *packed, int64_t begin, int64_t end)
+{
+  dnnl_status_t status = dnnl_success;
+
+  for (int64_t i = begin; status == dnnl_success && i < end; i++)
+    status = primitive_run (
+        &p->pack, (void *[]){ (void *) (uintptr_t) (weights + (size_t) i * p->step),
+                              packed + (size_t) i * p->packed_step });
+  return status;
+}
+
+kt_status
+packing_init (const kt_host *host, kt_prep *prep, Packing *p,
+              const dnnl_memory_desc_t *from, size_t step, const dnnl_memory_desc_t *to,
+              int64_t splits, int32_t input)
+{
+  kt_status status = primitive_init_reorder (host, prep, &p->pack, from, to);
+  kt_tensor weights;
+  void *memory;
+
+  if (status != KT_OK)
+    return status;
+  p->splits      = splits;
+  p->step        = step;
+  p->packed_step = (dnn.memory_desc_get_size (to) + 63) / 64 * 64 / sizeof (float);
+
+  const size_t bytes = (size_t) splits * p->packed_step * sizeof (float);
+  if (host->constant (prep, input, &weights) != KT_OK || !weights.data)
+    return host->want_workspace (prep, bytes, 0);
+  if ((status = host->keep (prep, bytes + 64, &memory)) != KT_OK)
+    return status;
+  p->constant = (float *) (((uintptr_t) memory + 63) & ~(uintptr_t) 63);
+  return dnn_failed (host, prep, pack (p, weights.data, p->constant, 0, splits));
+}
+
+typedef struct
+{
+  Packing *packing;
+  const float *weights;
+  float *packed;
+  _Atomic int status;
+} Work;
+
+static void
+pack_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  Work *work       = arg;
+  const int before = dnn_begin ();
+  const dnnl_status_t status
+      = pack (work->packing, work->weights, work->packed, begin, end);
+
+  (void) worker;
+  if (status != dnnl_success)
+    work->status = status;
+  dnn_end (before);
+}
+
+float *
+packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
+             kt_status *status)
+{
+  Work work = { p, weights, p->constant, dnnl_success };
+
+  *status = KT_OK;
+  if (work.packed)
+    return work.packed;
+  work.packed = host->workspace (run, -1, NULL);
+  *status     = host->parallel_for (run, p->splits, 1, pack_pieces, &work);
+  if (*status == KT_OK && work.status != dnnl_success)
+    *status = dnn_failed (host, run, (dnnl_status_t) work.status);
+  return *status == KT_OK ? work.packed : NULL;
+}
