@@ -15,15 +15,6 @@
 #include "broadcast.h"
 #include "vmath.h"
 
-/* Compiled once more for AVX2 processors; the linker picks at load time. No fused
- * multiply-add is made (-ffp-contract=off): both give the same bits. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)                      \
-    && !defined(KT_NO_CLONES)
-#define KT_VECTOR __attribute__ ((target_clones ("avx2", "default")))
-#else
-#define KT_VECTOR
-#endif
-
 /* The output may be the memory of an input, but only element on element. */
 #if defined(__clang__)
 #define KT_LOOP

@@ -99,16 +99,6 @@ kt_run_offset (const kt_reduce *r, int64_t i)
   return offset;
 }
 
-/* Compiled once more for AVX2 processors, as in elementwise.h. */
-#ifndef KT_VECTOR
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)                      \
-    && !defined(KT_NO_CLONES)
-#define KT_VECTOR __attribute__ ((target_clones ("avx2", "default")))
-#else
-#define KT_VECTOR
-#endif
-#endif
-
 /* The loops NAME_rows_SUFFIX, NAME_columns_SUFFIX, NAME_join_SUFFIX: elements and outputs of
  * type T, partial results of type A. MAP (LOAD (x)): an element as A; JOIN (a, b); STORE (END
  * (a, n)): the output from the joined result of n elements; START: the result of none. */

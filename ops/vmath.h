@@ -16,6 +16,19 @@
 
 #define KT_INLINE static inline __attribute__ ((always_inline))
 
+/* A loop that is compiled for processors with AVX2 and with AVX-512 as well; the linker picks
+ * at load time. No fused multiply-add is made (-ffp-contract=off): all give the same bits. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)                      \
+    && !defined(KT_NO_CLONES)
+#if __GNUC__ >= 12
+#define KT_VECTOR __attribute__ ((target_clones ("arch=x86-64-v4", "avx2", "default")))
+#else
+#define KT_VECTOR __attribute__ ((target_clones ("avx2", "default")))
+#endif
+#else
+#define KT_VECTOR
+#endif
+
 /* The integer with the bits of X, and back. */
 KT_INLINE uint32_t
 kt_bits_f32 (float x)
@@ -62,6 +75,25 @@ kt_pick_f64 (int c, double a, double b)
   return c ? a : b;
 }
 
+/* X, or 0 where C, and the smaller of two that are not negative (B if A is NaN). Written
+ * with integers because compilers turn a float that was picked from a constant back into the
+ * unpicked one and pick at the very end: then lanes that do not matter run into denormal
+ * numbers, which take a hundred times as long (the masked places of a softmax). In double
+ * that is rarer, and 64-bit integers compare slowly before AVX2. */
+KT_INLINE float
+kt_drop_f32 (int c, float x)
+{
+  return kt_from_bits_f32 (kt_bits_f32 (x) & ((uint32_t) c - 1));
+}
+
+KT_INLINE float
+kt_least_f32 (float a, float b)
+{
+  const int32_t i = (int32_t) kt_bits_f32 (a), k = (int32_t) kt_bits_f32 (b);
+
+  return kt_from_bits_f32 ((uint32_t) (i < k ? i : k));
+}
+
 /* Adding 1.5 * 2^23 (2^52) rounds to an integer, which then stands in the lowest bits. */
 #define KT_ROUND_F32 0x1.8p23f
 #define KT_ROUND_F64 0x1.8p52
@@ -99,7 +131,7 @@ kt_exp_tail_f64 (double r)
   return p * r + 0.5;
 }
 
-/* e^x = 2^n e^r for -104 <= x <= 89 (-746, 710). 2^n is made of two factors, so that only the
+/* e^x = 2^n e^r for |x| <= 104 (746). 2^n is made of two factors, so that only the
  * last product over- or underflows: 2^(n + 64) 2^-64 for negative x, else 2^(n - 64) 2^64.
  * q is the difference of these two in the exponent's bits. */
 KT_INLINE float
@@ -126,11 +158,14 @@ kt_exp_core_f64 (double x)
          * kt_from_bits_f64 (0x5ff0000000000000 - q);
 }
 
+/* Far from 0 infinite or 0. */
 KT_INLINE float
 kt_exp_f32 (float x)
 {
-  x = kt_pick_f32 (x > 89.0f, 89.0f, x);
-  return kt_exp_core_f32 (kt_pick_f32 (x < -104.0f, -104.0f, x));
+  const int far = __builtin_fabsf (x) > 104.0f;
+  const float y = kt_drop_f32 (far, kt_exp_core_f32 (kt_drop_f32 (far, x)));
+
+  return kt_pick_f32 (x > 104.0f, INFINITY, y);
 }
 
 KT_INLINE double
@@ -267,13 +302,10 @@ kt_tanh_f32 (float x)
   q = q * z - 0x1.b9902cp-5f;
   q = q * z + 0x1.110fb4p-3f;
   q = q * z - 0x1.555554p-2f;
+  /* NaN takes the branch near 0. */
+  const float e = kt_exp_core_f32 (2.0f * kt_least_f32 (a, 20.0f));
   return __builtin_copysignf (
-      kt_pick_f32 (a < 0.5625f, a + a * (z * q),
-                   1.0f
-                       - 2.0f
-                             / (kt_exp_core_f32 (2.0f * kt_pick_f32 (a > 20.0f, 20.0f, a))
-                                + 1.0f)),
-      x);
+      kt_pick_f32 (a >= 0.5625f, 1.0f - 2.0f / (e + 1.0f), a + a * (z * q)), x);
 }
 
 KT_INLINE double
@@ -292,11 +324,10 @@ kt_tanh_f64 (double x)
   q = q * z - 0x1.ba1ba1b9f19ap-5;
   q = q * z + 0x1.1111111110fbep-3;
   q = q * z - 0x1.5555555555555p-2;
+  /* NaN takes the branch near 0. */
+  const double e = kt_exp_core_f64 (2.0 * kt_pick_f64 (a > 40.0, 40.0, a));
   return __builtin_copysign (
-      kt_pick_f64 (
-          a < 0.5625, a + a * (z * q),
-          1.0 - 2.0 / (kt_exp_core_f64 (2.0 * kt_pick_f64 (a > 40.0, 40.0, a)) + 1.0)),
-      x);
+      kt_pick_f64 (a >= 0.5625, 1.0 - 2.0 / (e + 1.0), a + a * (z * q)), x);
 }
 
 /* By sign: e^-|x| never overflows, and the far left keeps its denormals. */
@@ -322,7 +353,7 @@ KT_INLINE float
 kt_erf_f32 (float x)
 {
   const float a = __builtin_fabsf (x), z = x * x;
-  const float s = kt_pick_f32 (a > 3.95f, 3.95f, a) - 0.875f;
+  const float s = kt_least_f32 (a, 3.95f) - 0.875f;
   float p = 0x1.6bdf46p-14f, q = 0x1.571e06p-16f;
 
   p = p * z - 0x1.ae7fa2p-11f;
@@ -346,8 +377,9 @@ KT_INLINE double
 kt_erf_f64 (double x)
 {
   const double a = __builtin_fabs (x), z = x * x;
-  const double s = kt_pick_f64 (a > 5.95, 5.95, a) - 0.875;
-  double p = -0x1.dbd1e48dba30cp-31, q = 0x1.e2dda6de6a32bp-43;
+  const double s = kt_pick_f64 (a > 5.95, 5.95, a) - 0.875, w = s * s;
+  double p = -0x1.dbd1e48dba30cp-31, q = 0x1.e2dda6de6a32bp-43,
+         r = -0x1.eaa38ceb48a28p-38; /* odd, even powers of s */
 
   p = p * z + 0x1.e517ca514212bp-27;
   p = p * z - 0x1.5dca541d9a60ep-23;
@@ -360,25 +392,25 @@ kt_erf_f64 (double x)
   p = p * z + 0x1.ce2f21a042992p-4;
   p = p * z - 0x1.812746b0379e4p-2;
   p = p * z + 0x1.06eba8214db69p-3;
-  q = q * s - 0x1.eaa38ceb48a28p-38;
-  q = q * s + 0x1.d2e42080714d3p-34;
-  q = q * s - 0x1.14ba9d757ced3p-30;
-  q = q * s + 0x1.c90b1a80ce32dp-28;
-  q = q * s - 0x1.1466e87736ab4p-25;
-  q = q * s + 0x1.eaf18eec5baf4p-24;
-  q = q * s - 0x1.23a78e9315394p-22;
-  q = q * s + 0x1.8d42dad7515d2p-23;
-  q = q * s + 0x1.0af2408fb139bp-19;
-  q = q * s - 0x1.96d43a88da84fp-17;
-  q = q * s + 0x1.4a1bae97ea985p-15;
-  q = q * s - 0x1.f14193ab456dap-15;
-  q = q * s - 0x1.a5152ad18b123p-13;
-  q = q * s + 0x1.19049ff560924p-9;
-  q = q * s - 0x1.730b0ec96f8p-7;
-  q = q * s + 0x1.802c2794943efp-5;
-  q = q * s + 0x1.a730790b4c8f9p-1;
-  q = q * s + 0x1.3711709c17b4fp1;
-  q = q * s + 0x1.88672ea9b34dcp0;
+  q = q * w + 0x1.d2e42080714d3p-34;
+  r = r * w - 0x1.14ba9d757ced3p-30;
+  q = q * w + 0x1.c90b1a80ce32dp-28;
+  r = r * w - 0x1.1466e87736ab4p-25;
+  q = q * w + 0x1.eaf18eec5baf4p-24;
+  r = r * w - 0x1.23a78e9315394p-22;
+  q = q * w + 0x1.8d42dad7515d2p-23;
+  r = r * w + 0x1.0af2408fb139bp-19;
+  q = q * w - 0x1.96d43a88da84fp-17;
+  r = r * w + 0x1.4a1bae97ea985p-15;
+  q = q * w - 0x1.f14193ab456dap-15;
+  r = r * w - 0x1.a5152ad18b123p-13;
+  q = q * w + 0x1.19049ff560924p-9;
+  r = r * w - 0x1.730b0ec96f8p-7;
+  q = q * w + 0x1.802c2794943efp-5;
+  r = r * w + 0x1.a730790b4c8f9p-1;
+  q = q * w + 0x1.3711709c17b4fp1;
+  r = r * w + 0x1.88672ea9b34dcp0;
+  q = q * s + r;
   return kt_pick_f64 (a > 0.875, __builtin_copysign (1.0 - kt_exp_core_f64 (-q), x),
                       x + x * p);
 }
