@@ -24,15 +24,11 @@ kt_pad_mode_of (const kt_host *host, const void *ctx, kt_pad_mode *mode)
 
 kt_status
 kt_pads_resolve (const kt_host *host, const void *ctx, int32_t ndim, const int64_t *pads,
-                 int64_t n_pads, const int64_t *axes, int64_t n_axes, kt_pads *out)
+                 const int64_t *axes, int64_t n, kt_pads *out)
 {
-  const int64_t n = axes ? n_axes : ndim;
-  uint32_t seen   = 0;
+  uint32_t seen = 0;
 
   *out = (kt_pads){ { 0 }, { 0 } };
-  if (n_pads != 2 * n)
-    return kt_fail (host, ctx, KT_E_SHAPE, "pads has %lld elements, must have %lld",
-                    (long long) n_pads, (long long) (2 * n));
   if (axes)
     KT_TRY (kt_axis_set (host, ctx, axes, (size_t) n, ndim, &seen));
   for (int64_t i = 0; i < n; i++)

@@ -37,10 +37,10 @@ typedef struct kt_pad
 
 /* The attribute "mode". */
 kt_status kt_pad_mode_of (const kt_host *host, const void *ctx, kt_pad_mode *mode);
-/* PADS: all begins, then all ends, of AXES or (NULL) of all. */
+/* PADS: N begins, then N ends, of AXES or (NULL; N is NDIM) of all. */
 kt_status kt_pads_resolve (const kt_host *host, const void *ctx, int32_t ndim,
-                           const int64_t *pads, int64_t n_pads, const int64_t *axes,
-                           int64_t n_axes, kt_pads *out);
+                           const int64_t *pads, const int64_t *axes, int64_t n,
+                           kt_pads *out);
 kt_status kt_pad_shape (const kt_host *host, const void *ctx, kt_pad_mode mode,
                         int32_t ndim, const int64_t *dims, const kt_pads *pads,
                         int64_t *out);

@@ -60,9 +60,23 @@ expand_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   return KT_OK;
 }
 
+/* Where the shape comes from other nodes, the output may have been declared otherwise. */
 static kt_status
 expand_run (const kt_host *host, kt_run *run, void *state)
 {
+  const kt_tensor *x = &run->in[0], *shape = &run->in[1], *y = &run->out[0];
+
+  for (int32_t d = 0; d < y->ndim; d++)
+    {
+      const int64_t i    = d - y->ndim + kt_count (shape->shape, shape->ndim);
+      const int32_t k    = d - y->ndim + x->ndim;
+      const int64_t from = k >= 0 ? x->shape[k] : 1,
+                    to   = i >= 0 ? kt_int_at (shape, i) : 1;
+      if ((to == 1 ? from : to) != y->shape[d])
+        return kt_fail (host, run, KT_E_SHAPE, "dim %d becomes %lld, the output has %lld",
+                        (int) d, (long long) (to == 1 ? from : to),
+                        (long long) y->shape[d]);
+    }
   return kt_move_run (host, run, state, run->in[0].data, 0, run->out[0].data, 0);
 }
 

@@ -3,7 +3,7 @@
  * Concat: the inputs one after the other along `axis`.  Source: ONNX Concat-13.
  */
 #include "emit.h"
-#include "move.h"
+#include "parts.h"
 
 /* Merges shape T into DIMS; dims along AXIS add up. */
 static kt_status
@@ -96,51 +96,28 @@ concat_infer (const kt_host *host, kt_infer *infer, void *user)
              : KT_OK;
 }
 
-/* One move per input, and where in the output it begins. */
-typedef struct
-{
-  int64_t first;
-  kt_move move;
-} Part;
-
 static kt_status
 concat_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
   const kt_type y = kt_out_type (host, prep, 0);
-  int64_t in[KT_MAX_RANK], out[KT_MAX_RANK], at = 0;
-  int32_t n_in, n_out, axis                     = 0;
+  int32_t n_in, n_out, axis = 0;
+  void *memory;
 
   (void) user;
   KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 1), y.ndim,
                    &axis));
-  KT_TRY (host->keep (prep, (size_t) n_in * sizeof (Part), state));
-  kt_strides (y.dims, y.ndim, out);
+  KT_TRY (host->keep (prep, (size_t) n_in * sizeof (int64_t), &memory));
+  int64_t *lengths = memory;
   for (int32_t i = 0; i < n_in; i++)
-    {
-      const kt_type x = kt_in_type (host, prep, i);
-      Part *part      = (Part *) *state + i;
-      kt_strides (x.dims, x.ndim, in);
-      kt_move_plan (&part->move, x.dtype, x.ndim, x.dims, in, out);
-      part->first = at * out[axis];
-      at += x.dims[axis];
-    }
-  if (at != y.dims[axis])
-    return kt_fail (host, prep, KT_E_SHAPE,
-                    "the inputs have %lld along axis %d, the output %lld", (long long) at,
-                    (int) axis, (long long) y.dims[axis]);
-  return KT_OK;
+    lengths[i] = kt_in_type (host, prep, i).dims[axis];
+  return kt_parts_prepare (host, prep, false, axis, lengths, n_in, state);
 }
 
 static kt_status
 concat_run (const kt_host *host, kt_run *run, void *state)
 {
-  const Part *parts = state;
-
-  for (int32_t i = 0; i < run->n_in; i++)
-    KT_TRY (kt_move_run (host, run, &parts[i].move, run->in[i].data, 0, run->out[0].data,
-                         parts[i].first));
-  return KT_OK;
+  return kt_parts_run (host, run, false, state);
 }
 
 static const kt_kernel concat_kernel[] = {

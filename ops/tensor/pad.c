@@ -24,13 +24,14 @@ known_ints (const kt_host *host, const void *ctx, int32_t i, const int64_t **v,
   return KT_OK;
 }
 
-/* What the inputs pads and axes say, as far as known; *known: they are there. */
+/* What the inputs pads and axes say, as far as known; *known: they are there. Their lengths
+ * are checked even where their content is not known. */
 static kt_status
 known_pads (const kt_host *host, const void *ctx, int32_t ndim, kt_pads *pads,
             bool *known)
 {
   const int64_t *v, *axes = NULL;
-  int64_t n, n_axes       = 0;
+  int64_t n, n_axes       = ndim;
 
   KT_TRY (known_ints (host, ctx, 1, &v, &n));
   *known = v != NULL;
@@ -41,7 +42,13 @@ known_pads (const kt_host *host, const void *ctx, int32_t ndim, kt_pads *pads,
       for (int64_t i = 0; *known && i < n_axes; i++)
         *known = !KT_IS_DIM (axes[i]);
     }
-  return *known ? kt_pads_resolve (host, ctx, ndim, v, n, axes, n_axes, pads) : KT_OK;
+  if (n_axes > ndim)
+    return kt_fail (host, ctx, KT_E_SHAPE, "axes has %lld elements, the input rank %d",
+                    (long long) n_axes, (int) ndim);
+  if (n >= 0 && n_axes >= 0 && n != 2 * n_axes)
+    return kt_fail (host, ctx, KT_E_SHAPE, "pads has %lld elements, must have %lld",
+                    (long long) n, (long long) (2 * n_axes));
+  return *known ? kt_pads_resolve (host, ctx, ndim, v, axes, n_axes, pads) : KT_OK;
 }
 
 static kt_status
@@ -125,14 +132,12 @@ pads_at_run (const kt_host *host, const kt_run *run, kt_pads *pads)
       if (all)
         continue;
       n[i] = kt_count (t->shape, t->ndim);
-      if (n[i] > (i ? 1 : 2) * KT_MAX_RANK)
-        return kt_fail (host, run, KT_E_SHAPE, "%s has %lld elements",
-                        i ? "axes" : "pads", (long long) n[i]);
       for (int64_t k = 0; k < n[i]; k++)
         *to++ = kt_int_at (t, k);
     }
-  return kt_pads_resolve (host, run, run->in[0].ndim, content, n[0],
-                          all ? NULL : content + n[0], n[1], pads);
+  return kt_pads_resolve (host, run, run->in[0].ndim, content,
+                          all ? NULL : content + n[0], all ? run->in[0].ndim : n[1],
+                          pads);
 }
 
 static kt_status

@@ -4,7 +4,7 @@
  * of one length, the last of which may be shorter.  Source: ONNX Split-18.
  */
 #include "emit.h"
-#include "move.h"
+#include "parts.h"
 
 #define MOST 1024 /* parts; their lengths are followed before the run */
 
@@ -113,52 +113,60 @@ split_infer (const kt_host *host, kt_infer *infer, void *user)
   return KT_OK;
 }
 
-/* One move per output, and where in the input it begins. */
 typedef struct
 {
-  int64_t first;
-  kt_move move;
-} Part;
+  const kt_part *parts;
+  int64_t lengths[]; /* of the outputs */
+} State;
 
+/* Outputs that are there have the lengths that inference found; for the others it is done
+ * again. */
 static kt_status
 split_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
   const kt_type x = kt_in_type (host, prep, 0);
-  int64_t in[KT_MAX_RANK], out[KT_MAX_RANK], at = 0;
-  int32_t n_in, n_out, axis                     = 0;
+  int32_t n_in, n_out, version, axis = 0;
+  const int64_t *given;
+  void *parts;
+  State *s;
+  size_t n;
 
   (void) user;
-  KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
+  KT_TRY (host->arity (prep, &n_in, &n_out, &version));
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), x.ndim,
                    &axis));
-  KT_TRY (host->keep (prep, (size_t) n_out * sizeof (Part), state));
-  kt_strides (x.dims, x.ndim, in);
-  for (int32_t i = 0; i < n_out; i++)
-    {
-      const kt_type y = kt_out_type (host, prep, i);
-      Part *part      = (Part *) *state + i;
-      if (y.kind == 0)
-        return kt_fail (host, prep, KT_E_UNSUPPORTED, "output %d is absent", (int) i);
-      kt_strides (y.dims, y.ndim, out);
-      kt_move_plan (&part->move, x.dtype, y.ndim, y.dims, in, out);
-      part->first = at * in[axis];
-      at += y.dims[axis];
-    }
-  return at == x.dims[axis] ? KT_OK
-                            : kt_fail (host, prep, KT_E_SHAPE,
-                                       "the parts have %lld elements, axis has %lld",
-                                       (long long) at, (long long) x.dims[axis]);
+  KT_TRY (host->keep (prep, sizeof *s + (size_t) n_out * sizeof (int64_t), state));
+  s = *state;
+  KT_TRY (host->ints (prep, 1, &given, &n));
+  if (kt_is_absent (kt_in_type (host, prep, 1)))
+    KT_TRY (equal_parts (host, prep, x.dims[axis], n_out, version, s->lengths));
+  else
+    for (int32_t i = 0; i < n_out; i++)
+      {
+        const kt_type y = kt_out_type (host, prep, i);
+        if (y.kind == 0 && (!given || KT_IS_DIM (given[i])))
+          return kt_fail (host, prep, KT_E_UNSUPPORTED,
+                          "output %d is absent, and its length is not known", (int) i);
+        s->lengths[i] = y.kind ? y.dims[axis] : given[i];
+      }
+  KT_TRY (kt_parts_prepare (host, prep, true, axis, s->lengths, n_out, &parts));
+  s->parts = parts;
+  return KT_OK;
 }
 
+/* Where the lengths come from other nodes, the outputs may have been declared otherwise. */
 static kt_status
 split_run (const kt_host *host, kt_run *run, void *state)
 {
-  const Part *parts = state;
+  const State *s = state;
 
-  for (int32_t i = 0; i < run->n_out; i++)
-    KT_TRY (kt_move_run (host, run, &parts[i].move, run->in[0].data, parts[i].first,
-                         run->out[i].data, 0));
-  return KT_OK;
+  if (run->n_in > 1 && run->in[1].device_type)
+    for (int32_t i = 0; i < run->n_out; i++)
+      if (kt_int_at (&run->in[1], i) != s->lengths[i])
+        return kt_fail (host, run, KT_E_SHAPE, "part %d has length %lld, output %d %lld",
+                        (int) i, (long long) kt_int_at (&run->in[1], i), (int) i,
+                        (long long) s->lengths[i]);
+  return kt_parts_run (host, run, true, s->parts);
 }
 
 static const kt_kernel split_kernel[] = {

@@ -39,6 +39,13 @@ tile_infer (const kt_host *host, kt_infer *infer, void *user)
   return kt_set_out (host, infer, 0, x.dtype, dims, x.ndim);
 }
 
+typedef struct
+{
+  int32_t ndim;
+  int64_t times[KT_MAX_RANK]; /* that each dim is repeated; 0: it is empty */
+  kt_move move;
+} State;
+
 /* Output dim d is walked as (repeat, element of x), at most 2 * 32 dims; repeats of 1 and
  * whole inner parts merge, so that a rank that cannot be walked is rare. */
 static kt_status
@@ -49,8 +56,12 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   int64_t x_step[KT_MAX_RANK], y_step[KT_MAX_RANK];
   bool is_empty = false;
   int32_t n     = 0;
+  State *s;
 
   (void) user;
+  KT_TRY (host->keep (prep, sizeof *s, state));
+  s       = *state;
+  s->ndim = x.ndim;
   kt_strides (x.dims, x.ndim, x_step);
   kt_strides (y.dims, y.ndim, y_step);
   for (int32_t d = 0; d < x.ndim; d++)
@@ -60,6 +71,7 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
         return kt_fail (host, prep, KT_E_SHAPE,
                         "%lld elements along axis %d are no multiple of %lld",
                         (long long) y.dims[d], (int) d, (long long) x.dims[d]);
+      s->times[d] = times;
       is_empty |= y.dims[d] == 0;
       if (times != 1)
         {
@@ -82,15 +94,23 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   if (n > KT_MAX_RANK)
     return kt_fail (host, prep, KT_E_UNSUPPORTED,
                     "%d dims and repeats, at most %d are served", (int) n, KT_MAX_RANK);
-  KT_TRY (host->keep (prep, sizeof (kt_move), state));
-  kt_move_plan (*state, x.dtype, n, dims, in, out);
+  kt_move_plan (&s->move, x.dtype, n, dims, in, out);
   return KT_OK;
 }
 
+/* Where the repeats come from other nodes, the output may have been declared otherwise. */
 static kt_status
 tile_run (const kt_host *host, kt_run *run, void *state)
 {
-  return kt_move_run (host, run, state, run->in[0].data, 0, run->out[0].data, 0);
+  const State *s = state;
+
+  for (int32_t d = 0; d < s->ndim; d++)
+    if (kt_int_at (&run->in[1], d) != s->times[d] && run->in[0].shape[d] != 0)
+      return kt_fail (host, run, KT_E_SHAPE,
+                      "axis %d is repeated %lld times, the output has room for %lld",
+                      (int) d, (long long) kt_int_at (&run->in[1], d),
+                      (long long) s->times[d]);
+  return kt_move_run (host, run, &s->move, run->in[0].data, 0, run->out[0].data, 0);
 }
 
 static const kt_kernel tile_kernel[] = {

@@ -54,9 +54,13 @@ kt_value
 _kette_host_g_out (kt_graph *g, int32_t i)
 {
   KetteNode *node = g->context->node;
+  const kt_op *op = &node->def->op;
   GError *error   = NULL;
 
-  if (failed (g) || g->emit != KETTE_EMIT_GRADIENT || i < 0 || i >= node->def->op.n_out)
+  /* Of a variadic output those that the node has. */
+  const gboolean variadic = op->n_out > 0 && op->out[op->n_out - 1].flags & KT_P_VARIADIC;
+  const int32_t n         = variadic ? MAX (op->n_out, node->n_out) : op->n_out;
+  if (failed (g) || g->emit != KETTE_EMIT_GRADIENT || i < 0 || i >= n)
     return i >= 0 && i < node->n_out && g->emit == KETTE_EMIT_GRADIENT
                ? handle_of (node->out[i])
                : 0;
