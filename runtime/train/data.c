@@ -3,6 +3,7 @@
  * mini-batches into a run's memory, which neither allocates nor enters the kernel.
  */
 #include "base/pool.h"
+#include "exec/plan.h"
 #include "train/input-private.h"
 #include "train/train-private.h"
 #include <string.h>
@@ -309,6 +310,39 @@ _kette_column_gather (const KetteDataColumn *self, const uint32_t *rows, size_t 
   else
     _kette_pool_for ((int64_t) n, (int64_t) MAX (PIECE / MAX (self->row, 1), 1),
                      gather_rows, &g);
+}
+
+/* The samples as they lie there, where they may be read as the input of RUN. Binding goes
+ * through all operands of the plan, copying through all bytes. */
+static void *
+in_place (const KetteDataColumn *self, const KettePlan *plan, const uint32_t *rows,
+          size_t first, size_t n)
+{
+  const KetteTensor *data = self->data;
+  size_t bytes;
+  uint8_t *at;
+
+  if (rows || self->one_hot || data->dtype != self->dtype
+      || !plan->device->shares_host_memory
+      || !_kette_dtype_bytes (self->dtype, self->row, &bytes))
+    return NULL;
+  at = (uint8_t *) data->data + first * bytes;
+  return ((uintptr_t) at & 63) == 0 && n * bytes / 32 >= plan->n_tensors ? at : NULL;
+}
+
+void
+_kette_dataset_feed (const KetteDataset *self, KetteRun *run, const uint32_t *rows,
+                     size_t first, size_t n)
+{
+  for (size_t i = 0; i < self->n_columns; i++)
+    {
+      const KetteDataColumn *column = &self->columns[i];
+      void *input                   = in_place (column, run->plan, rows, first, n);
+      if (input)
+        _kette_run_bind_input (run, i, input);
+      else if ((input = _kette_run_input (run, i)))
+        _kette_column_gather (column, rows, first, n, input);
+    }
 }
 
 int64_t

@@ -71,12 +71,7 @@ run_batch (KetteTrainer *self, KetteDataset *data, size_t first, size_t n, Score
   run = _kette_session_take (self->evaluation, types, NULL, error);
   if (!run)
     return FALSE;
-  for (size_t i = 0; i < data->n_columns; i++)
-    {
-      void *input = _kette_run_input (run, i);
-      if (input)
-        _kette_column_gather (&data->columns[i], NULL, first, n, input);
-    }
+  _kette_dataset_feed (data, run, NULL, first, n);
   _kette_run_set_step (run, self->step);
   ok = _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,
                            _kette_stop_of (NULL), error);

@@ -59,7 +59,7 @@ typedef struct
   double split, scale, mean, std;    /* scale 0, std 0: defaults */
   uint64_t seed;
   uint32_t batch, one_hot;
-  gboolean shuffle, drop_last;
+  gboolean shuffle, drop_last, no_fusion;
   gboolean new_rate;                /* the checkpoint's step has another one */
   const char *freeze, *only, *init; /* patterns joined by commas, "" for none */
 } KetteSettings;
@@ -192,6 +192,9 @@ void _kette_dataset_types (KetteDataset *self, size_t n, kt_type *types);
 /* Writes N samples, ROWS[i] or FIRST + i where ROWS is NULL, into the memory of an input. */
 void _kette_column_gather (const KetteDataColumn *self, const uint32_t *rows,
                            size_t first, size_t n, void *out);
+/* The samples as the inputs of RUN: where they lie, or gathered into its memory. */
+void _kette_dataset_feed (const KetteDataset *self, KetteRun *run, const uint32_t *rows,
+                          size_t first, size_t n);
 /* The class of sample I: its label or the place of its largest element; -1: no classes. */
 int64_t _kette_column_class (const KetteDataColumn *self, size_t i);
 

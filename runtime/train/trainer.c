@@ -364,12 +364,7 @@ run_stage (KetteTrainer *self, KetteStage *stage, const uint32_t *rows, size_t f
 
   if (!run)
     return FALSE;
-  for (size_t i = 0; i < self->data.n_columns; i++)
-    {
-      void *input = _kette_run_input (run, i);
-      if (input)
-        _kette_column_gather (&self->data.columns[i], rows, first, n, input);
-    }
+  _kette_dataset_feed (&self->data, run, rows, first, n);
   _kette_run_set_step (run, self->step);
   if (!_kette_run_execute (run, KETTE_PHASE_FORWARD, cancellable, error))
     return FALSE;
