@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pool.c: MaxPool, AveragePool and GlobalAveragePool.
+ * pool.c: MaxPool, AveragePool, GlobalAveragePool, kette.MaxPoolGrad, kette.AveragePoolGrad.
  */
 #include "pool.h"
 #include <math.h>
@@ -97,94 +97,29 @@ pool_prepare (const kt_host *host, kt_prep *prep, int block, kt_type large, kt_t
   return KT_OK;
 }
 
-/* Loops -------------------------------------------------------------------------------------- */
+/* Forward ---------------------------------------------------------------------------------- */
 
-/* Calls CELL (pointer to the vector of a cell, its number in the window) in order. */
-#define EACH_CELL(P, Z, Y, X, PLANE, CELL)                                               \
-  for (int64_t a = (Z)->from; a < (Z)->to; a++)                                          \
-    for (int64_t b = (Y)->from; b < (Y)->to; b++)                                        \
-      {                                                                                  \
-        const float *at = (PLANE)                                                        \
-                          + ((((Z)->first + a * (P)->dilation[0]) * (P)->large[1]        \
-                              + (Y)->first + b * (P)->dilation[1])                       \
-                                 * (P)->large[2]                                         \
-                             + (X)->first + (X)->from * (P)->dilation[2])                \
-                                * block;                                                 \
-        for (int64_t c = (X)->from; c < (X)->to; c++, at += (P)->dilation[2] * block)    \
-          CELL;                                                                          \
-      }
-
-/* One row of places. A NaN stays. */
-INLINE void
-max_row (const Pool *p, const float *plane, float *y, const Reach *z, const Reach *row,
-         int block)
+typedef enum
 {
-  for (int64_t q = 0; q < p->small[2]; q++, y += block)
-    {
-      const Reach *x = &p->reach[2][q];
-      float best[16];
+  MAX,
+  AVERAGE,
+  GLOBAL
+} Op;
 
-      for (int i = 0; i < block; i++)
-        best[i] = -INFINITY;
-      EACH_CELL (p, z, row, x, plane,
-                 for (int i = 0; i < block; i++) best[i]
-                 = (at[i] > best[i]) | (at[i] != at[i]) ? at[i] : best[i]);
-      for (int i = 0; i < block; i++)
-        y[i] = best[i];
-    }
-}
-
-INLINE void
-average_row (const Pool *p, const float *plane, float *y, const Reach *z,
-             const Reach *row, int block)
+/* What a kernel is for. */
+typedef struct
 {
-  for (int64_t q = 0; q < p->small[2]; q++, y += block)
-    {
-      const Reach *x     = &p->reach[2][q];
-      const double cells = z->cells * row->cells * x->cells;
-      double sum[16]     = { 0 };
-
-      EACH_CELL (p, z, row, x, plane, for (int i = 0; i < block; i++) sum[i] += at[i]);
-      for (int i = 0; i < block; i++)
-        y[i] = (float) (sum[i] / cells);
-    }
-}
-
-/* Rows BEGIN .. END - 1 of all planes. */
-#define ROWS(NAME, ROW)                                                                  \
-  INLINE void NAME##_rows (const Pool *p, const float *x, float *y, int64_t begin,       \
-                           int64_t end, int block)                                       \
-  {                                                                                      \
-    const int64_t large = p->large[0] * p->large[1] * p->large[2] * block;               \
-                                                                                         \
-    for (int64_t i = begin; i < end; i++)                                                \
-      {                                                                                  \
-        const int64_t rows = p->small[0] * p->small[1], row = i % rows;                  \
-        ROW (p, x + i / rows * large, y + i * p->small[2] * block,                       \
-             &p->reach[0][row / p->small[1]], &p->reach[1][row % p->small[1]], block);   \
-      }                                                                                  \
-  }                                                                                      \
-  CLONES static void NAME##_8 (const Pool *p, const float *x, float *y, int64_t begin,   \
-                               int64_t end)                                              \
-  {                                                                                      \
-    NAME##_rows (p, x, y, begin, end, 8);                                                \
-  }                                                                                      \
-  CLONES static void NAME##_16 (const Pool *p, const float *x, float *y, int64_t begin,  \
-                                int64_t end)                                             \
-  {                                                                                      \
-    NAME##_rows (p, x, y, begin, end, 16);                                               \
-  }
-
-ROWS (max, max_row)
-ROWS (average, average_row)
-
-typedef void rows_loop (const Pool *p, const float *x, float *y, int64_t begin,
-                        int64_t end);
+  int block;
+  Op op;
+} Kind;
 
 typedef struct
 {
   Pool pool;
-  rows_loop *loop;
+  Global global;
+  Op op;
+  pool_loop *loop;
+  global_loop *global_loop;
 } State;
 
 typedef struct
@@ -195,174 +130,159 @@ typedef struct
 } Job;
 
 static void
-pool_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
+pool_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   const Job *job = arg;
 
   (void) worker;
-  job->s->loop (&job->s->pool, job->x, job->y, begin, end);
+  if (job->s->op == GLOBAL)
+    job->s->global_loop (&job->s->global, job->x, job->y, begin, end);
+  else
+    job->s->loop (&job->s->pool, job->x, job->y, begin, end);
 }
 
 static kt_status
 pool_run (const kt_host *host, kt_run *run, void *state)
 {
-  const State *s     = state;
-  Job job            = { s, run->in[0].data, run->out[0].data };
-  const int64_t rows = s->pool.planes * s->pool.small[0] * s->pool.small[1];
+  const State *s = state;
+  const Pool *p  = &s->pool;
+  Job job        = { s, run->in[0].data, run->out[0].data };
+  const int64_t n
+      = s->op == GLOBAL ? s->global.planes : p->planes * p->small[0] * p->small[1];
+  const int64_t grain = s->op == GLOBAL ? s->global.grain : p->grain;
 
-  if (rows > s->pool.grain)
-    return host->parallel_for (run, rows, s->pool.grain, pool_rows, &job);
-  pool_rows (&job, 0, rows, 0);
+  if (n > grain)
+    return host->parallel_for (run, n, grain, pool_piece, &job);
+  pool_piece (&job, 0, n, 0);
   return KT_OK;
 }
-
-/* What a kernel is for. */
-typedef struct
-{
-  int block;
-  bool full;
-  rows_loop *loop;
-} Kind;
 
 static int32_t
 suits (const kt_host *host, const void *ctx, void *user)
 {
   const Kind *kind = user;
+  const kt_type x  = dnn_type (host, ctx, 0, 0);
   int32_t n_in, n_out;
 
-  return host->arity (ctx, &n_in, &n_out, NULL) == KT_OK && n_out == 1 /* no Indices */
-         && pool_suits (host, ctx, dnn_type (host, ctx, 0, 0), dnn_type (host, ctx, 1, 0),
-                        kind->full);
+  if (host->arity (ctx, &n_in, &n_out, NULL) != KT_OK || n_out != 1) /* no Indices */
+    return 0;
+  if (kind->op == GLOBAL)
+    return x.kind == KT_TENSOR && x.dtype == KT_F32 && x.ndim >= 3
+           && window_count (x.dims, x.ndim) > 0;
+  return pool_suits (host, ctx, x, dnn_type (host, ctx, 1, 0), kind->op == MAX);
 }
 
 static kt_status
 prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
   const Kind *kind       = user;
-  const kt_status status = host->keep (prep, sizeof (State), state);
-
-  if (status != KT_OK)
-    return status;
-  ((State *) *state)->loop = kind->loop;
-  return pool_prepare (host, prep, kind->block, dnn_type (host, prep, 0, 0),
-                       dnn_type (host, prep, 1, 0), &((State *) *state)->pool);
-}
-
-/* Global average -------------------------------------------------------------------------- */
-
-typedef struct
-{
-  int block;
-  int64_t planes, spots, grain;
-} Global;
-
-INLINE void
-global_planes (const Global *g, const float *x, float *y, int64_t begin, int64_t end,
-               int block)
-{
-  for (int64_t p = begin; p < end; p++)
-    {
-      double sum[16] = { 0 };
-      for (int64_t s = 0; s < g->spots; s++)
-        for (int i = 0; i < block; i++)
-          sum[i] += x[(p * g->spots + s) * block + i];
-      for (int i = 0; i < block; i++)
-        y[p * block + i] = (float) (sum[i] / (double) g->spots);
-    }
-}
-
-CLONES static void
-global_8 (const Global *g, const float *x, float *y, int64_t begin, int64_t end)
-{
-  global_planes (g, x, y, begin, end, 8);
-}
-
-CLONES static void
-global_16 (const Global *g, const float *x, float *y, int64_t begin, int64_t end)
-{
-  global_planes (g, x, y, begin, end, 16);
-}
-
-typedef struct
-{
-  const Global *g;
-  const float *x;
-  float *y;
-} GlobalJob;
-
-static void
-global_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
-{
-  const GlobalJob *job = arg;
-
-  (void) worker;
-  (job->g->block == 16 ? global_16 : global_8) (job->g, job->x, job->y, begin, end);
-}
-
-static kt_status
-global_run (const kt_host *host, kt_run *run, void *state)
-{
-  const Global *g = state;
-  GlobalJob job   = { g, run->in[0].data, run->out[0].data };
-
-  return host->parallel_for (run, g->planes, g->grain, global_piece, &job);
-}
-
-static int32_t
-global_suits (const kt_host *host, const void *ctx, void *user)
-{
-  const kt_type x = dnn_type (host, ctx, 0, 0);
-
-  (void) user;
-  return x.kind == KT_TENSOR && x.dtype == KT_F32 && x.ndim >= 3
-         && window_count (x.dims, x.ndim) > 0;
-}
-
-static kt_status
-global_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
-{
   const kt_type x        = dnn_type (host, prep, 0, 0);
-  const kt_status status = host->keep (prep, sizeof (Global), state);
-  Global *g              = *state;
+  const Loops *loops     = loops_get ();
+  const int wide         = kind->block == 16;
+  const kt_status status = host->keep (prep, sizeof (State), state);
+  State *s               = *state;
 
   if (status != KT_OK)
     return status;
-  g->block  = ((const Kind *) user)->block;
-  g->planes = x.dims[0] * x.dims[1] / g->block;
-  g->spots  = window_count (x.dims + 2, x.ndim - 2);
-  g->grain  = g->spots < WORK ? WORK / g->spots : 1;
+  s->op          = kind->op;
+  s->loop        = s->op == MAX ? loops->max[wide] : loops->average[wide];
+  s->global_loop = loops->global[wide];
+  if (s->op != GLOBAL)
+    return pool_prepare (host, prep, kind->block, x, dnn_type (host, prep, 1, 0),
+                         &s->pool);
+  s->global.planes = x.dims[0] * x.dims[1] / kind->block;
+  s->global.spots  = window_count (x.dims + 2, x.ndim - 2);
+  s->global.grain  = s->global.spots < WORK ? WORK / s->global.spots : 1;
   return KT_OK;
 }
 
-#define POOL(NAME, SINCE, BLOCK, LOOP, FULL)                                             \
-  {                                                                                      \
-    .struct_size = sizeof (kt_kernel), .domain = "", .name = NAME, .device = "cpu",      \
-    .types = "T=f32", .since = SINCE, .priority = 110,                                   \
-    .flags  = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_FOLLOWS,                        \
-    .user   = (void *) &(const Kind){ BLOCK, FULL, LOOP##_##BLOCK },                     \
-    .layout = "c" #BLOCK ">c" #BLOCK, .suits = suits, .prepare = prepare,                \
-    .run = pool_run                                                                      \
-  }
+/* Gradients -------------------------------------------------------------------------------- */
 
-#define GLOBAL(BLOCK)                                                                    \
-  {                                                                                      \
-    .struct_size = sizeof (kt_kernel), .domain = "", .name = "GlobalAveragePool",        \
-    .device = "cpu", .types = "T=f32", .since = 1, .priority = 110,                      \
-    .flags  = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_FOLLOWS,                        \
-    .user   = (void *) &(const Kind){ BLOCK, false, NULL },                              \
-    .layout = "c" #BLOCK ">c" #BLOCK, .suits = global_suits, .prepare = global_prepare,  \
-    .run = global_run                                                                    \
-  }
+typedef struct
+{
+  Pool pool;
+  pool_grad_loop *loop;
+  bool with_x; /* X before dY */
+} GradState;
 
-const kt_kernel pool_kernels_8[] = {
-  POOL ("MaxPool", 1, 8, max, true),
-  POOL ("AveragePool", 1, 8, average, false),
-  GLOBAL (8),
-  { 0 },
-};
-const kt_kernel pool_kernels_16[] = {
-  POOL ("MaxPool", 1, 16, max, true),
-  POOL ("AveragePool", 1, 16, average, false),
-  GLOBAL (16),
-  { 0 },
-};
+typedef struct
+{
+  const GradState *s;
+  const float *x, *dy;
+  float *dx;
+} GradJob;
+
+static void
+grad_planes (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  const GradJob *job = arg;
+
+  (void) worker;
+  job->s->loop (&job->s->pool, job->x, job->dy, job->dx, begin, end);
+}
+
+static kt_status
+grad_run (const kt_host *host, kt_run *run, void *state)
+{
+  const GradState *s = state;
+  GradJob job        = { s, run->in[0].data, run->in[s->with_x].data, run->out[0].data };
+
+  return host->parallel_for (run, s->pool.planes, s->pool.grain, grad_planes, &job);
+}
+
+static int32_t
+grad_suits (const kt_host *host, const void *ctx, void *user)
+{
+  const Kind *kind = user;
+  const kt_type x  = dnn_type (host, ctx, 1, 0);
+
+  return pool_suits (host, ctx, x, dnn_type (host, ctx, 0, kind->op == MAX),
+                     kind->op == MAX)
+         && window_count (x.dims + 2, x.ndim - 2) <= INT32_MAX / kind->block;
+}
+
+static kt_status
+grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const Kind *kind   = user;
+  const Loops *loops = loops_get ();
+  const int wide     = kind->block == 16;
+  kt_status status   = host->keep (prep, sizeof (GradState), state);
+  GradState *s       = *state;
+
+  if (status != KT_OK)
+    return status;
+  s->with_x = kind->op == MAX;
+  s->loop   = s->with_x ? loops->max_grad[wide] : loops->average_grad[wide];
+  status    = pool_prepare (host, prep, kind->block, dnn_type (host, prep, 1, 0),
+                            dnn_type (host, prep, 0, s->with_x), &s->pool);
+  /* From rows to planes. */
+  const int64_t rows = s->pool.small[0] * s->pool.small[1];
+  s->pool.grain      = s->pool.grain > rows ? s->pool.grain / rows : 1;
+  return status;
+}
+
+#define POOL(DOMAIN, NAME, BLOCK, OP, LAYOUT, SUITS, PREPARE, RUN)                       \
+  {                                                                                      \
+    .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .device = "cpu",  \
+    .types = "T=f32", .since = 1, .priority = 110,                                       \
+    .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_FOLLOWS,                         \
+    .user = (void *) &(const Kind){ BLOCK, OP }, .layout = LAYOUT, .suits = SUITS,       \
+    .prepare = PREPARE, .run = RUN                                                       \
+  }
+#define FORWARD(NAME, BLOCK, OP)                                                         \
+  POOL ("", NAME, BLOCK, OP, "c" #BLOCK ">c" #BLOCK, suits, prepare, pool_run)
+#define BACKWARD(NAME, BLOCK, OP, LAYOUT)                                                \
+  POOL ("kette", NAME, BLOCK, OP, LAYOUT, grad_suits, grad_prepare, grad_run)
+#define TABLE(BLOCK)                                                                     \
+  const kt_kernel pool_kernels_##BLOCK[] = {                                             \
+    FORWARD ("MaxPool", BLOCK, MAX),                                                     \
+    FORWARD ("AveragePool", BLOCK, AVERAGE),                                             \
+    FORWARD ("GlobalAveragePool", BLOCK, GLOBAL),                                        \
+    BACKWARD ("MaxPoolGrad", BLOCK, MAX, "c" #BLOCK ",c" #BLOCK ">c" #BLOCK),            \
+    BACKWARD ("AveragePoolGrad", BLOCK, AVERAGE, "c" #BLOCK ",>c" #BLOCK),               \
+    { 0 },                                                                               \
+  };
+
+TABLE (8)
+TABLE (16)

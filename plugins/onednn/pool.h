@@ -5,15 +5,6 @@
 #pragma once
 #include "onednn.h"
 
-/* Compiled for each kind of vectors; the linker picks at load time. No fused multiply-add is
- * made (-ffp-contract=off): all give the same bits. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONES __attribute__ ((target_clones ("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
-#define INLINE static inline __attribute__ ((always_inline))
-
 typedef struct
 {
   int32_t from, to; /* cells of a window that lie inside; its length */
@@ -37,3 +28,26 @@ bool pool_suits (const kt_host *host, const void *ctx, kt_type large, kt_type sm
                  bool full);
 kt_status pool_prepare (const kt_host *host, kt_prep *prep, int block, kt_type large,
                         kt_type small, Pool *p);
+
+/* One place per image and channel. */
+typedef struct
+{
+  int block;
+  int64_t planes, spots, grain;
+} Global;
+
+/* loops.c: for blocks of 8 and of 16 channels. Rows of places FIRST .. END - 1 of all planes;
+ * gradients: planes FIRST .. END - 1. */
+typedef void pool_loop (const Pool *p, const float *x, float *y, int64_t first,
+                        int64_t end);
+typedef void global_loop (const Global *g, const float *x, float *y, int64_t first,
+                          int64_t end);
+typedef void pool_grad_loop (const Pool *p, const float *x, const float *dy, float *dx,
+                             int64_t first, int64_t end);
+typedef struct
+{
+  pool_loop *max[2], *average[2];
+  global_loop *global[2];
+  pool_grad_loop *max_grad[2], *average_grad[2];
+} Loops;
+const Loops *loops_get (void); /* those for this processor */
