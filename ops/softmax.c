@@ -13,11 +13,13 @@ typedef struct
   kt_softmax_loop *rows, *columns;
   int64_t outer, length, inner, blocks; /* blocks: of columns, per outer index */
   int64_t size;                         /* bytes of an element */
+  int32_t half;                         /* KT_F16, KT_BF16 or 0 */
 } State;
 
 typedef struct
 {
-  const kt_run *run;
+  const kt_host *host;
+  kt_run *run;
   const State *state;
 } Work;
 
@@ -39,6 +41,15 @@ kt_softmax_infer (const kt_host *host, kt_infer *infer, void *user)
   return host->out_type (infer, 0, &a);
 }
 
+/* Slices that are worked on together. */
+static size_t
+width_of (const State *s)
+{
+  return s->inner == 1                   ? 1
+         : s->inner < KT_SOFTMAX_COLUMNS ? (size_t) s->inner
+                                         : KT_SOFTMAX_COLUMNS;
+}
+
 kt_status
 kt_softmax_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
@@ -58,21 +69,68 @@ kt_softmax_prepare (const kt_host *host, kt_prep *prep, void *user, void **state
   s->length      = a.dims[axis];
   s->inner       = kt_count (a.dims + axis + 1, a.ndim - axis - 1);
   s->blocks      = (s->inner + KT_SOFTMAX_COLUMNS - 1) / KT_SOFTMAX_COLUMNS;
-  return KT_OK;
+  if (a.dtype != KT_F16 && a.dtype != KT_BF16)
+    return KT_OK;
+  /* Room for the slices of a piece of both inputs as floats. */
+  s->half = a.dtype;
+  return host->want_workspace (prep,
+                               2 * sizeof (float) * (size_t) s->length * width_of (s), 1);
+}
+
+/* N slices of 16-bit floats side by side, elements STEP apart; with STEP 1 one slice. */
+static void
+half_slices (const Work *work, const uint16_t *a, const uint16_t *b, uint16_t *y,
+             int64_t n, int64_t step, int32_t worker)
+{
+  const State *const s = work->state;
+  float *const x       = work->host->workspace (work->run, worker, NULL);
+  float *const z       = x + n * s->length;
+  const int64_t each = step == 1 ? s->length : n, runs = step == 1 ? 1 : s->length;
+
+  for (int64_t i = 0; i < runs; i++)
+    {
+      kt_widen (s->half, a + i * step, x + i * each, each);
+      if (b)
+        kt_widen (s->half, b + i * step, z + i * each, each);
+    }
+  (step == 1 ? s->rows : s->columns) (x, b ? z : NULL, x, n, s->length, n);
+  for (int64_t i = 0; i < runs; i++)
+    kt_narrow (s->half, x + i * each, y + i * step, each);
+}
+
+/* N slices from element FIRST on. */
+static void
+slices (const Work *work, int64_t first, int64_t n, int32_t worker)
+{
+  const State *const s  = work->state;
+  const kt_run *const r = work->run;
+  const int64_t at      = first * s->size;
+  const char *const a   = (const char *) r->in[0].data + at;
+  const char *const b   = r->n_in > 1 ? (const char *) r->in[1].data + at : NULL;
+  char *const y         = (char *) r->out[0].data + at;
+
+  if (s->half && s->inner == 1)
+    for (int64_t i = 0; i < n; i++)
+      {
+        const int64_t row = i * s->length * s->size;
+        half_slices (work, (const void *) (a + row), b ? (const void *) (b + row) : NULL,
+                     (void *) (y + row), 1, 1, worker);
+      }
+  else if (s->half)
+    half_slices (work, (const void *) a, (const void *) b, (void *) y, n, s->inner,
+                 worker);
+  else if (s->inner == 1)
+    s->rows (a, b, y, n, s->length, 1);
+  else
+    s->columns (a, b, y, n, s->length, s->inner);
 }
 
 static void
 rows_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   const Work *const work = arg;
-  const State *const s   = work->state;
-  const kt_run *const r  = work->run;
-  const int64_t offset   = begin * s->length * s->size;
-  const char *const b    = r->n_in > 1 ? r->in[1].data : NULL;
 
-  (void) worker;
-  s->rows ((const char *) r->in[0].data + offset, b ? b + offset : NULL,
-           (char *) r->out[0].data + offset, end - begin, s->length, 1);
+  slices (work, begin * work->state->length, end - begin, worker);
 }
 
 static void
@@ -80,18 +138,12 @@ columns_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   const Work *const work = arg;
   const State *const s   = work->state;
-  const kt_run *const r  = work->run;
-  const char *const b    = r->n_in > 1 ? r->in[1].data : NULL;
 
-  (void) worker;
   for (int64_t i = begin; i < end; i++)
     {
       const int64_t first = i % s->blocks * KT_SOFTMAX_COLUMNS, rest = s->inner - first;
-      const int64_t offset = (i / s->blocks * s->length * s->inner + first) * s->size;
-      s->columns ((const char *) r->in[0].data + offset, b ? b + offset : NULL,
-                  (char *) r->out[0].data + offset,
-                  rest < KT_SOFTMAX_COLUMNS ? rest : KT_SOFTMAX_COLUMNS, s->length,
-                  s->inner);
+      slices (work, i / s->blocks * s->length * s->inner + first,
+              rest < KT_SOFTMAX_COLUMNS ? rest : KT_SOFTMAX_COLUMNS, worker);
     }
 }
 
@@ -103,7 +155,7 @@ kt_softmax_run (const kt_host *host, kt_run *run, void *state)
   const int64_t n      = s->inner == 1 ? s->outer : s->outer * s->blocks;
   const int64_t each   = s->length * (s->inner == 1 ? 1 : KT_SOFTMAX_COLUMNS);
   const int64_t grain  = 1 + GRAIN / (each + 1);
-  Work work            = { run, s };
+  Work work            = { host, run, s };
 
   if (s->length == 0)
     return KT_OK;

@@ -3,64 +3,15 @@
  * LogSoftmax: y = (x - m) - ln sum e^(x - m) along an axis, m = max x.  Source: ONNX
  * LogSoftmax-13.
  */
-#include "elementwise.h"
-#include "emit.h"
 #include "softmax.h"
-#include "sum.h"
 
-#define LOG_SOFTMAX(SUFFIX, T)                                                           \
-  KT_VECTOR static void log_softmax_rows_##SUFFIX (                                      \
-      const void *x_data, const void *unused, void *y_data, int64_t n, int64_t length,   \
-      int64_t step)                                                                      \
-  {                                                                                      \
-    (void) unused;                                                                       \
-    (void) step;                                                                         \
-    for (int64_t row = 0; row < n; row++)                                                \
-      {                                                                                  \
-        const T *const x = (const T *) x_data + row * length;                            \
-        T *const y       = (T *) y_data + row * length;                                  \
-        T m              = x[0], e[KT_BLOCK], log;                                       \
-        double sum       = 0;                                                            \
-        for (int64_t i = 1; i < length; i++)                                             \
-          m = kt_max (m, x[i]);                                                          \
-        for (int64_t first = 0, k; first < length; first += k)                           \
-          {                                                                              \
-            k = length - first < KT_BLOCK ? length - first : KT_BLOCK;                   \
-            for (int64_t i = 0; i < k; i++)                                              \
-              e[i] = kt_exp (x[first + i] - m);                                          \
-            sum += (double) kt_sum_##SUFFIX (e, k);                                      \
-          }                                                                              \
-        log = kt_log ((T) sum);                                                          \
-        for (int64_t i = 0; i < length; i++)                                             \
-          y[i] = (x[i] - m) - log;                                                       \
-      }                                                                                  \
-  }                                                                                      \
-  KT_VECTOR static void log_softmax_columns_##SUFFIX (                                   \
-      const void *x_data, const void *unused, void *y_data, int64_t n, int64_t length,   \
-      int64_t step)                                                                      \
-  {                                                                                      \
-    const T *const x = x_data;                                                           \
-    T *const y       = y_data;                                                           \
-    T m[KT_SOFTMAX_COLUMNS], sum[KT_SOFTMAX_COLUMNS] = { 0 };                            \
-                                                                                         \
-    (void) unused;                                                                       \
-    for (int64_t j = 0; j < n; j++)                                                      \
-      m[j] = x[j];                                                                       \
-    for (int64_t i = 1; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        m[j] = kt_max (m[j], x[i * step + j]);                                           \
-    for (int64_t i = 0; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        sum[j] += kt_exp (x[i * step + j] - m[j]);                                       \
-    for (int64_t j = 0; j < n; j++)                                                      \
-      sum[j] = kt_log (sum[j]);                                                          \
-    for (int64_t i = 0; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        y[i * step + j] = (x[i * step + j] - m[j]) - sum[j];                             \
-  }
+#define TERM(x, unused, m) kt_exp (x - m)
+#define FINAL(x, unused, m, log, y) ((x - m) - log)
+#define LOOPS(SUFFIX, T)                                                                 \
+  KT_SOFTMAX_LOOPS (log_softmax, SUFFIX, T, SUFFIX, T, true, false, TERM, kt_log, FINAL)
 
-LOG_SOFTMAX (f32, float)
-LOG_SOFTMAX (f64, double)
+LOOPS (f32, float)
+LOOPS (f64, double)
 KT_SOFTMAX_KERNEL (log_softmax, { 0, 0, 0, 0 })
 
 /* dE/dx = dE/dy - e^y sum (dE/dy), in one kernel: kette.LogSoftmaxGrad. */

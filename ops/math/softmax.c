@@ -3,55 +3,14 @@
  * Softmax: y = e^(x - m) / sum e^(x - m) along an axis, m = max x.  Source: ONNX Softmax-13.
  */
 #include "softmax.h"
-#include "elementwise.h"
-#include "emit.h"
-#include "sum.h"
 
-#define SOFTMAX(SUFFIX, T)                                                               \
-  KT_VECTOR static void softmax_rows_##SUFFIX (const void *x_data, const void *unused,   \
-                                               void *y_data, int64_t n, int64_t length,  \
-                                               int64_t step)                             \
-  {                                                                                      \
-    (void) unused;                                                                       \
-    (void) step;                                                                         \
-    for (int64_t row = 0; row < n; row++)                                                \
-      {                                                                                  \
-        const T *const x = (const T *) x_data + row * length;                            \
-        T *const y       = (T *) y_data + row * length;                                  \
-        T m              = x[0];                                                         \
-        for (int64_t i = 1; i < length; i++)                                             \
-          m = kt_max (m, x[i]);                                                          \
-        for (int64_t i = 0; i < length; i++)                                             \
-          y[i] = kt_exp (x[i] - m);                                                      \
-        const T sum = kt_sum_##SUFFIX (y, length);                                       \
-        for (int64_t i = 0; i < length; i++)                                             \
-          y[i] /= sum;                                                                   \
-      }                                                                                  \
-  }                                                                                      \
-  KT_VECTOR static void softmax_columns_##SUFFIX (                                       \
-      const void *x_data, const void *unused, void *y_data, int64_t n, int64_t length,   \
-      int64_t step)                                                                      \
-  {                                                                                      \
-    const T *const x = x_data;                                                           \
-    T *const y       = y_data;                                                           \
-    T m[KT_SOFTMAX_COLUMNS], sum[KT_SOFTMAX_COLUMNS] = { 0 };                            \
-                                                                                         \
-    (void) unused;                                                                       \
-    for (int64_t j = 0; j < n; j++)                                                      \
-      m[j] = x[j];                                                                       \
-    for (int64_t i = 1; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        m[j] = kt_max (m[j], x[i * step + j]);                                           \
-    for (int64_t i = 0; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        sum[j] += y[i * step + j] = kt_exp (x[i * step + j] - m[j]);                     \
-    for (int64_t i = 0; i < length; i++)                                                 \
-      for (int64_t j = 0; j < n; j++)                                                    \
-        y[i * step + j] /= sum[j];                                                       \
-  }
+#define TERM(x, unused, m) kt_exp (x - m)
+#define FINAL(x, unused, m, sum, e) (e / sum)
+#define LOOPS(SUFFIX, T)                                                                 \
+  KT_SOFTMAX_LOOPS (softmax, SUFFIX, T, SUFFIX, T, true, true, TERM, KT_ITSELF, FINAL)
 
-SOFTMAX (f32, float)
-SOFTMAX (f64, double)
+LOOPS (f32, float)
+LOOPS (f64, double)
 KT_SOFTMAX_KERNEL (softmax, { 0, 0, 0, 0 })
 
 /* dE/dx = y (dE/dy - sum (dE/dy y)), in one kernel: kette.SoftmaxGrad. */
