@@ -77,6 +77,7 @@ KT_LARGEST (f64, double)
         E e[KT_BLOCK];                                                                   \
         double sum = 0;                                                                  \
         (void) b;                                                                        \
+        (void) m;                                                                        \
         for (int64_t first = 0, k; first < length; first += k)                           \
           {                                                                              \
             E *const t = KEEP ? (E *) (void *) (y + first) : e;                          \
