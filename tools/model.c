@@ -12,6 +12,7 @@
 static char **limit_words, **data_roots;
 static char *max_memory;
 static double time_limit;
+static int spin = G_MININT;
 static gboolean allow_links, allow_newer, no_checksum;
 static KetteLimits limits;
 
@@ -35,6 +36,10 @@ static const GOptionEntry entries[] = {
     "try models that are newer than this program", NULL },
   { "no-checksum", 0, 0, G_OPTION_ARG_NONE, &no_checksum,
     "do not compare external data with their checksums", NULL },
+  { "spin", 0, 0, G_OPTION_ARG_INT, &spin,
+    "how long threads without work look for some before they sleep (30); 0: they sleep "
+    "at once, for machines that have other things to do",
+    "MICROSECONDS" },
   { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
 
@@ -120,6 +125,10 @@ kette_tool_apply_model_options (void)
                              max_memory);
   if (max_memory)
     kette_set_memory_limit (bytes);
+  if (spin != G_MININT && (spin < 0 || spin > 1000000))
+    return kette_tool_usage ("--spin %d: must be 0 to 1000000 microseconds", spin);
+  if (spin != G_MININT)
+    kette_set_spin (spin);
   kette_tool_set_time_limit (time_limit);
   return 0;
 }

@@ -347,3 +347,9 @@ kette_set_threads (int threads)
 {
   _kette_pool_set_threads (threads);
 }
+
+void
+kette_set_spin (int microseconds)
+{
+  _kette_pool_set_spin (microseconds);
+}

@@ -89,6 +89,12 @@ KETTE_EXPORT gboolean kette_session_run_with_defaults (
  * @threads: threads for kernels, the caller included; 0: all that the process may use
  */
 KETTE_EXPORT void kette_set_threads (int threads);
+/**
+ * kette_set_spin:
+ * @microseconds: how long threads without work look for some before they sleep (30); 0: they
+ *   sleep at once, which leaves processors to others and makes short loops slower
+ */
+KETTE_EXPORT void kette_set_spin (int microseconds);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KetteSession, kette_session_unref)
 G_END_DECLS

@@ -66,6 +66,8 @@ def test_memory(folder):
 def test_time():
     refused("no time at all", kette("info", LECTURE, "--time-limit", "1e-9"), 70, "timeout: ", "1e-09 s")
     refused("the same by its other name", kette("info", LECTURE, "--limit", "time=1e-9"), 70, "timeout: ", "1e-09 s")
+    refused("less than no spinning", kette("run", LECTURE, "--spin", "-1"), 64, "--spin -1")
+    refused("spinning for seconds", kette("run", LECTURE, "--spin", "1000001"), 64, "--spin")
     refused("time that runs backwards", kette("info", LECTURE, "--time-limit", "-1"), 64, "--time-limit")
     run = kette("check", LECTURE, "--time-limit", "50")
     case("time enough", run.returncode == 0, *notes(run))

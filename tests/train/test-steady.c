@@ -198,6 +198,55 @@ test_calls (gconstpointer optimizer)
 #endif
 }
 
+#ifndef SANITIZED
+static void
+count_workers (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  (void) begin;
+  (void) end;
+  if (worker > 0)
+    __atomic_add_fetch ((int *) arg, 1, __ATOMIC_RELAXED);
+}
+#endif
+
+/* Work is handed over to a thread that is awake, and back, without the kernel. */
+static void
+test_awake (void)
+{
+#ifdef SANITIZED
+  g_test_skip ("the sanitizer makes system calls of its own");
+#else
+  enum
+  {
+    NO_FILTER = 255,
+    CALLS     = 1
+  };
+  const pid_t child = fork ();
+  int status;
+
+  g_assert_cmpint (child, >=, 0);
+  if (child == 0)
+    {
+      int helped = 0, first;
+      _kette_pool_set_threads (2);
+      _kette_pool_set_spin (10000000);
+      while (__atomic_load_n (&helped, __ATOMIC_RELAXED) == 0)
+        _kette_pool_for (1000, 1, count_workers, &helped);
+      if (!trap_calls ())
+        _exit (NO_FILTER);
+      for (first = helped; helped < first + 100;)
+        _kette_pool_for (1000, 1, count_workers, &helped);
+      _exit (n_calls ? CALLS : 0);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status));
+  if (WEXITSTATUS (status) == NO_FILTER)
+    g_test_skip ("this system has no seccomp filters");
+  else
+    g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+#endif
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,5 +262,6 @@ main (int argc, char **argv)
       g_test_add_data_func (allocations, optimizers[i], test_allocations);
       g_test_add_data_func (calls, optimizers[i], test_calls);
     }
+  g_test_add_func ("/train/steady/calls/awake", test_awake);
   return g_test_run ();
 }
