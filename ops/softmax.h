@@ -73,7 +73,8 @@ KT_LARGEST (f64, double)
       {                                                                                  \
         const T *const a = (const T *) a_data + row * length;                            \
         const T *const b = b_data ? (const T *) b_data + row * length : a;               \
-        T *const y = (T *) y_data + row * length, m = MAX ? a[0] : 0;                    \
+        T *const y       = (T *) y_data + row * length;                                  \
+        const T m        = MAX ? kt_largest_##SUFFIX (a, length) : 0;                    \
         E e[KT_BLOCK];                                                                   \
         double sum = 0;                                                                  \
         (void) b;                                                                        \
