@@ -3,7 +3,7 @@
  * kette.ConvGradW: dw of y = Conv (x, w), from x, dy and the shape of w; and db, the sum of
  * dy over images and places.
  */
-#include "conv.h"
+#include "conv-weights.h"
 #include "window-nodes.h"
 
 static kt_status
@@ -29,12 +29,12 @@ conv_grad_w_prepare (const kt_host *host, kt_prep *prep, void *user, void **stat
 
   (void) user;
   KT_TRY (kt_conv_read (host, prep, KT_CONV_WEIGHTS, false, &c));
-  return kt_conv_prepare (host, prep, &c, state);
+  return kt_conv_weights_prepare (host, prep, &c, state);
 }
 
 static const kt_kernel conv_grad_w_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS,
-          .prepare = conv_grad_w_prepare, .run = kt_conv_run },
+    = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_EPILOGUE,
+          .prepare = conv_grad_w_prepare, .run = kt_conv_weights_run },
         { 0 } };
 
 /* -- the body: a Conv whose images are x's channels, whose channels are the images, and whose

@@ -27,7 +27,7 @@ conv_grad_x_prepare (const kt_host *host, kt_prep *prep, void *user, void **stat
 }
 
 static const kt_kernel conv_grad_x_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS,
+    = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_EPILOGUE,
           .prepare = conv_grad_x_prepare, .run = kt_conv_run },
         { 0 } };
 

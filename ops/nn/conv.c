@@ -60,7 +60,7 @@ conv_gradient (const kt_host *host, kt_graph *g, void *user)
 }
 
 static const kt_kernel conv_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS, .prepare = conv_prepare,
+    = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_EPILOGUE, .prepare = conv_prepare,
           .run = kt_conv_run },
         { 0 } };
 

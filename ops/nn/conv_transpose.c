@@ -35,8 +35,8 @@ transpose_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 }
 
 static const kt_kernel transpose_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS,
-          .prepare = transpose_prepare, .run = kt_conv_run },
+    = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_EPILOGUE, .prepare = transpose_prepare,
+          .run = kt_conv_run },
         { 0 } };
 
 /* Pads with which a Conv over dY comes out at X's dims: where output_padding leaves cells that
