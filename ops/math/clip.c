@@ -8,7 +8,9 @@
 #include "emit.h"
 #include "shape.h"
 
-#define CLIP(SUFFIX, T, LEAST, MOST, UP, DOWN)                                           \
+/* UP and DOWN keep an x that is NaN and compile to vector code; a bound that is NaN makes all
+ * NaN. */
+#define CLIP(SUFFIX, T, LEAST, MOST, IS_NAN)                                             \
   KT_VECTOR static void clip_##SUFFIX (const void *x_data, const void *unused,           \
                                        void *y_data, int64_t n, const void *low_data,    \
                                        const void *high_data)                            \
@@ -19,22 +21,30 @@
     const T high     = high_data ? *(const T *) high_data : MOST;                        \
                                                                                          \
     (void) unused;                                                                       \
+    if (IS_NAN (low) || IS_NAN (high))                                                   \
+      {                                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                  \
+          y[i] = (T) (low + high);                                                       \
+        return;                                                                          \
+      }                                                                                  \
     KT_LOOP for (int64_t i = 0; i < n; i++) { y[i] = DOWN (UP (x[i], low), high); }      \
   }
 
 #define UP(a, b) ((a) < (b) ? (b) : (a))
 #define DOWN(a, b) ((a) > (b) ? (b) : (a))
+#define IS_NAN(x) ((x) != (x))
+#define NEVER(x) 0
 
-CLIP (f32, float, -INFINITY, INFINITY, kt_max, kt_min)
-CLIP (f64, double, (double) -INFINITY, (double) INFINITY, kt_max, kt_min)
-CLIP (i8, int8_t, INT8_MIN, INT8_MAX, UP, DOWN)
-CLIP (i16, int16_t, INT16_MIN, INT16_MAX, UP, DOWN)
-CLIP (i32, int32_t, INT32_MIN, INT32_MAX, UP, DOWN)
-CLIP (i64, int64_t, INT64_MIN, INT64_MAX, UP, DOWN)
-CLIP (u8, uint8_t, 0, UINT8_MAX, UP, DOWN)
-CLIP (u16, uint16_t, 0, UINT16_MAX, UP, DOWN)
-CLIP (u32, uint32_t, 0, UINT32_MAX, UP, DOWN)
-CLIP (u64, uint64_t, 0, UINT64_MAX, UP, DOWN)
+CLIP (f32, float, -INFINITY, INFINITY, IS_NAN)
+CLIP (f64, double, (double) -INFINITY, (double) INFINITY, IS_NAN)
+CLIP (i8, int8_t, INT8_MIN, INT8_MAX, NEVER)
+CLIP (i16, int16_t, INT16_MIN, INT16_MAX, NEVER)
+CLIP (i32, int32_t, INT32_MIN, INT32_MAX, NEVER)
+CLIP (i64, int64_t, INT64_MIN, INT64_MAX, NEVER)
+CLIP (u8, uint8_t, 0, UINT8_MAX, NEVER)
+CLIP (u16, uint16_t, 0, UINT16_MAX, NEVER)
+CLIP (u32, uint32_t, 0, UINT32_MAX, NEVER)
+CLIP (u64, uint64_t, 0, UINT64_MAX, NEVER)
 
 static const kt_clip_loops clip_loops = { .loop = { { KT_F32, clip_f32 },
                                                     { KT_F64, clip_f64 },
