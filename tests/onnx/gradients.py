@@ -98,6 +98,29 @@ NETWORKS = {
         e = Mul (c1, d)
         f = SpaceToDepth (e; blocksize=2)
         E = ReduceSumSquare (f; keepdims=0)""",
+    "activations": """
+        a = MatMul (x, v0)
+        b = Sub (a, row)
+        c1 = LeakyRelu (b; alpha=0.25)
+        c2 = Elu (b; alpha=1.5)
+        c3 = Selu (b)
+        c4 = Celu (b; alpha=0.75)
+        c5 = HardSigmoid (b; alpha=0.5)
+        c6 = HardSwish (b)
+        c7 = Softplus (b)
+        c8 = Softsign (b)
+        c9 = ThresholdedRelu (b; alpha=0.25)
+        d = Sum (c1, c2, c3, c4, c5, c6, c7, c8, c9)
+        e = PRelu (b, row)
+        f = Clip (b, low, high)
+        g = Erf (b)
+        h = CastLike (g, f)
+        k = Sum (d, e, f, h)
+        l = ReduceL1 (k, one; keepdims=0)
+        m = ReduceL2 (k, one; keepdims=0)
+        o = Min (l, m)
+        n = Mean (l, m, o)
+        E = ReduceSum (n; keepdims=0)""",
     "softmax, comparison": """
         a = MatMul (x, v0)
         s = Softmax (a; axis=1)
@@ -117,6 +140,7 @@ CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (IN
              "pads": (INT64, [4], [1, -1, 0, 2]), "around": (INT64, [4], [1, 2, 0, 1]), "cut": (INT64, [2], [-1, 2]),
              "one_axis": (INT64, [1], [-1]), "twice": (INT64, [2], [1, 2]), "five": (INT64, [1], [5]),
              "lengths": (INT64, [3], [4, 3, 17]), "deep": (INT64, [4], [1, 4, 2, 3]),
+             "low": (FLOAT, [], [-0.75]), "high": (FLOAT, [], [1.25]),
              "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
 
 

@@ -193,6 +193,25 @@ test_refused (void)
   g_assert_cmpuint (graph->n_outputs, ==, 2);
 }
 
+/* Where several inputs are the largest or the smallest they share: of x and x^2 at 1 the
+ * slopes 1 and 2 count half each. */
+static void
+test_shared (void)
+{
+  static const char *const ops[] = { "Max", "Min" };
+
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (KetteGraph) graph = graph_new (18);
+      KetteValue *x                = scalar_input (graph);
+      KetteValue *y
+          = graph_node (graph, "", ops[i], x, graph_node (graph, "", "Mul", x, x));
+
+      g_assert_true (_kette_graph_add_output (graph, y, NULL));
+      g_assert_cmpfloat_with_epsilon (derivative (graph, y, x, 1), 1.5, 1e-12);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -204,5 +223,6 @@ main (int argc, char **argv)
   g_test_add_func ("/gradient/second-order", test_second_order);
   g_test_add_func ("/gradient/second-order-fused", test_second_order_fused);
   g_test_add_func ("/gradient/refused", test_refused);
+  g_test_add_func ("/gradient/shared", test_shared);
   return g_test_run ();
 }
