@@ -258,7 +258,7 @@ weights_run (const kt_host *host, kt_run *run, void *state)
     .struct_size = sizeof (kt_kernel), .domain = "kette", .name = "ConvGradW",           \
     .device = "cpu", .types = "T=f32", .since = 1, .priority = PRIORITY,                 \
     .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT,                                        \
-    .user = (void *) &(const ConvLayout){ X_BLOCK, Y_BLOCK }, .layout = LAYOUT,          \
+    .user = (void *) &(const ConvLayout){ X_BLOCK, Y_BLOCK, false }, .layout = LAYOUT,   \
     .suits = weights_suits, .prepare = weights_prepare, .run = weights_run,              \
     .destroy = weights_destroy                                                           \
   }
@@ -271,5 +271,7 @@ const kt_kernel weights_kernels_8[] = {
 const kt_kernel weights_kernels_16[] = {
   WEIGHTS (16, 16, 116, "c16,c16,>,"),
   WEIGHTS (0, 16, 115, ",c16,>,"),
+  WEIGHTS (8, 8, 112, "c8,c8,>,"),
+  WEIGHTS (0, 8, 111, ",c8,>,"),
   { 0 },
 };

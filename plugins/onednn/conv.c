@@ -16,6 +16,9 @@ typedef struct
   size_t in_image, in_split, out_image, out_split;
   Packing packing;
   Primitive conv;
+  /* Channels that are no multiple of 16, in blocks of that: floats of all images in the
+   * workspace, behind the packed weights; 0: not needed. */
+  size_t wide_in, wide_out, wide_at;
 } Conv;
 
 /* What a kernel is for. */
@@ -106,13 +109,19 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
   c->in_split  = grouped ? c->in_image / splits : 0;
   c->out_image = c->backward ? x_image : y_image;
   c->out_split = c->out_image / splits;
+  if (s->x_wide) /* forward only */
+    c->wide_in = (size_t) ((s->x_channels + 15) / 16 * 16
+                           * window_count (s->w.large, s->w.n) * s->images);
+  if (s->y_wide)
+    c->wide_out = (size_t) ((s->y_channels + 15) / 16 * 16
+                            * window_count (s->w.small, s->w.n) * s->images);
 
   const size_t all
       = (size_t) s->y_channels * (size_t) (s->x_channels / s->group) * kernel;
   const size_t step
       = c->backward && !grouped ? (size_t) s->x_channels / splits * kernel : all / splits;
   return packing_init (host, prep, &c->packing, &d.plain_w, step, &c->conv.md[1],
-                       (int64_t) splits, 1);
+                       (int64_t) splits, 1, c->wide_in + c->wide_out, &c->wide_at);
 }
 
 static void
@@ -151,9 +160,55 @@ typedef struct
   const kt_host *host;
   kt_run *run;
   Conv *conv;
-  float *packed;
+  float *packed, *in, *out; /* in, out: of the operands, or in the workspace */
   _Atomic int status;
 } Work;
+
+/* Blocks of 16 channels from blocks of 8, the last half of the last one zero. ITEM: a block of
+ * 16 of an image. */
+static void
+widen (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  const Work *work    = arg;
+  const Shape *s      = &work->conv->s;
+  const int64_t spots = window_count (s->w.large, s->w.n), eights = s->x_channels / 8,
+                wides = (s->x_channels + 15) / 16;
+
+  (void) worker;
+  for (int64_t i = begin; i < end; i++)
+    {
+      const int64_t first = i % wides * 2;
+      const float *from   = (const float *) work->run->in[0].data
+                          + (i / wides * eights + first) * spots * 8;
+      float *to = work->in + i * spots * 16;
+      for (int64_t q = 0; q < spots; q++, to += 16)
+        {
+          memcpy (to, from + q * 8, 8 * sizeof *to);
+          if (first + 1 < eights)
+            memcpy (to + 8, from + (spots + q) * 8, 8 * sizeof *to);
+          else
+            memset (to + 8, 0, 8 * sizeof *to);
+        }
+    }
+}
+
+/* Back, for COUNT images from IMAGE on. */
+static void
+narrow (const Work *work, int64_t image, int64_t count)
+{
+  const Shape *s      = &work->conv->s;
+  const int64_t spots = window_count (s->w.small, s->w.n), eights = s->y_channels / 8,
+                wides = (s->y_channels + 15) / 16;
+
+  for (int64_t n = image; n < image + count; n++)
+    for (int64_t e = 0; e < eights; e++)
+      {
+        const float *from = work->out + (n * wides + e / 2) * spots * 16 + e % 2 * 8;
+        float *to = (float *) work->run->out[0].data + (n * eights + e) * spots * 8;
+        for (int64_t q = 0; q < spots; q++)
+          memcpy (to + q * 8, from + q * 16, 8 * sizeof *to);
+      }
+}
 
 static void
 conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
@@ -162,6 +217,9 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
   Conv *c             = work->conv;
   const Pieces *p     = &c->pieces;
   const size_t count  = p->splits > 1 ? c->out_split : (size_t) p->per * c->out_image;
+  const size_t images = (size_t) c->s.images;
+  const size_t in     = c->wide_in ? c->wide_in / images : c->in_image,
+               out    = c->wide_out ? c->wide_out / images : c->out_image;
   const int before    = dnn_begin ();
   const float *bias   = c->with_bias ? work->run->in[2].data : NULL;
   const size_t biases = (size_t) (c->s.y_channels / p->splits);
@@ -172,17 +230,21 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
                    split = (size_t) (i % p->splits);
       const size_t first = image * c->out_image + split * c->out_split;
       void *const data[] = {
-        (float *) work->run->in[0].data + image * c->in_image + split * c->in_split,
+        work->in + image * in + split * c->in_split,
         work->packed + split * c->packing.packed_step,
-        (float *) work->run->out[0].data + first,
+        work->out + image * out + split * c->out_split,
         bias ? (void *) (uintptr_t) (bias + split * biases) : NULL,
       };
       const dnnl_status_t status = primitive_run (&c->conv, data);
       if (status != dnnl_success)
-        work->status = status;
-      else
-        work->host->epilogue (work->run, (int64_t) first, (int64_t) (first + count),
-                              worker);
+        {
+          work->status = status;
+          continue;
+        }
+      if (c->wide_out)
+        narrow (work, (int64_t) image, p->per);
+      work->host->epilogue (work->run, (int64_t) first, (int64_t) (first + count),
+                            worker);
     }
   dnn_end (before);
 }
@@ -190,12 +252,21 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
 static kt_status
 conv_run (const kt_host *host, kt_run *run, void *state)
 {
-  Conv *c = state;
+  Conv *c         = state;
+  const Shape *s  = &c->s;
+  float *const ws = host->workspace (run, -1, NULL);
   kt_status status;
-  Work work
-      = { host, run, c, packing_get (host, run, &c->packing, run->in[1].data, &status),
-          dnnl_success };
+  Work work = { host,
+                run,
+                c,
+                packing_get (host, run, &c->packing, run->in[1].data, &status),
+                c->wide_in ? ws + c->wide_at : run->in[0].data,
+                c->wide_out ? ws + c->wide_at + c->wide_in : run->out[0].data,
+                dnnl_success };
 
+  if (status == KT_OK && c->wide_in)
+    status = host->parallel_for (run, s->images * ((s->x_channels + 15) / 16), 1, widen,
+                                 &work);
   if (status == KT_OK && c->pieces.n_pieces == 1)
     conv_pieces (&work, 0, 1, 0);
   else if (status == KT_OK)
@@ -203,26 +274,32 @@ conv_run (const kt_host *host, kt_run *run, void *state)
   return status != KT_OK ? status : dnn_failed (host, run, (dnnl_status_t) work.status);
 }
 
-#define CONV(DOMAIN, NAME, BACKWARD, X_BLOCK, Y_BLOCK, PRIORITY, LAYOUT)                 \
+#define CONV(DOMAIN, NAME, BACKWARD, X_BLOCK, Y_BLOCK, WIDEN, PRIORITY, LAYOUT)          \
   {                                                                                      \
     .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .device = "cpu",  \
     .types = "T=f32", .since = 1, .priority = PRIORITY,                                  \
-    .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,                        \
-    .user = (void *) &(const Kind){ { X_BLOCK, Y_BLOCK }, BACKWARD }, .layout = LAYOUT,  \
-    .suits = conv_suits, .prepare = conv_prepare, .run = conv_run,                       \
+    .flags  = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,                       \
+    .user   = (void *) &(const Kind){ { X_BLOCK, Y_BLOCK, WIDEN }, BACKWARD },           \
+    .layout = LAYOUT, .suits = conv_suits, .prepare = conv_prepare, .run = conv_run,     \
     .destroy = conv_destroy                                                              \
   }
 
 /* The first layer of a network has few input channels: it reads rows and writes blocks. */
 const kt_kernel conv_kernels_8[] = {
-  CONV ("", "Conv", false, 8, 8, 116, "c8,,>c8"),
-  CONV ("", "Conv", false, 0, 8, 115, ",,>c8"),
-  CONV ("kette", "ConvGradX", true, 8, 8, 116, "c8,,>c8"),
+  CONV ("", "Conv", false, 8, 8, false, 116, "c8,,>c8"),
+  CONV ("", "Conv", false, 0, 8, false, 115, ",,>c8"),
+  CONV ("kette", "ConvGradX", true, 8, 8, false, 116, "c8,,>c8"),
   { 0 },
 };
+/* Multiples of 8 channels that are none of 16. */
 const kt_kernel conv_kernels_16[] = {
-  CONV ("", "Conv", false, 16, 16, 116, "c16,,>c16"),
-  CONV ("", "Conv", false, 0, 16, 115, ",,>c16"),
-  CONV ("kette", "ConvGradX", true, 16, 16, 116, "c16,,>c16"),
+  CONV ("", "Conv", false, 16, 16, false, 116, "c16,,>c16"),
+  CONV ("", "Conv", false, 0, 16, false, 115, ",,>c16"),
+  CONV ("", "Conv", false, 16, 8, true, 114, "c16,,>c8"),
+  CONV ("", "Conv", false, 8, 16, true, 113, "c8,,>c16"),
+  CONV ("", "Conv", false, 8, 8, false, 112, "c8,,>c8"),
+  CONV ("", "Conv", false, 0, 8, false, 111, ",,>c8"),
+  CONV ("kette", "ConvGradX", true, 16, 16, false, 116, "c16,,>c16"),
+  CONV ("kette", "ConvGradX", true, 8, 8, false, 112, "c8,,>c8"),
   { 0 },
 };

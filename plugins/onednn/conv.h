@@ -9,12 +9,14 @@
 typedef struct
 {
   int x_block, y_block; /* of the large side X and the small side Y */
+  bool widen;           /* what lies in blocks of 8 goes through memory in blocks of 16 */
 } ConvLayout;
 
 typedef struct
 {
   Window w;
-  int x_block, y_block;
+  int x_block, y_block; /* as oneDNN sees them */
+  bool x_wide, y_wide;  /* they lie in blocks of 8 instead */
   int64_t images, group, x_channels, y_channels;
   double work; /* additions and products */
 } Shape;
@@ -52,10 +54,12 @@ typedef struct
   size_t step, packed_step; /* in floats, from one share to the next */
   float *constant;          /* NULL: packed by each run, into the workspace */
 } Packing;
-/* FROM: of a share in row-major weights, which lie STEP floats apart; INPUT: of the node. */
+/* FROM: of a share in row-major weights, which lie STEP floats apart; INPUT: of the node. The
+ * workspace gets MORE floats, which begin *AT floats behind its begin. */
 kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
                         const dnnl_memory_desc_t *from, size_t step,
-                        const dnnl_memory_desc_t *to, int64_t splits, int32_t input);
+                        const dnnl_memory_desc_t *to, int64_t splits, int32_t input,
+                        size_t more, size_t *at);
 /* The packed weights for a run, or NULL with *status. */
 float *packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
                     kt_status *status);

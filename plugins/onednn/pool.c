@@ -265,7 +265,7 @@ grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 #define POOL(DOMAIN, NAME, BLOCK, OP, LAYOUT, SUITS, PREPARE, RUN)                       \
   {                                                                                      \
     .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .device = "cpu",  \
-    .types = "T=f32", .since = 1, .priority = 110,                                       \
+    .types = "T=f32", .since = 1, .priority = 100 + BLOCK,                               \
     .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_FOLLOWS,                         \
     .user = (void *) &(const Kind){ BLOCK, OP }, .layout = LAYOUT, .suits = SUITS,       \
     .prepare = PREPARE, .run = RUN                                                       \
@@ -274,15 +274,11 @@ grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   POOL ("", NAME, BLOCK, OP, "c" #BLOCK ">c" #BLOCK, suits, prepare, pool_run)
 #define BACKWARD(NAME, BLOCK, OP, LAYOUT)                                                \
   POOL ("kette", NAME, BLOCK, OP, LAYOUT, grad_suits, grad_prepare, grad_run)
-#define TABLE(BLOCK)                                                                     \
-  const kt_kernel pool_kernels_##BLOCK[] = {                                             \
-    FORWARD ("MaxPool", BLOCK, MAX),                                                     \
-    FORWARD ("AveragePool", BLOCK, AVERAGE),                                             \
-    FORWARD ("GlobalAveragePool", BLOCK, GLOBAL),                                        \
-    BACKWARD ("MaxPoolGrad", BLOCK, MAX, "c" #BLOCK ",c" #BLOCK ">c" #BLOCK),            \
-    BACKWARD ("AveragePoolGrad", BLOCK, AVERAGE, "c" #BLOCK ",>c" #BLOCK),               \
-    { 0 },                                                                               \
-  };
+#define ALL(BLOCK)                                                                       \
+  FORWARD ("MaxPool", BLOCK, MAX), FORWARD ("AveragePool", BLOCK, AVERAGE),              \
+      FORWARD ("GlobalAveragePool", BLOCK, GLOBAL),                                      \
+      BACKWARD ("MaxPoolGrad", BLOCK, MAX, "c" #BLOCK ",c" #BLOCK ">c" #BLOCK),          \
+      BACKWARD ("AveragePoolGrad", BLOCK, AVERAGE, "c" #BLOCK ",>c" #BLOCK)
 
-TABLE (8)
-TABLE (16)
+const kt_kernel pool_kernels_8[]  = { ALL (8), { 0 } };
+const kt_kernel pool_kernels_16[] = { ALL (16), ALL (8), { 0 } };

@@ -14,8 +14,10 @@ conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout, kt_t
       || x.dtype != KT_F32 || w.ndim != x.ndim || x.ndim < 3
       || !window_read (host, ctx, &x, &y, w.dims + 2, &s->w))
     return false;
-  s->x_block    = layout->x_block;
-  s->y_block    = layout->y_block;
+  s->x_wide     = layout->widen && layout->x_block == 8;
+  s->y_wide     = layout->widen && layout->y_block == 8;
+  s->x_block    = s->x_wide ? 16 : layout->x_block;
+  s->y_block    = s->y_wide ? 16 : layout->y_block;
   s->images     = x.dims[0];
   s->group      = dnn_int (host, ctx, "group", 1);
   s->x_channels = x.dims[1];
@@ -27,6 +29,8 @@ conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout, kt_t
 
   const int64_t x_group = s->x_channels / s->group, y_group = s->y_channels / s->group;
   const bool depthwise = x_group == 1 && y_group == 1;
+  if ((s->x_wide || s->y_wide) && s->group > 1)
+    return false;
   if (s->group > 1 && !depthwise
       && ((s->x_block && x_group % s->x_block) || (s->y_block && y_group % s->y_block)))
     return false;
@@ -40,7 +44,7 @@ int64_t
 conv_units (const Shape *s, int64_t channels, int block)
 {
   if (s->group == 1)
-    return block ? channels / block : channels;
+    return !block ? channels : channels % block ? 1 : channels / block;
   if (s->x_channels == s->group && s->y_channels == s->group)
     return s->y_block ? s->group / s->y_block : s->group;
   return s->group;
