@@ -88,10 +88,13 @@ int
 kette_verb_bench (int argc, char **argv)
 {
   int batch = 1, threads = 0, status;
+  gboolean no_fusion           = FALSE;
   double seconds               = 2, median, least;
   g_autoptr (GError) error     = NULL;
   const GOptionEntry entries[] = {
     { "batch", 0, 0, G_OPTION_ARG_INT, &batch, "size of open dims (1)", "N" },
+    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &no_fusion,
+      "run each node on its own; the same bits, slower", NULL },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "how long to measure (2)", "S" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -108,11 +111,14 @@ kette_verb_bench (int argc, char **argv)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
 
-  g_autoptr (KetteGraph) graph     = kette_tool_load (argv[1], &error);
-  g_autoptr (KetteSession) session = graph ? kette_session_new (graph, &error) : NULL;
-  const guint n                    = graph ? kette_graph_get_n_inputs (graph) : 0;
-  g_autofree KetteTensor **inputs  = g_new0 (KetteTensor *, n + 1);
-  gboolean ok                      = session != NULL;
+  g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
+  g_autoptr (KetteSession) session
+      = graph ? kette_session_new_with_flags (
+            graph, no_fusion ? KETTE_SESSION_NO_FUSION : 0, &error)
+              : NULL;
+  const guint n                   = graph ? kette_graph_get_n_inputs (graph) : 0;
+  g_autofree KetteTensor **inputs = g_new0 (KetteTensor *, n + 1);
+  gboolean ok                     = session != NULL;
   for (guint i = 0; ok && i < n; i++)
     ok = (inputs[i] = make_input (graph, i, batch, &error)) != NULL;
   ok = ok

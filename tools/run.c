@@ -95,7 +95,7 @@ deliver (KetteGraph *graph, KetteTensor **outputs, char *const *words, int top)
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
 static int
 run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words,
-           int first, int top)
+           int first, int top, gboolean no_fusion)
 {
   g_autoptr (GError) error = NULL;
   const guint n_in         = kette_graph_get_n_inputs (graph),
@@ -112,7 +112,10 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
   for (guint i = 0; i < n_default; i++)
     fed = fed || inputs[n_in + i];
   g_autoptr (KetteSession) session = kette_session_new_with_flags (
-      graph, fed ? KETTE_SESSION_FEED_DEFAULTS : (KetteSessionFlags) 0, &error);
+      graph,
+      (KetteSessionFlags) ((fed ? KETTE_SESSION_FEED_DEFAULTS : 0)
+                           | (no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
+      &error);
   if (session
       && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
                                           kette_tool_deadline (), &error))
@@ -134,6 +137,7 @@ kette_verb_run (int argc, char **argv)
   g_auto (GStrv) outputs   = NULL;
   g_autoptr (GError) error = NULL;
   int first = 0, top = 0, threads = 0, status;
+  gboolean no_fusion           = FALSE;
   const GOptionEntry entries[] = {
     { "input", 'i', 0, G_OPTION_ARG_STRING_ARRAY, &inputs,
       "content of an input: .npy, TensorProto .pb, IDX, IDX.gz", "NAME=FILE" },
@@ -143,6 +147,8 @@ kette_verb_run (int argc, char **argv)
       "N" },
     { "top", 0, 0, G_OPTION_ARG_INT, &top, "print the indices of the K largest elements",
       "K" },
+    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &no_fusion,
+      "run each node on its own; the same bits, slower", NULL },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads,
       "threads; the results do not depend on it", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -162,7 +168,8 @@ kette_verb_run (int argc, char **argv)
   kette_set_threads (threads);
 
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
-  return graph ? run_graph (graph, inputs, outputs, first, top) : kette_tool_fail (error);
+  return graph ? run_graph (graph, inputs, outputs, first, top, no_fusion)
+               : kette_tool_fail (error);
 }
 
 int
@@ -209,5 +216,5 @@ kette_verb_grad (int argc, char **argv)
       || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
       || (out && !kette_graph_save (graph, out, &error)))
     return kette_tool_fail (error);
-  return inputs ? run_graph (graph, inputs, NULL, 0, 0) : 0;
+  return inputs ? run_graph (graph, inputs, NULL, 0, 0, FALSE) : 0;
 }

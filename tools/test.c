@@ -9,7 +9,7 @@
 typedef struct
 {
   double rtol, atol;
-  gboolean no_native, quiet;
+  gboolean no_native, no_fusion, quiet;
   guint n_passed, n_failed, n_unsupported;
   GError *stopped; /* by a signal or the time limit */
 } Tests;
@@ -123,7 +123,10 @@ run_directory (const char *dir, const Tests *tests, double *worst, GError **erro
   g_autoptr (KetteGraph) graph = kette_tool_load (model, error);
   g_autoptr (KetteSession) session
       = graph ? kette_session_new_with_flags (
-            graph, tests->no_native ? KETTE_SESSION_NO_NATIVE : 0, error)
+            graph,
+            (KetteSessionFlags) ((tests->no_native ? KETTE_SESSION_NO_NATIVE : 0)
+                                 | (tests->no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
+            error)
               : NULL;
 
   for (guint set = 0; session; set++)
@@ -230,6 +233,8 @@ kette_verb_test (int argc, char **argv)
     { "no-native", 0, 0, G_OPTION_ARG_NONE, &tests.no_native,
       "operators that have a body run as their body", NULL },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &tests.quiet, "print failures only", NULL },
+    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &tests.no_fusion,
+      "run each node on its own; the same bits, slower", NULL },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };

@@ -142,6 +142,8 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
       "a loss that is not finite: stop, or skip the step", "stop|skip" },
     { "save-must-succeed", 0, 0, G_OPTION_ARG_NONE, &a->must_save,
       "end when a checkpoint cannot be written", NULL },
+    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &t->no_fusion,
+      "run each node on its own; the same bits, slower", NULL },
     { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
       "threads; the results do not depend on it", "N" },
     { "log", 0, 0, G_OPTION_ARG_FILENAME, &a->log, "a row per epoch", "FILE.csv" },

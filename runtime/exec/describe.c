@@ -316,18 +316,19 @@ write_plan (Writer *w)
       if (w->json)
         g_string_append_printf (
             w->out,
-            "  \"plan\": {\"steps\": %zu, \"views\": %zu, \"in_place\": %zu, "
+            "  \"plan\": {\"steps\": %zu, \"chains\": %zu, \"fused\": %zu, "
+            "\"absorbed\": %zu, \"views\": %zu, \"in_place\": %zu, "
             "\"arena_bytes\": %zu, \"live_peak_bytes\": %zu, "
             "\"constant_bytes\": %zu},\n",
-            info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
-            info.live_peak_bytes, info.constant_bytes);
+            info.n_steps, info.n_chains, info.n_fused, info.n_absorbed, info.n_views,
+            info.n_in_place, info.arena_bytes, info.live_peak_bytes, info.constant_bytes);
       else
         g_string_append_printf (
             w->out,
-            "%-11s %zu steps, %zu views, %zu in place; arena %zu bytes, "
-            "constants %zu bytes (open dims as 1)\n",
-            "plan", info.n_steps, info.n_views, info.n_in_place, info.arena_bytes,
-            info.constant_bytes);
+            "%-11s %zu steps (%zu in %zu chains), %zu views, %zu in place; arena %zu "
+            "bytes, constants %zu bytes (open dims as 1)\n",
+            "plan", info.n_steps, info.n_fused - info.n_absorbed, info.n_chains,
+            info.n_views, info.n_in_place, info.arena_bytes, info.constant_bytes);
     }
   write_no_plan (w, error);
   kette_session_unref (session);

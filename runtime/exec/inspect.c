@@ -31,7 +31,8 @@ _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
 char *
 _kette_plan_text (const KettePlan *plan)
 {
-  GString *out = g_string_new (NULL);
+  GString *out = g_string_new (NULL), *ops = g_string_new (NULL);
+  uint32_t in_chain = 0; /* steps that follow in the chain: they begin with a + */
 
   for (size_t i = 0; i < plan->n_steps; i++)
     {
@@ -43,12 +44,20 @@ _kette_plan_text (const KettePlan *plan)
                                   KETTE_QUOTE (step->update->key->name));
           continue;
         }
-      const KetteValue *first = step->node->n_out ? step->node->out[0] : NULL;
+      const KetteValue *first
+          = step->n_out ? plan->operands[step->first_tensor + step->n_in] : NULL;
+      g_string_truncate (ops, 0);
+      g_string_append (ops, in_chain ? "+ " : "");
+      for (uint32_t k = 0; k <= step->n_absorbed; k++)
+        g_string_append_printf (ops, "%s%s", k ? "+" : "",
+                                plan->graph->nodes[step->node->index + k]->op);
+      in_chain = in_chain ? in_chain - 1 : step->span - 1;
       g_string_append_printf (
-          out, "%5zu  %-20s %-16s %s%s\n", i, step->node->op,
+          out, "%5zu  %-20s %-16s %s%s\n", i, ops->str,
           _kette_base_name (step->kernel->plugin),
           first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
           i == plan->n_forward ? "  (backward and update begin)" : "");
     }
+  g_string_free (ops, TRUE);
   return g_string_free (out, FALSE);
 }

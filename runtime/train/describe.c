@@ -188,11 +188,13 @@ kette_trainer_plan (KetteTrainer *self, GError **error)
           _kette_error_in_file (error, self->graph->model->file);
           return NULL;
         }
-      g_string_append_printf (
-          text,
-          "%s%zu steps, %zu views; memory: arena %zu bytes, state %zu, constants %zu\n",
-          steps, info.n_steps, info.n_views, info.arena_bytes, info.state_bytes,
-          info.constant_bytes);
+      g_string_append_printf (text,
+                              "%s%zu steps, %zu in %zu chains, %zu absorbed, %zu views; "
+                              "memory: arena %zu bytes, "
+                              "state %zu, constants %zu\n",
+                              steps, info.n_steps, info.n_fused, info.n_chains,
+                              info.n_absorbed, info.n_views, info.arena_bytes,
+                              info.state_bytes, info.constant_bytes);
       g_free (steps);
     }
   return g_string_free (text, FALSE);

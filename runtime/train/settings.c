@@ -295,7 +295,8 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
                           .batch     = options->batch,
                           .one_hot   = options->one_hot,
                           .shuffle   = !options->no_shuffle,
-                          .drop_last = options->drop_last };
+                          .drop_last = options->drop_last,
+                          .no_fusion = options->no_fusion };
   out->loss_name
       = options->loss ? _kette_region_strdup (region, options->loss, error) : NULL;
   if (options->loss && !out->loss_name)

@@ -140,9 +140,11 @@ remember_inputs (KetteTrainer *self, const KetteGraph *step, GError **error)
 static gboolean
 make_evaluation (KetteTrainer *self, size_t i, const Places *places, GError **error)
 {
-  const KetteGraph *algorithm = self->graph->model->training[i]->algorithm;
-  const KetteSessionOptions options
-      = { .struct_size = sizeof options, .live = TRUE, .seed = self->settings.seed };
+  const KetteGraph *algorithm       = self->graph->model->training[i]->algorithm;
+  const KetteSessionOptions options = { .struct_size = sizeof options,
+                                        .live        = TRUE,
+                                        .seed        = self->settings.seed,
+                                        .unfused     = self->settings.no_fusion };
   KetteValue *values[2];
   size_t n = 0;
 
@@ -181,6 +183,7 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
                                             .live        = TRUE,
                                             .updates     = updates,
                                             .n_updates   = info->n_update,
+                                            .unfused     = self->settings.no_fusion,
                                             .seed        = self->settings.seed };
       self->stages[i].session           = _kette_session_new_full (step, &options, error);
       ok                                = self->stages[i].session != NULL;

@@ -49,6 +49,7 @@ KETTE_EXPORT GType kette_trainer_get_type (void);
  * @skip_not_finite: a step whose loss is not finite is left out and counted; otherwise it is an
  *   error
  * @keep: how many older files kette_trainer_save() keeps as FILE.1, FILE.2, ...; 0: one
+ * @no_fusion: each node runs on its own; the results are the same bits
  *
  * How to train. Start from kette_train_options_init().
  */
@@ -65,6 +66,7 @@ typedef struct
   guint one_hot;
   gboolean resume, resume_anyway, skip_not_finite;
   guint keep;
+  gboolean no_fusion;
   gpointer reserved[3];
 } KetteTrainOptions;
 KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
