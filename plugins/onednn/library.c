@@ -56,6 +56,7 @@ open_library (void)
           && (version->cpu_runtime != DNNL_RUNTIME_OMP || !find_openmp ())))
     return;
 
+  allocate_begin (handle);
   const int before = dnn_begin ();
   usable           = dnn.engine_create (&dnn.engine, dnnl_cpu, 0) == dnnl_success
            && dnn.stream_create (&dnn.stream, dnn.engine, dnnl_stream_default_flags)

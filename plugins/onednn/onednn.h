@@ -3,6 +3,7 @@
  * onednn.h: convolutions, pools and batch normalisation in blocks of channels.
  *
  *   library.c    libdnnl, opened when the first node asks for it, and held to one thread
+ *   allocate.c   what libdnnl allocates at each call
  *   primitive.c  a primitive of oneDNN, callable from any thread without allocation
  *   window.c     the geometry of convolutions and pools
  *   conv.c ...   one file per operator
@@ -59,6 +60,9 @@ bool dnn_open (void);
 /* The calling thread runs primitives between these two; no thread is started for them. */
 int dnn_begin (void);
 void dnn_end (int before);
+
+/* allocate.c: the small blocks that LIBRARY takes and gives back at each call are kept. */
+void allocate_begin (void *library);
 
 /* The block of channels that is best for this processor. */
 int dnn_block (void);
