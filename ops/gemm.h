@@ -28,7 +28,21 @@ typedef struct kt_gemm
   int32_t rate;         /* the input that is kette.SGD's rate; 0: there is none */
   int64_t n_batch, tile_rows, tile_cols, row_tiles, col_tiles, grain;
   kt_fast fast;
+  /* 16-bit floats: their type, else 0; elements of a, b, c, y, and where they are floats. */
+  int32_t half;
+  bool half_turned;
+  int64_t half_count[4];
+  size_t half_at[4];
 } kt_gemm;
+
+/* gemm-loops.c: fixes the tiles; bytes of scratch memory per worker; C times beta, or zeros,
+ * as all of Y; rows AT[0] and following, columns AT[1] and following, SIZE many, of one
+ * product. */
+void kt_loops_choose (kt_gemm *g);
+size_t kt_loops_scratch (const kt_gemm *g);
+void kt_loops_start (const kt_gemm *g, const void *c, void *y);
+void kt_loops_tile (const kt_gemm *g, const char *a, const char *b, const char *c,
+                    char *y, char *packed, const int64_t at[2], const int64_t size[2]);
 
 /* "[2,?]" */
 void kt_dims_text (char *out, size_t size, const kt_type *t);
@@ -37,9 +51,9 @@ kt_status kt_gemm_mismatch (const kt_host *host, const void *ctx, const kt_type 
                             const kt_type *b, int64_t k_a, int64_t k_b);
 
 /* Decides how G, whose upper part is filled in, is computed for elements of type DTYPE: f32,
- * f64, or an integer of 32 or 64 bits. BEST: KT_E_UNSUPPORTED where a library is expected to
+ * f64, a 16-bit float, or an integer of 32 or 64 bits. BEST: KT_E_UNSUPPORTED where a library is expected to
  * be faster. */
 kt_status kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype,
                            bool best);
-/* Inputs 0, 1 and those of absorbed followers to output 0. STATE is the kt_gemm. */
+/* Inputs 0, 1 and those of what was absorbed to output 0. STATE is the kt_gemm. */
 kt_status kt_gemm_run (const kt_host *host, kt_run *run, void *state);

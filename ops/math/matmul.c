@@ -230,7 +230,7 @@ static const kt_kernel matmul_kernel[]
     = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS | KT_K_EPILOGUE,
           .priority = KT_GEMM_BEST, .user = (void *) "best", .prepare = matmul_prepare,
           .run = kt_gemm_run },
-        { KT_KERNEL, .types = "T=f32|f64|i32|i64|u32|u64",
+        { KT_KERNEL, .types = "T=f32|f64|f16|bf16|i32|i64|u32|u64",
           .flags = KT_CPU_FLAGS | KT_K_EPILOGUE, .prepare = matmul_prepare,
           .run = kt_gemm_run },
         { 0 } };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "exec/session-private.h"
 #include "graphs.h"
 
 typedef struct
@@ -120,6 +121,91 @@ test_shape (gconstpointer data)
     }
 }
 
+/* What follows a product: a row is added, or the product to a matrix by kette.SGD. */
+static KetteSession *
+followed_session (const Shape *s, gboolean descent, gboolean fused, KettePlanInfo *info)
+{
+  const int64_t m = s->a[0], n = s->b[1], dims[][2] = { { m, n }, { n, 0 }, { 1, 0 } };
+  const kt_type types[]
+      = { { .kind = KT_TENSOR, .dtype = s->dtype, .ndim = 2, .dims = s->a },
+          { .kind = KT_TENSOR, .dtype = s->dtype, .ndim = 2, .dims = s->b },
+          { .kind  = KT_TENSOR,
+            .dtype = s->dtype,
+            .ndim  = descent ? 2 : 1,
+            .dims  = dims[descent ? 0 : 1] },
+          { .kind = KT_TENSOR, .dtype = s->dtype, .ndim = 0, .dims = dims[2] } };
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *a                = graph_input (graph, "a", s->dtype, 2, s->a);
+  KetteValue *b                = graph_input (graph, "b", s->dtype, 2, s->b);
+  KetteValue *x    = graph_input (graph, "x", s->dtype, types[2].ndim, types[2].dims);
+  KetteValue *rate = graph_input (graph, "rate", s->dtype, 0, dims[2]);
+  KetteValue *y    = graph_node (graph, "", "MatMul", a, b);
+  GError *error    = NULL;
+
+  if (descent)
+    {
+      KetteValue *out = _kette_graph_add_value (graph, NULL, NULL);
+      g_assert_nonnull (_kette_graph_add_node (graph, "", "kette", "SGD", 1,
+                                               (KetteValue *[]){ rate, x, y }, 3, &out, 1,
+                                               NULL, 0, &error));
+      y = out;
+    }
+  else
+    y = graph_node (graph, "", "Relu", graph_node (graph, "", "Add", y, x), NULL);
+  g_assert_true (_kette_graph_add_output (graph, y, NULL));
+  KetteSession *session = kette_session_new_with_flags (
+      graph, fused ? (KetteSessionFlags) 0 : KETTE_SESSION_NO_FUSION, &error);
+  g_assert_no_error (error);
+  g_assert_true (_kette_session_plan_info (session, types, info, &error));
+  return session;
+}
+
+/* Taken over by the product or not, with any number of threads: the same bits. */
+static void
+test_followers (void)
+{
+  static const Shape sizes[] = { { "", 2, 2, KT_F32, { 10, 784 }, { 784, 30 } },
+                                 { "", 2, 2, KT_F64, { 61, 20 }, { 20, 37 } },
+                                 { "", 2, 2, KT_F32, { 300, 250 }, { 250, 512 } },
+                                 { "", 2, 2, KT_F32, { 150, 900 }, { 900, 256 } } };
+  guint absorbed             = 0;
+
+  for (size_t i = 0; i < 4 * G_N_ELEMENTS (sizes); i++)
+    {
+      const Shape *s               = &sizes[i / 4];
+      const gboolean descent       = i & 1;
+      const int64_t dims[]         = { s->a[0], s->b[1] };
+      uint32_t state               = 5;
+      g_autoptr (KetteTensor) a    = random_tensor (s->dtype, 2, s->a, &state);
+      g_autoptr (KetteTensor) b    = random_tensor (s->dtype, 2, s->b, &state);
+      g_autoptr (KetteTensor) rate = random_tensor (s->dtype, 0, NULL, &state);
+      g_autoptr (KetteTensor) x
+          = random_tensor (s->dtype, descent ? 2 : 1, dims + !descent, &state);
+      g_autoptr (KetteTensor) fused = NULL, plain = NULL;
+      GError *error = NULL;
+      KettePlanInfo info;
+
+      _kette_pool_set_threads (i & 2 ? 3 : 1);
+      g_autoptr (KetteSession) one = followed_session (s, descent, TRUE, &info);
+      absorbed += (guint) info.n_absorbed;
+      g_autoptr (KetteSession) two = followed_session (s, descent, FALSE, &info);
+      g_assert_cmpuint (info.n_absorbed, ==, 0);
+      kette_session_run (one, (KetteTensor *[]){ a, b, x, rate }, &fused, NULL, &error);
+      g_assert_no_error (error);
+      kette_session_run (two, (KetteTensor *[]){ a, b, x, rate }, &plain, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpmem (fused->data, fused->bytes, plain->data, plain->bytes);
+    }
+  if (!g_getenv ("KETTE_VECTORS")
+#if defined(__x86_64__)
+      && __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma")
+#else
+      && FALSE
+#endif
+  )
+    g_assert_cmpuint (absorbed, >=, 4);
+}
+
 typedef struct
 {
   KetteTensor *a, *b, *expected;
@@ -179,6 +265,7 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/products/%s", shapes[i].name);
       g_test_add_data_func (path, &shapes[i], test_shape);
     }
+  g_test_add_func ("/products/followers", test_followers);
   g_test_add_func ("/products/at once", test_at_once);
   return g_test_run ();
 }
