@@ -6,6 +6,7 @@
  */
 #include "convert.h"
 #include "emit.h"
+#include "shape.h"
 #include <ctype.h>
 #include <errno.h>
 #include <locale.h>
@@ -19,6 +20,7 @@ typedef struct
 {
   int32_t from, to;
   int64_t n;
+  kt_narrowing narrowing;
   locale_t locale; /* "C", for texts */
 } CastState;
 
@@ -28,13 +30,26 @@ typedef struct
   const CastState *state;
 } Work;
 
+static kt_narrowing
+narrowing_of (const kt_host *host, const void *ctx)
+{
+  return (kt_narrowing){ .saturate = kt_attr_int (host, ctx, "saturate", 1) != 0,
+                         .round    = kt_attr_is (host, ctx, "round_mode", "down")
+                                         ? KT_ROUND_DOWN
+                                     : kt_attr_is (host, ctx, "round_mode", "nearest")
+                                         ? KT_ROUND_NEAREST
+                                         : KT_ROUND_UP };
+}
+
 static kt_status
 cast_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
   const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const bool small = kt_bits_of (x.dtype) < 8 || kt_bits_of (y.dtype) < 8;
   void *memory;
 
-  (void) user;
+  if (small != (user != NULL))
+    return KT_E_UNSUPPORTED;
   if ((kt_family_of (x.dtype) == KT_NO_NUMBER && x.dtype != KT_STRING
        && x.dtype != y.dtype)
       || (kt_family_of (y.dtype) == KT_NO_NUMBER && x.dtype != y.dtype))
@@ -46,6 +61,7 @@ cast_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s->from      = x.dtype;
   s->to        = y.dtype;
   s->n         = kt_count (x.dims, x.ndim);
+  s->narrowing = narrowing_of (host, prep);
   if (x.dtype == KT_STRING && !(s->locale = newlocale (LC_ALL_MASK, "C", (locale_t) 0)))
     return kt_fail (host, prep, KT_E_NOMEM, "no memory for the locale \"C\"");
   *state = s;
@@ -79,9 +95,14 @@ cast_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   for (int64_t i = begin; i < end; i += BLOCK)
     {
       const int64_t n  = end - i < BLOCK ? end - i : BLOCK;
-      const void *from = x + i * (int64_t) kt_size_of (s->from);
-      void *to         = y + i * (int64_t) kt_size_of (s->to);
-      if (family == KT_FLOATING)
+      const void *from = x + i * kt_bits_of (s->from) / 8;
+      void *to         = y + i * kt_bits_of (s->to) / 8;
+      if (kt_is_narrow (s->to))
+        {
+          kt_load_f64 (s->from, from, block.f, n);
+          kt_store_narrow (s->to, block.f, to, n, s->narrowing);
+        }
+      else if (family == KT_FLOATING)
         {
           kt_load_f64 (s->from, from, block.f, n);
           kt_store_f64 (s->to, block.f, to, n);
@@ -186,9 +207,12 @@ cast_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t
   return KT_OK;
 }
 
+/* The second one serves elements of less than a byte: tiles would share bytes. */
 static const kt_kernel cast_kernel[]
     = { { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_TILEABLE, .prepare = cast_prepare,
           .run = cast_run, .tile = cast_tile, .destroy = cast_destroy },
+        { KT_KERNEL, .flags = KT_CPU_FLAGS, .priority = -1, .user = (void *) 1,
+          .prepare = cast_prepare, .run = cast_run, .destroy = cast_destroy },
         { 0 } };
 
 static kt_status
