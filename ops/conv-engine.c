@@ -4,6 +4,7 @@
  * All are fixed by the shapes: the bits do not depend on the number of threads.
  */
 #include "conv-engine.h"
+#include "conv-depthwise.h"
 #include "half.h"
 #include <stdatomic.h>
 
@@ -385,6 +386,8 @@ kt_conv_prepare (const kt_host *host, kt_prep *prep, const kt_conv *c, void **st
 {
   kt_conv_engine *e;
 
+  if (kt_conv_is_depthwise (c))
+    return kt_depthwise_prepare (host, prep, c, state);
   KT_TRY (host->keep (prep, sizeof *e, state));
   e       = *state;
   e->conv = *c;
@@ -398,9 +401,11 @@ kt_conv_prepare (const kt_host *host, kt_prep *prep, const kt_conv *c, void **st
 kt_status
 kt_conv_run (const kt_host *host, kt_run *run, void *state)
 {
-  const kt_conv_engine *const e = state;
+  const kt_conv_engine *const e = state; /* begins with the kt_conv, as all states here */
   Job job                       = { .host = host, .run = run, .e = e };
 
+  if (kt_conv_is_depthwise (&e->conv))
+    return kt_depthwise_run (host, run, state);
   if (e->pieces > e->grain)
     KT_TRY (host->parallel_for (run, e->pieces, e->grain, compute_pieces, &job));
   else

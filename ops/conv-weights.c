@@ -5,6 +5,7 @@
  * bits do not depend on the number of threads.
  */
 #include "conv-weights.h"
+#include "conv-depthwise.h"
 #include "conv-gather.h"
 #include "half.h"
 #include "sum.h"
@@ -111,6 +112,8 @@ kt_conv_weights_prepare (const kt_host *host, kt_prep *prep, const kt_conv *c,
 {
   State *s;
 
+  if (kt_conv_is_depthwise (c))
+    return kt_depthwise_prepare (host, prep, c, state);
   KT_TRY (host->keep (prep, sizeof *s, state));
   s          = *state;
   s->conv    = *c;
@@ -339,6 +342,8 @@ kt_conv_weights_run (const kt_host *host, kt_run *run, void *state)
   const int64_t grain    = each < 65536 ? 65536 / (each + 1) + 1 : 1;
   Job job                = { .host = host, .run = run, .s = s };
 
+  if (kt_conv_is_depthwise (&s->conv)) /* whose state begins with the kt_conv, too */
+    return kt_depthwise_run (host, run, state);
   if (s->pieces > s->grain)
     KT_TRY (host->parallel_for (run, s->pieces, s->grain, compute_pieces, &job));
   else
