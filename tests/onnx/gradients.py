@@ -98,6 +98,40 @@ NETWORKS = {
         e = Mul (c1, d)
         f = SpaceToDepth (e; blocksize=2)
         E = ReduceSumSquare (f; keepdims=0)""",
+    "convolutions": """
+        a = MatMul (x, v2)
+        b = Reshape (a, image)
+        c1 = Conv (b, k0, row; pads=[1,0,2,1], strides=[2,1])
+        c2 = Conv (c1, k1; group=2, dilations=[1,2], pads=[1,2,1,2])
+        c3 = Conv (c2, k2; group=4, auto_pad="SAME_UPPER", strides=[2,2])
+        d = ConvTranspose (c3, k3, row; strides=[2,3], output_padding=[1,0], pads=[0,1,1,0], group=2)
+        E = ReduceSumSquare (d; keepdims=0)""",
+    "convolutions of one and three dims": """
+        a = MatMul (x, v2)
+        b = Reshape (a, image1)
+        c1 = Conv (b, l0; pads=[2,1], strides=[3])
+        d = ConvTranspose (c1, l0; auto_pad="SAME_LOWER", strides=[2])
+        g = Reshape (a, image3)
+        h = Conv (g, m0; pads=[0,1,1,1,0,0], strides=[1,2,1])
+        p = ReduceSumSquare (d; keepdims=0)
+        q = ReduceSumSquare (h; keepdims=0)
+        E = Add (p, q)""",
+    "pools": """
+        a = MatMul (x, v2)
+        b = Reshape (a, image)
+        m = MaxPool (b; kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1])
+        n = MaxPool (m; kernel_shape=[2,2], dilations=[2,1])
+        p = AveragePool (b; kernel_shape=[3,2], strides=[2,1], pads=[1,0,1,1])
+        q = AveragePool (b; kernel_shape=[2,2], strides=[2,2], pads=[0,1,0,1], count_include_pad=1)
+        o = AveragePool (p; kernel_shape=[2,2], strides=[2,2], auto_pad="SAME_LOWER")
+        r = GlobalAveragePool (b)
+        s = GlobalMaxPool (b)
+        n2 = ReduceSumSquare (n; keepdims=0)
+        q2 = ReduceSumSquare (q; keepdims=0)
+        o2 = ReduceSumSquare (o; keepdims=0)
+        r2 = ReduceSumSquare (r; keepdims=0)
+        s2 = ReduceSumSquare (s; keepdims=0)
+        E = Sum (n2, q2, o2, r2, s2)""",
     "activations": """
         a = MatMul (x, v0)
         b = Sub (a, row)
@@ -129,7 +163,9 @@ NETWORKS = {
         m = ReduceMax (w, one; keepdims=0)
         E = ReduceSum (m; keepdims=0)""",
 }
-SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "a3": [3, 4], "row": [4], "column": [ROWS, 1]}
+SHAPES = {"w0": [7, 5], "b0": [7], "w1": [7, 4], "v0": [5, 4], "v1": [4, 4], "a3": [3, 4], "row": [4], "column": [ROWS, 1],
+          "v2": [5, 72], "k0": [4, 2, 3, 2], "k1": [4, 2, 3, 3], "k2": [4, 1, 3, 3], "k3": [4, 2, 2, 3],
+          "l0": [4, 3, 5], "m0": [2, 4, 2, 2, 2]}
 CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (INT64, [1], [8]),
              "flat": (INT64, [1], [-1]), "picks": (INT64, [3], [0, -1, -1]), "last": (INT64, [], [-1]),
              "table": (INT64, [2, 3], [0, 1, 1, -1, 2, 0]), "begins": (INT64, [2], [-1, 1]), "ends": (INT64, [2], [-9, 9]),
@@ -140,6 +176,8 @@ CONSTANTS = {"three": (FLOAT, [], [3.0]), "one": (INT64, [1], [1]), "eight": (IN
              "pads": (INT64, [4], [1, -1, 0, 2]), "around": (INT64, [4], [1, 2, 0, 1]), "cut": (INT64, [2], [-1, 2]),
              "one_axis": (INT64, [1], [-1]), "twice": (INT64, [2], [1, 2]), "five": (INT64, [1], [5]),
              "lengths": (INT64, [3], [4, 3, 17]), "deep": (INT64, [4], [1, 4, 2, 3]),
+             "image": (INT64, [4], [6, 2, 6, 6]), "image1": (INT64, [3], [6, 3, 24]),
+             "image3": (INT64, [5], [6, 4, 3, 2, 3]),
              "low": (FLOAT, [], [-0.75]), "high": (FLOAT, [], [1.25]),
              "c": (FLOAT, [4], [1.0, 0.5, 2.0, 0.25])}
 
