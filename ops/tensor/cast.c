@@ -48,13 +48,13 @@ cast_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   const bool small = kt_bits_of (x.dtype) < 8 || kt_bits_of (y.dtype) < 8;
   void *memory;
 
-  if (small != (user != NULL))
-    return KT_E_UNSUPPORTED;
   if ((kt_family_of (x.dtype) == KT_NO_NUMBER && x.dtype != KT_STRING
        && x.dtype != y.dtype)
       || (kt_family_of (y.dtype) == KT_NO_NUMBER && x.dtype != y.dtype))
     return kt_fail (host, prep, KT_E_UNSUPPORTED,
                     "no conversion from element type %d to %d", x.dtype, y.dtype);
+  if (small != (user != NULL))
+    return KT_E_UNSUPPORTED;
   KT_TRY (host->keep (prep, sizeof (CastState), &memory));
 
   CastState *s = memory;
