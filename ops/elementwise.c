@@ -29,6 +29,7 @@ typedef struct
   kt_spread spread;
   int32_t half;
   bool half_output;
+  bool straight; /* one run, and nothing but the loop to do */
   double p[4];
 } ZipState;
 
@@ -157,7 +158,9 @@ kt_zip_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s->half_output = half && loops->loop[i].out == KT_F32;
   read_attrs (host, prep, loops->attrs, s->p);
   *state = s;
-  return kt_spread_prepare (host, prep, &s->spread);
+  KT_TRY (kt_spread_prepare (host, prep, &s->spread));
+  s->straight = s->spread.ndim == 0 && !s->half && !s->check;
+  return KT_OK;
 }
 
 static void
@@ -193,17 +196,26 @@ refuse (Work *work, int64_t place)
 static void
 zip_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  Work *work        = arg;
-  const ZipState *s = work->state;
-  const kt_run *run = work->run;
+  Work *work          = arg;
+  const ZipState *s   = work->state;
+  const kt_run *run   = work->run;
+  const kt_course *in = s->spread.in;
   kt_walk walk;
 
   (void) worker;
+  if (s->straight)
+    {
+      s->loop (
+          (const char *) run->in[0].data + begin * in[0].step * in[0].size, in[0].step,
+          (const char *) run->in[1].data + begin * in[1].step * in[1].size, in[1].step,
+          (char *) run->out[0].data + begin * s->spread.out_size, end - begin, s->p);
+      return;
+    }
   for (kt_walk_start (&walk, &s->spread, begin, end); walk.count > 0;
        kt_walk_next (&walk))
     {
       const void *a = kt_walk_in (&walk, run, 0), *b = kt_walk_in (&walk, run, 1);
-      const int64_t a_step = s->spread.in[0].step, b_step = s->spread.in[1].step;
+      const int64_t a_step = in[0].step, b_step = in[1].step;
       void *y = kt_walk_out (&walk, run);
       int64_t bad;
 

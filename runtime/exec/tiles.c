@@ -33,6 +33,7 @@ run_tiles (KetteRun *run, size_t step, uint32_t from, int64_t begin, int64_t end
   KetteStepRun *runs        = &run->steps[step];
   const uint32_t n          = steps->span;
   const int64_t tile        = steps->tile;
+  const kt_host *host       = _kette_host ();
   KetteFailure *outer       = _kette_failure_here;
   const KetteRunning *above = _kette_running;
   kt_status result          = KT_OK;
@@ -47,9 +48,8 @@ run_tiles (KetteRun *run, size_t step, uint32_t from, int64_t begin, int64_t end
         kt_status status;
 
         _kette_running = &steps[k].running;
-        status
-            = steps[k].kernel->kernel.tile (_kette_host (), &runs[k].head, steps[k].state,
-                                            at, MIN (at + tile, end), worker);
+        status = steps[k].kernel->kernel.tile (host, &runs[k].head, steps[k].state, at,
+                                               MIN (at + tile, end), worker);
         if (G_LIKELY (status == KT_OK && failure.status == KT_OK))
           continue;
         note (run, k, at, status, &failure);
