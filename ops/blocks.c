@@ -77,13 +77,17 @@ kt_blocks_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   kt_strides (deep, 4, depth);
   kt_strides (wide, 4, space);
 
-  /* (n, c, row, row in block, column, column in block), as the wide side lies */
+  /* (n, c, row, row in block, column in block, column): what a row of the wide side is made of
+   * is near each other in time. */
   const int64_t c       = wide[1];
-  const int64_t dims[]  = { wide[0], c, deep[2], b, deep[3], b };
-  const int64_t wides[] = { space[0], space[1], b * space[2], space[2], b, 1 };
-  const int64_t deeps[] = { depth[0], (columns ? b * b : 1) * depth[1],
-                            depth[2], (columns ? b : b * c) * depth[1],
-                            1,        (columns ? 1 : c) * depth[1] };
+  const int64_t dims[]  = { wide[0], c, deep[2], b, b, deep[3] };
+  const int64_t wides[] = { space[0], space[1], b * space[2], space[2], 1, b };
+  const int64_t deeps[] = { depth[0],
+                            (columns ? b * b : 1) * depth[1],
+                            depth[2],
+                            (columns ? b : b * c) * depth[1],
+                            (columns ? 1 : c) * depth[1],
+                            1 };
 
   kt_move_plan (*state, x.dtype, 6, dims, form->to_space ? deeps : wides,
                 form->to_space ? wides : deeps);

@@ -220,34 +220,70 @@ locate (const kt_move *m, int64_t index, int64_t *in, int64_t *out)
     }
 }
 
+/* Where a walk over the outer dims is. */
+typedef struct
+{
+  int64_t at[KT_MAX_RANK], in, out;
+} Place;
+
+static void
+step (const kt_move *m, Place *p)
+{
+  for (int32_t d = m->ndim - 1; d >= 0; d--)
+    {
+      p->in += m->in[d];
+      p->out += m->out[d];
+      if (++p->at[d] < m->dims[d])
+        return;
+      p->at[d] = 0;
+      p->in -= m->dims[d] * m->in[d];
+      p->out -= m->dims[d] * m->out[d];
+    }
+}
+
+static void
+start (const kt_move *m, int64_t index, Place *p)
+{
+  locate (m, index, &p->in, &p->out);
+  for (int32_t d = m->ndim - 1; d >= 0; d--)
+    {
+      p->at[d] = index % m->dims[d];
+      index /= m->dims[d];
+    }
+}
+
 static void
 move_items (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   const Job *job     = arg;
   const kt_move *m   = job->m;
   const int64_t size = m->bits / 8, parts = m->n_strips * m->n_chunks;
+  int64_t part = begin % parts;
+  Place place;
 
   (void) worker;
+  start (m, begin / parts, &place);
   for (int64_t item = begin; item < end; item++)
     {
-      const int64_t index = parts == 1 ? item : item / parts, part = item - index * parts;
       const int64_t strip = part / m->n_chunks, first = (part % m->n_chunks) * m->chunk;
       const int64_t n = first + m->chunk < m->inner ? m->chunk : m->inner - first;
-      int64_t in, out;
+      const char *in  = job->in + (place.in + first * m->inner_in) * size;
+      char *out       = job->out + (place.out + first * m->inner_out) * size;
 
-      locate (m, index, &in, &out);
-      in += first * m->inner_in;
-      out += first * m->inner_out;
       if (m->kind == KT_MOVE_COPY)
-        memcpy (job->out + out * size, job->in + in * size, (size_t) (n * size));
+        memcpy (out, in, (size_t) (n * size));
       else if (m->kind == KT_MOVE_STRIDED)
-        strided (m, job->in + in * size, job->out + out * size, n);
+        strided (m, in, out, n);
       else
         {
           const int64_t column = strip * STRIP;
           const int64_t width  = column + STRIP < m->tile ? STRIP : m->tile - column;
-          tile (m, job->in + (in + column) * size,
-                job->out + (out + column * m->tile_out) * size, width, n);
+          tile (m, in + column * size, out + column * m->tile_out * size, width, n);
+        }
+      if (++part == parts)
+        {
+          part = 0;
+          step (m, &place);
         }
     }
 }

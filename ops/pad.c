@@ -168,33 +168,55 @@ copy (const Job *job, int64_t i, int64_t from, int64_t n)
             (size_t) (n * (bits / 8)));
 }
 
+#define FILL(BITS, T)                                                                    \
+  static void fill_##BITS (void *out, const void *value, int64_t n)                      \
+  {                                                                                      \
+    T *y      = out;                                                                     \
+    const T v = *(const T *) value;                                                      \
+                                                                                         \
+    for (int64_t i = 0; i < n; i++)                                                      \
+      y[i] = v;                                                                          \
+  }
+
+typedef struct
+{
+  uint64_t a, b;
+} Pair;
+
+FILL (8, uint8_t)
+FILL (16, uint16_t)
+FILL (32, uint32_t)
+FILL (64, uint64_t)
+FILL (128, Pair)
+
 /* The same, to the constant. */
 static void
 fill (const Job *job, int64_t i, int64_t n)
 {
-  static const uint8_t zero[sizeof (kt_str)];
+  static const kt_str zero;
   const int32_t bits   = job->p->bits;
-  const uint8_t *value = job->value ? job->value : zero;
-  const int64_t size   = bits / 8;
+  const uint8_t *value = job->value ? job->value : (const uint8_t *) &zero;
+  uint8_t *y           = job->out + i * (bits / 8);
 
-  if (n == 0)
-    return;
-  if (bits < 8)
-    kt_copy_small (bits, value, 0, 0, job->out, i, n);
-  else if (size == 1)
-    memset (job->out + i, *value, (size_t) n);
-  else
+  switch (bits)
     {
-      uint8_t *y         = job->out + i * size;
-      const int64_t most = 4096 / size; /* from the nearest cache */
-      int64_t count;
-      memcpy (y, value, (size_t) size);
-      for (int64_t done = 1; done < n; done += count)
-        {
-          count = done < n - done ? done : n - done;
-          count = count < most ? count : most;
-          memcpy (y + done * size, y, (size_t) (count * size));
-        }
+    case 8:
+      fill_8 (y, value, n);
+      break;
+    case 16:
+      fill_16 (y, value, n);
+      break;
+    case 32:
+      fill_32 (y, value, n);
+      break;
+    case 64:
+      fill_64 (y, value, n);
+      break;
+    case 128:
+      fill_128 (y, value, n);
+      break;
+    default:
+      kt_copy_small (bits, value, 0, 0, job->out, i, n);
     }
 }
 
@@ -204,24 +226,26 @@ pad_row (const Job *job, int64_t in, int64_t out, int64_t begin, int64_t end)
 {
   const kt_pad *p       = job->p;
   const kt_pad_dim *dim = &p->last;
-  const int64_t first = dim->low + dim->begin, last = dim->high + dim->begin;
-  int64_t i = begin;
+  /* What is there lies from FIRST to before LAST. */
+  const int64_t low = dim->low + dim->begin, high = dim->high + dim->begin;
+  const int64_t first = low < begin ? begin : low > end ? end : low;
+  const int64_t last  = high < first ? first : high > end ? end : high;
 
-  while (i < end)
+  if (p->mode == KT_PAD_CONSTANT)
     {
-      const bool inside = i >= first && i < last;
-      const int64_t at  = source (p, dim, i);
-      int64_t n         = 1;
-      if (inside)
-        n = (last < end ? last : end) - i;
-      else if (at < 0)
-        n = (i < first && first < end ? first : end) - i;
-      if (at < 0)
-        fill (job, out + i * p->inner, n * p->inner);
-      else
-        copy (job, out + i * p->inner, in + at * p->inner, n * p->inner);
-      i += n;
+      fill (job, out + begin * p->inner, (first - begin) * p->inner);
+      fill (job, out + last * p->inner, (end - last) * p->inner);
     }
+  else
+    {
+      for (int64_t i = begin; i < first; i++)
+        copy (job, out + i * p->inner, in + source (p, dim, i) * p->inner, p->inner);
+      for (int64_t i = last; i < end; i++)
+        copy (job, out + i * p->inner, in + source (p, dim, i) * p->inner, p->inner);
+    }
+  if (last > first)
+    copy (job, out + first * p->inner, in + (first - dim->begin) * p->inner,
+          (last - first) * p->inner);
 }
 
 static void

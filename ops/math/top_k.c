@@ -3,6 +3,7 @@
  * TopK: the K largest (or smallest) elements along `axis` in order, and where they stand; of
  * equals the first comes first, NaN counts as the largest.  Source: ONNX TopK-11.
  */
+#include "elementwise.h"
 #include "emit.h"
 #include "half.h"
 #include "shape.h"
@@ -66,6 +67,10 @@ top_k_infer (const kt_host *host, kt_infer *infer, void *user)
 
 /* -- keys: unsigned integers in the order of the elements ------------------------------ */
 
+/* Keys of N elements that are STEP apart; FLIP: all bits, where the smallest are wanted. */
+typedef void key_loop (const void *data, int64_t step, int64_t n, uint64_t flip,
+                       uint64_t *keys);
+
 /* The order of floats: below 0 all bits turn round, above 0 the sign; both zeros are one. */
 static inline uint64_t
 key_of_f32 (float x)
@@ -84,15 +89,23 @@ key_of_f64 (double x)
 }
 
 #define KEYS(SUFFIX, T, EXPR)                                                            \
-  static void keys_##SUFFIX (const void *data, int64_t step, int64_t n, uint64_t *keys)  \
+  KT_VECTOR static void keys_##SUFFIX (const void *data, int64_t step, int64_t n,        \
+                                       uint64_t flip, uint64_t *keys)                    \
   {                                                                                      \
     const T *x = data;                                                                   \
                                                                                          \
-    for (int64_t i = 0; i < n; i++)                                                      \
-      {                                                                                  \
-        const T v = x[i * step];                                                         \
-        keys[i]   = (EXPR);                                                              \
-      }                                                                                  \
+    if (step == 1)                                                                       \
+      for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                \
+          const T v = x[i];                                                              \
+          keys[i]   = (EXPR) ^ flip;                                                     \
+        }                                                                                \
+    else                                                                                 \
+      for (int64_t i = 0; i < n; i++)                                                    \
+        {                                                                                \
+          const T v = x[i * step];                                                       \
+          keys[i]   = (EXPR) ^ flip;                                                     \
+        }                                                                                \
   }
 #define SIGNED_KEY ((uint64_t) (int64_t) v ^ (uint64_t) 1 << 63)
 
@@ -112,7 +125,7 @@ KEYS (u64, uint64_t, v)
 static const struct
 {
   int32_t dtype;
-  void (*keys) (const void *data, int64_t step, int64_t n, uint64_t *keys);
+  key_loop *keys;
 } loops[] = {
   { KT_F32, keys_f32 },   { KT_F64, keys_f64 }, { KT_F16, keys_f16 },
   { KT_BF16, keys_bf16 }, { KT_I8, keys_i8 },   { KT_I16, keys_i16 },
@@ -161,8 +174,8 @@ typedef struct
   int64_t outer, n, inner, k, grain;
   int32_t axis;
   size_t size;
-  bool smallest;
-  void (*keys) (const void *data, int64_t step, int64_t n, uint64_t *keys);
+  uint64_t flip;
+  key_loop *keys;
 } State;
 
 /* The K best of a line of x, best first. */
@@ -174,19 +187,18 @@ select_best (const State *s, const char *x, Entry *heap)
   for (int64_t first = 0; first < s->n; first += BLOCK)
     {
       const int64_t n = s->n - first < BLOCK ? s->n - first : BLOCK;
-      s->keys (x + (size_t) (first * s->inner) * s->size, s->inner, n, keys);
-      for (int64_t i = 0; i < n; i++)
+      int64_t i       = 0;
+
+      s->keys (x + (size_t) (first * s->inner) * s->size, s->inner, n, s->flip, keys);
+      for (; i < n && first + i < s->k; i++)
         {
-          const Entry e = { s->smallest ? ~keys[i] : keys[i], first + i };
-          if (e.at < s->k)
-            {
-              heap[e.at] = e;
-              if (e.at == s->k - 1)
-                make_heap (heap, s->k);
-            }
-          else if (e.key > heap[0].key) /* equals: the one in front stays */
-            sink (heap, s->k, 0, e);
+          heap[first + i] = (Entry){ keys[i], first + i };
+          if (first + i == s->k - 1)
+            make_heap (heap, s->k);
         }
+      for (; i < n; i++)
+        if (keys[i] > heap[0].key) /* equals: the one in front stays */
+          sink (heap, s->k, 0, (Entry){ keys[i], first + i });
     }
   for (int64_t n = s->k - 1; n > 0; n--)
     {
@@ -246,12 +258,12 @@ top_k_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s = *state;
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", -1), x.ndim,
                    &s->axis));
-  s->outer    = kt_count (x.dims, s->axis);
-  s->n        = x.dims[s->axis];
-  s->inner    = kt_count (x.dims + s->axis + 1, x.ndim - s->axis - 1);
-  s->k        = y.dims[s->axis];
-  s->size     = kt_size_of (x.dtype);
-  s->smallest = kt_attr_int (host, prep, "largest", 1) == 0;
+  s->outer = kt_count (x.dims, s->axis);
+  s->n     = x.dims[s->axis];
+  s->inner = kt_count (x.dims + s->axis + 1, x.ndim - s->axis - 1);
+  s->k     = y.dims[s->axis];
+  s->size  = kt_size_of (x.dtype);
+  s->flip  = kt_attr_int (host, prep, "largest", 1) == 0 ? UINT64_MAX : 0;
   for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
     if (loops[i].dtype == x.dtype)
       s->keys = loops[i].keys;
