@@ -212,9 +212,10 @@ make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors
   if (updates && set_inputs (self, g, types, tensors, error) && settle (self, g, error))
     {
       const gboolean by_content = was_asked (g);
-      plan                      = _kette_plan_new (g, updates, self->n_updates,
-                              self->options.unfused ? KETTE_PLAN_UNFUSED : 0, error);
-      g                         = NULL;
+      const unsigned flags      = (self->options.unfused ? KETTE_PLAN_UNFUSED : 0)
+                             | (self->options.in_rows ? KETTE_PLAN_ROWS : 0);
+      plan = _kette_plan_new (g, updates, self->n_updates, flags, error);
+      g    = NULL;
       if (plan)
         plan->by_content = by_content;
     }

@@ -380,7 +380,8 @@ _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error)
   Pass p                = { .plan = plan, .graph = g };
   uint8_t *planned      = NULL;
 
-  if (!has_blocks (g) || !(p.reorder = _kette_registry_op ("kette", "Reorder", 1)))
+  if ((plan->flags & KETTE_PLAN_ROWS) || !has_blocks (g)
+      || !(p.reorder = _kette_registry_op ("kette", "Reorder", 1)))
     return TRUE;
   const gboolean ok
       = (p.there = _kette_alloc (account, g->n_values + 1, 1, error))

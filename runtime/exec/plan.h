@@ -26,10 +26,10 @@ typedef struct
   KettePlace place;
   size_t bytes, offset;
   uint32_t first, last; /* nodes between which it is in use */
-  uint32_t apart;       /* the last node, plus 1, of a chain that reads it in other places */
-  uint32_t input;       /* of AT_INPUT */
-  KetteTensor *tensor;  /* of AT_CONSTANT; not owned */
-  void *resident;       /* of AT_CONSTANT: where the device reads it */
+  uint32_t apart; /* the last node, plus 1, of a chain that reads it in other places */
+  uint32_t input; /* of AT_INPUT */
+  KetteTensor *tensor; /* of AT_CONSTANT; not owned */
+  void *resident;      /* of AT_CONSTANT: where the device reads it */
 } KetteStorage;
 
 typedef struct
@@ -57,7 +57,8 @@ typedef struct
 
 typedef enum
 {
-  KETTE_PLAN_UNFUSED = 1 /* no chains: each node's result is there */
+  KETTE_PLAN_UNFUSED = 1, /* no chains: each node's result is there */
+  KETTE_PLAN_ROWS    = 2  /* no kernels that want blocks of channels */
 } KettePlanFlags;
 
 typedef struct _KettePlan KettePlan;
@@ -70,9 +71,9 @@ struct _KettePlan
   KetteStep *steps; /* while kernels are prepared by node index */
   size_t n_steps, n_forward, n_tensors;
   size_t n_forward_nodes; /* of the graph; n_forward counts steps */
-  KetteValue **operands; /* of the steps; NULL entries: absent */
-  KetteChain *chains;    /* by node index */
-  uint32_t *readers;     /* by value index: operands that are it, and outputs */
+  KetteValue **operands;  /* of the steps; NULL entries: absent */
+  KetteChain *chains;     /* by node index */
+  uint32_t *readers;      /* by value index: operands that are it, and outputs */
   KetteStorage *storages;
   uint8_t *planned;     /* by node index: has a step or is a view */
   uint32_t *storage_of; /* by value index: index + 1, 0: none */

@@ -24,6 +24,7 @@ typedef struct
   /* Inputs with a default: constants, or to be fed; else as the file's version has it. */
   gboolean fold_defaults, feed_defaults;
   gboolean unfused; /* no chains: one kernel call per node */
+  gboolean in_rows; /* no kernels that want blocks of channels */
 } KetteSessionOptions;
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of

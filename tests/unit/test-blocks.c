@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Networks whose values lie in blocks of channels against the same in rows: within bounds, and
+ * the same bits with 1, 2, 3 and 8 threads. Without a plugin that has blocks there is nothing
+ * to compare.
+ */
+#include "base/pool.h"
+#include "graphs.h"
+#include "op/registry.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct
+{
+  const char *name;
+  int64_t images, x, channels, size; /* X: [images, x, size, size + 1] */
+  /* y = op (Relu (Conv (x, w))); kernel 0: op is elementwise or global */
+  const char *domain, *op;
+  int64_t kernel, stride, pad, group, dilation;
+} Case;
+
+static guint32 state;
+
+static float
+number (void)
+{
+  state = state * 1664525u + 1013904223u;
+  return (float) (state >> 8) / (1 << 23) - 1;
+}
+
+static KetteTensor *
+tensor (int rank, const int64_t *dims, float scale)
+{
+  KetteTensor *t = kette_tensor_new (KT_F32, dims, (guint) rank, NULL);
+
+  for (size_t i = 0; i < t->count; i++)
+    ((float *) t->data)[i] = scale * number ();
+  return t;
+}
+
+/* A constant of random numbers that gives sums of about 1. */
+static KetteValue *
+weights (KetteGraph *graph, int rank, const int64_t *dims)
+{
+  float fan                 = 1;
+  g_autoptr (KetteTensor) t = NULL;
+
+  for (int d = 1; d < rank; d++)
+    fan *= (float) dims[d];
+  t = tensor (rank, dims, rank > 1 ? 2 / sqrtf (fan) : 1);
+  return _kette_graph_add_constant (graph, NULL, t, NULL);
+}
+
+static KetteValue *
+shape_of (KetteGraph *graph, const int64_t *dims)
+{
+  g_autoptr (KetteTensor) t = tensor_i64 (4, dims);
+
+  return _kette_graph_add_constant (graph, NULL, t, NULL);
+}
+
+static KetteValue *
+node (KetteGraph *graph, const char *domain, const char *op, KetteValue *const *in, int n,
+      const kt_attr *attrs, int n_attrs)
+{
+  KetteValue *y = _kette_graph_add_value (graph, NULL, NULL);
+  GError *error = NULL;
+
+  g_assert_nonnull (_kette_graph_add_node (graph, "", domain, op, *domain ? 1 : 18, in, n,
+                                           &y, 1, attrs, n_attrs, &error));
+  g_assert_no_error (error);
+  return y;
+}
+
+static kt_attr
+pair (const char *name, const int64_t *v, size_t n)
+{
+  return (kt_attr){ .name = name, .kind = KT_A_INTS, .v = v, .n = n };
+}
+
+/* dY of the gradient operators: an input of the graph. */
+static KetteValue *
+second_input (KetteGraph *graph, const Case *c, int64_t channels)
+{
+  int64_t dims[4] = { c->images, channels, 0, 0 };
+
+  for (int d = 0; d < 2; d++)
+    dims[d + 2]
+        = (c->size + d + 2 * c->pad - (c->kernel - 1) * c->dilation - 1) / c->stride + 1;
+  return graph_input (graph, "dy", KT_F32, 4, dims);
+}
+
+static KetteValue *
+last (KetteGraph *graph, const Case *c, KetteValue *x)
+{
+  const int64_t kernel[] = { c->kernel, c->kernel }, stride[] = { c->stride, c->stride },
+                dilation[] = { c->dilation, c->dilation },
+                pads[]     = { c->pad, c->pad, c->pad, c->pad },
+                dims[]     = { c->images, c->channels, c->size, c->size + 1 },
+                w[]     = { c->channels, c->channels / c->group, c->kernel, c->kernel };
+  const kt_attr attrs[] = { pair ("kernel_shape", kernel, 2),
+                            pair ("strides", stride, 2),
+                            pair ("pads", pads, 4),
+                            pair ("dilations", dilation, 2),
+                            { .name = "group", .kind = KT_A_INT, .i = c->group } };
+  KetteValue *in[3]     = { x };
+
+  if (strcmp (c->op, "Conv") == 0)
+    {
+      in[1] = weights (graph, 4, w);
+      in[2] = weights (graph, 1, w);
+      return node (graph, "", "Conv", in, 3, attrs, 5);
+    }
+  if (strncmp (c->op, "ConvGrad", 8) == 0)
+    {
+      in[c->op[8] == 'W'] = second_input (graph, c, c->channels);
+      in[1]               = c->op[8] == 'W' ? in[1] : weights (graph, 4, w);
+      in[2]               = shape_of (graph, c->op[8] == 'W' ? w : dims);
+      return node (graph, "kette", c->op, in, 3, attrs, 5);
+    }
+  if (strcmp (c->op, "MaxPoolGrad") == 0)
+    in[1] = second_input (graph, c, c->channels);
+  if (strcmp (c->op, "AveragePoolGrad") == 0)
+    {
+      in[0] = node (graph, "", "AveragePool", in, 1, attrs, 3);
+      in[1] = shape_of (graph, dims);
+    }
+  return node (graph, c->domain, c->op, in, in[1] ? 2 : 1, attrs,
+               !c->kernel                           ? 0
+               : strcmp (c->op, "AveragePool") == 0 ? 3
+                                                    : 4);
+}
+
+static KetteGraph *
+graph_of (const Case *c)
+{
+  KetteGraph *graph   = graph_new (18);
+  const int64_t x[]   = { c->images, c->x, c->size, c->size + 1 },
+                w[]   = { c->channels, c->x, 3, 3 };
+  const int64_t one[] = { 1, 1, 1, 1 };
+  const kt_attr pads  = pair ("pads", one, 4);
+
+  g_assert_true (_kette_model_set_opset (graph->model, "kette", 1, NULL));
+  KetteValue *in[] = { graph_input (graph, "x", KT_F32, 4, x), weights (graph, 4, w) };
+  KetteValue *h    = node (graph, "", "Conv", in, 2, &pads, 1);
+
+  h = graph_node (graph, "", "Relu", h, NULL);
+  h = last (graph, c, h);
+  h = graph_node (graph, "", "Add", h, h);
+  g_assert_true (_kette_graph_add_output (graph, h, NULL));
+  return graph;
+}
+
+static KetteTensor *
+run (KetteGraph *graph, gboolean in_rows, int threads)
+{
+  const KetteSessionOptions options
+      = { .struct_size = sizeof options, .in_rows = in_rows };
+  GError *error                    = NULL;
+  g_autoptr (KetteSession) session = _kette_session_new_full (graph, &options, &error);
+  KetteTensor *in[2] = { NULL }, *y = NULL;
+
+  g_assert_no_error (error);
+  _kette_pool_set_threads (threads);
+  state = 7;
+  for (size_t i = 0; i < graph->n_inputs; i++)
+    in[i] = tensor (4, graph->inputs[i]->type.dims, 1);
+  g_assert_true (kette_session_run (session, in, &y, NULL, &error));
+  g_assert_no_error (error);
+  for (size_t i = 0; i < graph->n_inputs; i++)
+    kette_tensor_unref (in[i]);
+  _kette_pool_set_threads (0);
+  return y;
+}
+
+/* |a - b| <= 1e-5 times the largest |b|: both are sums of at most some thousand floats. */
+static void
+compare (const KetteTensor *a, const KetteTensor *b)
+{
+  const float *p = a->data, *q = b->data;
+  float most = 0;
+
+  g_assert_cmpuint (a->count, ==, b->count);
+  for (size_t i = 0; i < b->count; i++)
+    most = fmaxf (most, fabsf (q[i]));
+  g_assert_cmpfloat (most, >, 0);
+  for (size_t i = 0; i < b->count; i++)
+    g_assert_cmpfloat (fabsf (p[i] - q[i]), <=, 1e-5f * most);
+}
+
+static void
+test_case (gconstpointer data)
+{
+  const Case *c                = data;
+  g_autoptr (KetteGraph) graph = (state = 3, graph_of (c));
+  g_autoptr (KetteTensor) rows = run (graph, TRUE, 1), one = run (graph, FALSE, 1);
+
+  compare (one, rows);
+  for (int threads = 2; threads <= 8; threads += threads == 3 ? 5 : 1)
+    {
+      g_autoptr (KetteTensor) many = run (graph, FALSE, threads);
+      g_assert_cmpmem (one->data, one->bytes, many->data, many->bytes);
+    }
+}
+
+static const Case cases[] = {
+  { "relu", 2, 16, 32, 5, "", "Relu", 0, 1, 0, 1, 1 },
+  { "first", 1, 3, 16, 9, "", "Relu", 0, 1, 0, 1, 1 },
+  { "conv", 1, 16, 32, 7, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-many", 6, 16, 128, 9, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-split", 1, 16, 256, 9, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-1x1", 3, 16, 64, 6, "", "Conv", 1, 2, 0, 1, 1 },
+  { "conv-dilated", 1, 16, 32, 9, "", "Conv", 3, 1, 2, 1, 2 },
+  { "conv-groups", 2, 16, 64, 7, "", "Conv", 3, 1, 1, 4, 1 },
+  { "conv-depthwise", 2, 16, 64, 8, "", "Conv", 3, 2, 1, 64, 1 },
+  { "conv-8", 2, 8, 24, 7, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-40", 1, 16, 40, 6, "", "Conv", 1, 1, 0, 1, 1 },
+  { "conv-depthwise-24", 2, 16, 24, 8, "", "Conv", 3, 1, 1, 24, 1 },
+  { "grad-x", 4, 16, 32, 7, "kette", "ConvGradX", 3, 1, 1, 1, 1 },
+  { "grad-x-split", 1, 16, 256, 9, "kette", "ConvGradX", 3, 1, 1, 1, 1 },
+  { "grad-x-groups", 2, 16, 64, 7, "kette", "ConvGradX", 3, 2, 1, 4, 1 },
+  { "grad-x-depthwise", 2, 16, 64, 7, "kette", "ConvGradX", 3, 2, 1, 64, 1 },
+  { "grad-w", 4, 16, 32, 7, "kette", "ConvGradW", 3, 1, 1, 1, 1 },
+  { "grad-w-parts", 8, 16, 128, 9, "kette", "ConvGradW", 3, 1, 1, 1, 1 },
+  { "grad-w-groups", 2, 16, 64, 7, "kette", "ConvGradW", 3, 2, 1, 4, 1 },
+  { "grad-w-depthwise", 2, 16, 64, 7, "kette", "ConvGradW", 3, 2, 1, 64, 1 },
+  { "max-pool", 2, 16, 32, 9, "", "MaxPool", 3, 2, 1, 1, 1 },
+  { "max-pool-dilated", 1, 16, 48, 9, "", "MaxPool", 3, 1, 1, 1, 2 },
+  { "max-pool-24", 2, 16, 24, 9, "", "MaxPool", 2, 2, 0, 1, 1 },
+  { "average-pool", 2, 16, 32, 9, "", "AveragePool", 3, 2, 1, 1, 1 },
+  { "global-average-pool", 2, 16, 32, 9, "", "GlobalAveragePool", 0, 1, 0, 1, 1 },
+  { "max-pool-grad", 2, 16, 32, 9, "kette", "MaxPoolGrad", 3, 2, 1, 1, 1 },
+  { "average-pool-grad", 2, 16, 32, 9, "kette", "AveragePoolGrad", 3, 2, 1, 1, 1 },
+};
+
+int
+main (int argc, char **argv)
+{
+  const KetteFamily *conv;
+
+  g_test_init (&argc, &argv, NULL);
+  g_assert_nonnull (kette_plugins_get (NULL));
+  conv = _kette_registry_family ("", "Conv");
+  g_assert_nonnull (conv);
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/blocks/%s", cases[i].name);
+      if (conv->kernels[0]->kernel.layout)
+        g_test_add_data_func (path, &cases[i], test_case);
+    }
+  return g_test_run ();
+}
