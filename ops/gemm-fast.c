@@ -9,12 +9,13 @@
 #define MOST_BLOCKS 32  /* unless they would be longer than ... */
 #define ENOUGH_BLOCKS 8 /* of whole rows; columns are cut where there are fewer */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-#define PASS_BYTES 1024  /* along k, in a pass over a packed b */
-#define PASS_COLS 1024   /* columns of a pass */
-#define COPY_ROWS 64     /* rows of a that are copied at a time */
-#define COPY_BYTES 81920 /* which lie on the stack */
-#define STRIP 64         /* rows of a wide b that a few rows of a go through at a time */
-#define PACK_WORK 16384  /* elements of b that one thread packs at least */
+#define PASS_BYTES 1024      /* along k, in a pass over a packed b */
+#define PASS_COLS 1024       /* columns of a pass */
+#define COPY_ROWS 64         /* rows of a that are copied at a time */
+#define COPY_BYTES 81920     /* which lie on the stack */
+#define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
+#define STRIP 64        /* rows of a wide b that a few rows of a go through at a time */
+#define PACK_WORK 32768 /* elements of b that one thread packs at least */
 
 static int64_t
 least (int64_t a, int64_t b)
@@ -43,7 +44,7 @@ static void
 choose_blocks (kt_fast *f, bool share)
 {
   const int64_t unit = f->tiles->width * (f->m <= 2 ? 4 : 2);
-  double work        = 2.0 * (double) f->m * (double) f->n * (double) f->k;
+  double work        = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
   double count       = work / FORK < MOST_BLOCKS ? work / FORK : MOST_BLOCKS;
   int64_t blocks     = 1, rows;
 
@@ -91,6 +92,7 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
       f->depth = parts (f->k, parts (f->k, PASS_BYTES / size));
       f->chunk = least (f->n, PASS_COLS);
     }
+  f->span  = f->k * f->n * size <= WHOLE_BYTES && f->chunk == f->n ? f->k : f->depth;
   f->strip = f->depth;
   if (!f->pack && !f->dot && f->m < 32 && row > 1024)
     f->strip = STRIP;
@@ -117,13 +119,21 @@ panel_step (const kt_fast *f, int64_t depth)
   return depth * panel (f) * f->tiles->size + 64;
 }
 
+/* From one pass to the next, of those that are packed at once. */
+static int64_t
+pass_step (const kt_fast *f)
+{
+  return parts (f->chunk, panel (f)) * panel_step (f, f->depth);
+}
+
 size_t
 kt_fast_scratch (const kt_fast *f)
 {
-  return f->pack ? (size_t) (parts (f->chunk, panel (f)) * panel_step (f, f->depth)) : 0;
+  return f->pack ? (size_t) (parts (f->span, f->depth) * pass_step (f)) : 0;
 }
 
-/* A pass: columns J .. J + COLS - 1, P .. P + DEPTH - 1 along k. */
+/* A pass: columns J .. J + COLS - 1, P .. P + DEPTH - 1 along k; or a region of several
+ * passes, P .. END - 1. */
 typedef struct
 {
   const kt_host *host;
@@ -131,7 +141,7 @@ typedef struct
   const kt_fast *f;
   const kt_fast_operands *o;
   char *scratch;
-  int64_t j, cols, p, depth, first;
+  int64_t j, cols, p, depth, end, first;
   _Atomic kt_status status; /* of what follows the product */
 } Pass;
 
@@ -168,7 +178,7 @@ pack_rows (const Pass *s, int64_t begin, int64_t end, char *to, const char *from
 
 /* Panels BEGIN .. END - 1 of b for a pass, each with rows of its own. */
 static void
-pack (const Pass *s, int64_t begin, int64_t end)
+pack_panels (const Pass *s, int64_t begin, int64_t end)
 {
   const kt_fast *const f = s->f;
   const int64_t size = f->tiles->size, wide = panel (f);
@@ -183,6 +193,37 @@ pack (const Pass *s, int64_t begin, int64_t end)
       f->tiles->turn (from + (i - begin) * wide * f->b_col * size, f->b_col,
                       s->scratch + i * step, wide, least (wide, s->cols - i * wide),
                       s->depth);
+}
+
+/* Pass Q of a region. */
+static Pass
+pass_of (const Pass *s, int64_t q)
+{
+  const kt_fast *const f = s->f;
+  const int64_t p        = s->p + q * s->depth;
+
+  return (Pass){ .f       = f,
+                 .o       = s->o,
+                 .scratch = s->scratch + (f->pack ? q * pass_step (f) : 0),
+                 .j       = s->j,
+                 .cols    = s->cols,
+                 .p       = p,
+                 .depth   = least (s->depth, s->end - p) };
+}
+
+/* Panels BEGIN .. END - 1 of a region, pass by pass. */
+static void
+pack (const Pass *s, int64_t begin, int64_t end)
+{
+  const int64_t panels = parts (s->cols, panel (s->f));
+
+  for (int64_t n; begin < end; begin += n)
+    {
+      const Pass pass = pass_of (s, begin / panels);
+      const int64_t i = begin % panels;
+      n               = least (panels - i, end - begin);
+      pack_panels (&pass, i, i + n);
+    }
 }
 
 /* ROWS rows of a, or columns where they are what is contiguous, into a copy whose rows do not
@@ -288,21 +329,16 @@ compute_pass (const Pass *s, const int64_t at[4], char *copy)
 static void
 compute (const Pass *s, const int64_t at[4])
 {
-  const kt_fast *const f = s->f;
   _Alignas(64) char copy[COPY_BYTES];
-  Pass strip = { .f = f, .o = s->o, .j = s->j, .cols = s->cols };
 
-  if (f->strip >= s->depth)
-    compute_pass (s, at, copy);
-  else
-    for (strip.p = 0; strip.p < f->k; strip.p += strip.depth)
-      {
-        strip.depth = least (f->strip, f->k - strip.p);
-        compute_pass (&strip, at, copy);
-      }
+  for (int64_t q = 0; s->p + q * s->depth < s->end; q++)
+    {
+      const Pass pass = pass_of (s, q);
+      compute_pass (&pass, at, copy);
+    }
 }
 
-/* What block BLOCK of a pass covers. */
+/* What block BLOCK of a region covers. */
 static void
 bounds (const Pass *s, int64_t block, int64_t at[4])
 {
@@ -319,7 +355,7 @@ bounds (const Pass *s, int64_t block, int64_t at[4])
 void
 kt_fast_block (const kt_fast *f, const kt_fast_operands *o, int64_t block, int64_t at[4])
 {
-  const Pass s = { .f = f, .o = o, .cols = f->n, .depth = f->k };
+  const Pass s = { .f = f, .o = o, .cols = f->n, .depth = f->strip, .end = f->k };
 
   bounds (&s, block, at);
   compute (&s, at);
@@ -328,16 +364,16 @@ kt_fast_block (const kt_fast *f, const kt_fast_operands *o, int64_t block, int64
 void
 kt_fast_product (const kt_fast *f, const kt_fast_operands *o, void *scratch)
 {
-  Pass s = { .f = f, .o = o, .scratch = scratch };
+  Pass s = { .f = f, .o = o, .scratch = scratch, .depth = f->strip };
 
   for (s.j = 0; s.j < f->n; s.j += s.cols)
     {
       s.cols = least (f->chunk, f->n - s.j);
-      for (s.p = 0; s.p < f->k; s.p += s.depth)
+      for (s.p = 0; s.p < f->k; s.p = s.end)
         {
-          s.depth = least (f->depth, f->k - s.p);
+          s.end = least (s.p + f->span, f->k);
           if (f->pack)
-            pack (&s, 0, parts (s.cols, panel (f)));
+            pack (&s, 0, parts (s.end - s.p, s.depth) * parts (s.cols, panel (f)));
           for (int64_t block = 0; block < f->row_blocks * f->col_blocks; block++)
             {
               int64_t at[4];
@@ -382,7 +418,7 @@ compute_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
       if (at[2] >= at[3])
         continue;
       compute (s, at);
-      if (s->p + s->depth == f->k)
+      if (s->end == f->k)
         status = kt_fast_report (s->host, s->run, s->first, f->n, at, worker);
       if (status != KT_OK)
         atomic_store (&s->status, status);
@@ -404,19 +440,25 @@ kt_fast_run (const kt_host *host, kt_run *run, const kt_fast *f,
              const kt_fast_operands *o, void *scratch, int64_t first)
 {
   const int64_t blocks = f->row_blocks * f->col_blocks;
-  Pass s
-      = { .host = host, .run = run, .f = f, .o = o, .scratch = scratch, .first = first };
+  Pass s               = { .host    = host,
+                           .run     = run,
+                           .f       = f,
+                           .o       = o,
+                           .scratch = scratch,
+                           .first   = first,
+                           .depth   = f->strip };
 
   for (s.j = 0; s.j < f->n; s.j += s.cols)
     {
       s.cols = least (f->chunk, f->n - s.j);
-      for (s.p = 0; s.p < f->k; s.p += s.depth)
+      for (s.p = 0; s.p < f->k; s.p = s.end)
         {
-          s.depth = least (f->depth, f->k - s.p);
+          s.end = least (s.p + f->span, f->k);
           if (f->pack)
             {
-              const int64_t panels = parts (s.cols, panel (f));
-              const int64_t grain  = 1 + PACK_WORK / (panel (f) * s.depth);
+              const int64_t panels
+                  = parts (s.end - s.p, s.depth) * parts (s.cols, panel (f));
+              const int64_t grain = 1 + PACK_WORK / (panel (f) * s.depth);
               KT_TRY (loop (&s, panels, blocks == 1 ? panels : grain, pack_piece));
             }
           KT_TRY (loop (&s, blocks, 1, compute_piece));

@@ -18,7 +18,8 @@ typedef struct kt_fast
   const kt_tiles *tiles;
   bool dot, pack, copy;
   int64_t depth, chunk; /* of a pass: along k, and columns */
-  int64_t strip;        /* along k, in a block of a pass */
+  int64_t strip;        /* along k, where one pass goes in several */
+  int64_t span;         /* along k, of all passes that a loop over the blocks does */
   int64_t block_cols, row_blocks, col_blocks;
 } kt_fast;
 
@@ -54,5 +55,5 @@ kt_status kt_fast_report (const kt_host *host, kt_run *run, int64_t first, int64
 static inline bool
 kt_fast_is_direct (const kt_fast *f)
 {
-  return !f->pack && f->depth >= f->k;
+  return !f->pack;
 }
