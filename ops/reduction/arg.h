@@ -3,6 +3,7 @@
  * arg.h: what ArgMax and ArgMin share. NaN counts as larger than every number.
  */
 #pragma once
+#include "half.h"
 #include "shape.h"
 
 /* The index along the axis for `width` outputs side by side. x: element (0, first output);
@@ -119,23 +120,25 @@ kt_arg_run (const kt_host *host, kt_run *run, void *state)
   return host->parallel_for (run, s->units, s->grain, kt_arg_units, &job);
 }
 
-/* BEATS (a, b): does a surely win over b? */
-#define KT_ARG_LOOP(NAME, SUFFIX, T, BEATS)                                              \
+/* BEATS (a, b): does a surely win over b? Elements of type T are looked at as LOAD (x) of
+ * type W. */
+#define KT_ARG_LOOP(NAME, SUFFIX, T, BEATS) KT_ARG_LOOP_OF (NAME, SUFFIX, T, T, , BEATS)
+#define KT_ARG_LOOP_OF(NAME, SUFFIX, T, W, LOAD, BEATS)                                  \
   static void NAME##_##SUFFIX (const void *data, int64_t n, int64_t stride,              \
                                int64_t width, bool last, int64_t *y)                     \
   {                                                                                      \
     const T *x = data;                                                                   \
-    T best[KT_ARG_COLUMNS];                                                              \
+    W best[KT_ARG_COLUMNS];                                                              \
                                                                                          \
     for (int64_t c = 0; c < width; c++)                                                  \
       {                                                                                  \
-        best[c] = x[c];                                                                  \
+        best[c] = LOAD (x[c]);                                                           \
         y[c]    = 0;                                                                     \
       }                                                                                  \
     for (int64_t i = 1; i < n; i++)                                                      \
       for (int64_t c = 0; c < width; c++)                                                \
         {                                                                                \
-          const T v = x[i * stride + c];                                                 \
+          const W v = LOAD (x[i * stride + c]);                                          \
           if (last ? !BEATS (best[c], v) : BEATS (v, best[c]))                           \
             {                                                                            \
               best[c] = v;                                                               \
@@ -147,6 +150,8 @@ kt_arg_run (const kt_host *host, kt_run *run, void *state)
 #define KT_ARG_LOOPS(NAME, BEATS_FLOAT, BEATS)                                           \
   KT_ARG_LOOP (NAME, f32, float, BEATS_FLOAT)                                            \
   KT_ARG_LOOP (NAME, f64, double, BEATS_FLOAT)                                           \
+  KT_ARG_LOOP_OF (NAME, f16, uint16_t, float, kt_f16_to_f32, BEATS_FLOAT)                \
+  KT_ARG_LOOP_OF (NAME, bf16, uint16_t, float, kt_bf16_to_f32, BEATS_FLOAT)              \
   KT_ARG_LOOP (NAME, i8, int8_t, BEATS)                                                  \
   KT_ARG_LOOP (NAME, i16, int16_t, BEATS)                                                \
   KT_ARG_LOOP (NAME, i32, int32_t, BEATS)                                                \
@@ -157,6 +162,8 @@ kt_arg_run (const kt_host *host, kt_run *run, void *state)
   KT_ARG_LOOP (NAME, u64, uint64_t, BEATS)                                               \
   static const kt_arg_loops NAME##_loops[] = { { KT_F32, NAME##_f32 },                   \
                                                { KT_F64, NAME##_f64 },                   \
+                                               { KT_F16, NAME##_f16 },                   \
+                                               { KT_BF16, NAME##_bf16 },                 \
                                                { KT_I8, NAME##_i8 },                     \
                                                { KT_I16, NAME##_i16 },                   \
                                                { KT_I32, NAME##_i32 },                   \
@@ -168,7 +175,7 @@ kt_arg_run (const kt_host *host, kt_run *run, void *state)
                                                { 0 } };                                  \
   static const kt_kernel NAME##_kernel[]                                                 \
       = { { KT_KERNEL, .flags = KT_CPU_FLAGS,                                            \
-            .types = "T=f32|f64|i8|i16|i32|i64|u8|u16|u32|u64",                          \
+            .types = "T=f32|f64|f16|bf16|i8|i16|i32|i64|u8|u16|u32|u64",                 \
             .user = (void *) (uintptr_t) NAME##_loops, .prepare = kt_arg_prepare,        \
             .run = kt_arg_run },                                                         \
           { 0 } };
