@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks of torchvision as PyTorch's two exporters write them: the outputs are PyTorch's, and so
 are the parameters after 20 steps of SGD from the same start with the same batches, norm-wise to
-1e-4. Batch normalisation trains with the statistics of each batch.
+1e-4. Batch normalisation trains with the statistics of each batch. At a rate at which such a
+network learns quickly, rounding alone leads two runs in float apart (relu and maximum decide
+otherwise): PyTorch in float is 4e-3 from PyTorch in double. So the quick rate is compared in
+double, and float at a rate at which rounding stays small.
 
 Takes minutes: only with KETTE_LONG=1 (./dev models).
 """
@@ -26,7 +29,7 @@ except ImportError as error:
     skip(str(error))
 
 LIMIT = 1e-4
-STEPS, BATCH, SAMPLES, SIZE, CLASSES, RATE = 20, 8, 32, 64, 10, 0.01
+STEPS, BATCH, SAMPLES, CLASSES = 20, 8, 32, 10
 NETS = {"resnet18": {}, "mobilenet_v2": {"dropout": 0.0}}  # masks would be others
 
 
@@ -41,11 +44,11 @@ def test_outputs(folder, name, how):
     assert apart <= LIMIT, f"outputs are {apart:.2e} apart, may be {LIMIT:.0e}"
 
 
-def trained(net, x, t, dtype):
+def trained(net, x, t, dtype, rate):
     """PyTorch's parameters and statistics after the steps."""
     net = copy.deepcopy(net).to(dtype).train()
     x, t = torch.from_numpy(x).to(dtype), torch.from_numpy(t)
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate)
     for step in range(STEPS):
         at = step * BATCH % SAMPLES
         optimizer.zero_grad()
@@ -59,49 +62,54 @@ def apart(one, other, names):
     """Norm-wise over all parameters, and the worst of them."""
     of = lambda p: np.concatenate([np.asarray(p[n], np.float64).ravel() for n in names])  # noqa: E731
     worst = max(names, key=lambda n: distance(other[n], one[n]))
-    return distance(of(other), of(one)), worst, distance(other[worst], one[worst])
+    whole = distance(of(one), of(other))
+    return whole, f"{whole:.1e} apart, most {worst}: {distance(one[worst], other[worst]):.1e}"
 
 
-def test_training(folder, name, how):
-    net = peer_export.network(name, size=SIZE, classes=CLASSES, **NETS[name])
-    start = {n: p.detach().numpy().copy() for n, p in net.named_parameters()}
+def train(folder, net, how, x, t, rate):
+    """Kette's initializers after the steps."""
     path, out = os.path.join(folder, "net.onnx"), os.path.join(folder, "trained.onnx")
-    peer_export.export(net, torch.rand(BATCH, 3, SIZE, SIZE), path, how, trainable=True)
-    random = np.random.default_rng(5)
-    x = random.random((SAMPLES, 3, SIZE, SIZE), np.float32)
-    t = random.integers(0, CLASSES, SAMPLES)
+    peer_export.export(net, torch.from_numpy(x[:BATCH]), path, how, trainable=True)
     np.save(os.path.join(folder, "x.npy"), x)
     np.save(os.path.join(folder, "t.npy"), t)
     kette("train", path, "--data", f"{folder}/x.npy", "--target", f"{folder}/t.npy", "--loss", "cross-entropy",
-          "--optimizer", "sgd", "--lr", str(RATE), "--batch", str(BATCH), "--epochs", str(STEPS * BATCH // SAMPLES),
+          "--optimizer", "sgd", "--lr", str(rate), "--batch", str(BATCH), "--epochs", str(STEPS * BATCH // SAMPLES),
           "--no-shuffle", "-q", "-o", out)
-    ours = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(out).graph.initializer}
-    single, _ = trained(net, x, t, torch.float32)
-    double, state = trained(net, x, t, torch.float64)
-    names = [n for n in single if n in ours]
-    assert len(names) == len(single), f"not in the file: {sorted(set(single) - set(names))[:5]}"
-    lines = []
-    for what, a, b in (("Kette, PyTorch", single, ours), ("Kette, PyTorch in double", double, ours),
-                       ("PyTorch, PyTorch in double", double, single), ("before, after", double, start)):
-        whole, worst, far = apart(a, b, names)
-        lines.append((whole, f"{what}: {whole:.1e} apart, most {worst}: {far:.1e}"))
+    return {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(out).graph.initializer}
+
+
+def test_training(folder, name, how, dtype, size, rate):
+    net = peer_export.network(name, size=size, classes=CLASSES, **NETS[name]).to(dtype)
+    start = {n: p.detach().numpy().copy() for n, p in net.named_parameters()}
+    random = np.random.default_rng(5)
+    x = random.random((SAMPLES, 3, size, size), np.float32)
+    x, t = x.astype(np.float64 if dtype is torch.float64 else np.float32), random.integers(0, CLASSES, SAMPLES)
+    ours = train(folder, net, how, x, t, rate)
+    theirs, state = trained(net, x, t, dtype, rate)
+    names = [n for n in theirs if n in ours]
+    assert len(names) == len(theirs), f"not in the file: {sorted(set(theirs) - set(names))[:5]}"
     means = [n for n in state if n.endswith("running_mean") and n in ours]
-    whole, worst, far = apart(state, ours, means)
-    lines.append((whole, f"running means: {whole:.1e} apart, most {worst}: {far:.1e}"))
-    print("\n".join("# " + text for _, text in lines))
-    assert lines[-1][0] <= LIMIT, f"{lines[-1][1]}, may be {LIMIT:.0e}"
-    assert lines[3][0] > 1e-3, "nothing was learned"
-    assert min(lines[0][0], lines[1][0]) <= LIMIT, f"parameters: {lines[0][1]}; may be {LIMIT:.0e}"
+    results = {"Kette from PyTorch": apart(theirs, ours, names), "start from end": apart(theirs, start, names),
+               "running means": apart(state, ours, means)}
+    if dtype is not torch.float64:
+        results["PyTorch from itself in double"] = apart(trained(net, x, t, torch.float64, rate)[0], theirs, names)
+    print("\n".join(f"# {what}: {text}" for what, (_, text) in results.items()))
+    assert results["start from end"][0] > 1e-5, "nothing was learned"
+    for what in ("Kette from PyTorch", "running means"):
+        assert results[what][0] <= LIMIT, f"{what}: {results[what][1]}, may be {LIMIT:.0e}"
 
 
 def main():
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     chosen = sys.argv[1:]
     print(f"# PyTorch {torch.__version__}, torchvision {torchvision.__version__}")
     with tempfile.TemporaryDirectory() as folder:
-        cases = [(f"{name}, {how} exporter: {what}", lambda test=test, name=name, how=how: test(folder, name, how))
-                 for name in NETS for how in ("dynamo", "legacy")
-                 for what, test in (("outputs", test_outputs), ("20 training steps", test_training))]
+        kinds = [("outputs", test_outputs, ()),
+                 (f"{STEPS} training steps in double", test_training, (torch.float64, 32, 1e-2)),
+                 (f"{STEPS} training steps in float", test_training, (torch.float32, 64, 1e-4))]
+        cases = [(f"{name}, {how} exporter: {what}", lambda test=test, name=name, how=how, more=more:
+                  test(folder, name, how, *more))
+                 for name in NETS for how in ("dynamo", "legacy") for what, test, more in kinds]
         sys.exit(run_cases([case for case in cases if all(word in case[0] for word in chosen)]))
 
 

@@ -90,14 +90,14 @@ add (KetteGraph *graph, const char *op, KetteValue *a, KetteValue *b, const char
   return out;
 }
 
-KetteGraph *
-network_new (int dtype, const int *sizes, int n_layers, const char *activation)
+/* An empty graph with the input "x" of N rows of this shape. */
+static KetteGraph *
+graph_new (int dtype, const gint64 *shape, int rank, KetteValue **x)
 {
   GError *error     = NULL;
   KetteModel *model = _kette_model_new ("<memory>", &error);
   KetteGraph *graph;
-  KetteValue *value;
-  gint64 dims[2];
+  gint64 dims[8];
 
   g_assert_no_error (error);
   model->ir_version = 8;
@@ -105,12 +105,24 @@ network_new (int dtype, const int *sizes, int n_layers, const char *activation)
   graph = _kette_graph_new (model, "network", &error);
   g_assert_no_error (error);
   _kette_model_unref (model);
-  value   = _kette_graph_add_value (graph, "x", &error);
+  *x      = _kette_graph_add_value (graph, "x", &error);
   dims[0] = _kette_model_symbol (graph->model, "N", &error);
-  dims[1] = sizes[0];
-  _kette_value_set_tensor_type (value, dtype, dims, 2, &error);
-  _kette_graph_add_input (graph, value, &error);
+  memcpy (dims + 1, shape, (size_t) rank * sizeof *shape);
+  _kette_value_set_tensor_type (*x, dtype, dims, rank + 1, &error);
+  _kette_graph_add_input (graph, *x, &error);
   g_assert_no_error (error);
+  return graph;
+}
+
+KetteGraph *
+network_new (int dtype, const int *sizes, int n_layers, const char *activation)
+{
+  const gint64 width = sizes[0];
+  GError *error      = NULL;
+  KetteValue *value;
+  KetteGraph *graph = graph_new (dtype, &width, 1, &value);
+  gint64 dims[2];
+
   for (int k = 0; k < n_layers; k++)
     {
       const gint64 matrix[] = { sizes[k], sizes[k + 1] };
@@ -126,8 +138,99 @@ network_new (int dtype, const int *sizes, int n_layers, const char *activation)
         value
             = add (graph, last ? activation : "Sigmoid", value, NULL, last ? "y" : NULL);
     }
+  dims[0] = _kette_model_symbol (graph->model, "N", &error);
   dims[1] = sizes[n_layers];
   _kette_value_set_tensor_type (value, dtype, dims, 2, &error);
+  _kette_graph_add_output (graph, value, &error);
+  g_assert_no_error (error);
+  return graph;
+}
+
+static KetteValue *
+add_node (KetteGraph *graph, const char *op, KetteValue *const *in, size_t n_in,
+          const kt_attr *attrs, size_t n_attrs, const char *name)
+{
+  GError *error   = NULL;
+  KetteValue *out = _kette_graph_add_value (graph, name, &error);
+
+  g_assert_no_error (error);
+  _kette_graph_add_node (graph, op, "", op, 18, in, n_in, &out, 1, attrs, n_attrs,
+                         &error);
+  g_assert_no_error (error);
+  return out;
+}
+
+static KetteValue *
+convolve (KetteGraph *graph, KetteValue *x, int layer, gint64 c, gint64 m)
+{
+  const gint64 kernel[]  = { m, c, 3, 3 };
+  KetteValue *const in[] = {
+    x,
+    parameter (graph, "w", layer, KT_F32, kernel, 4, 1.0 / sqrt (9.0 * (double) c)),
+    parameter (graph, "b", layer, KT_F32, &m, 1, 0.1),
+  };
+
+  return add_node (graph, "Conv", in, 3, NULL, 0, NULL);
+}
+
+static KetteValue *
+dense (KetteGraph *graph, KetteValue *x, int layer, gint64 n, gint64 m, const char *name)
+{
+  const gint64 matrix[]  = { m, n };
+  const kt_attr turned   = { .name = "transB", .kind = KT_A_INT, .i = 1 };
+  KetteValue *const in[] = {
+    x,
+    parameter (graph, "w", layer, KT_F32, matrix, 2, 1.0 / sqrt ((double) n)),
+    parameter (graph, "b", layer, KT_F32, &m, 1, 0.1),
+  };
+
+  return add_node (graph, "Gemm", in, 3, &turned, 1, name);
+}
+
+static KetteValue *
+normalise (KetteGraph *graph, KetteValue *x, gint64 c)
+{
+  static const char *const parts[] = { "scale", "shift", "mean", "var" };
+  GError *error                    = NULL;
+  KetteValue *in[5]                = { x };
+
+  for (int i = 0; i < 4; i++)
+    {
+      g_autoptr (KetteTensor) t = kette_tensor_new (KT_F32, &c, 1, &error);
+
+      for (size_t k = 0; k < t->count; k++) /* scale and var are 1 */
+        _kette_tensor_set_double (t, k, i % 3 == 0);
+      in[i + 1] = _kette_graph_add_constant (graph, parts[i], t, &error);
+      g_assert_no_error (error);
+    }
+  return add_node (graph, "BatchNormalization", in, 5, NULL, 0, NULL);
+}
+
+KetteGraph *
+network_cnn_new (int c1, int c2, int hidden, gboolean normalised)
+{
+  const gint64 picture[] = { 1, 28, 28 }, window[] = { 2, 2 };
+  const kt_attr pool[] = {
+    { .name = "kernel_shape", .kind = KT_A_INTS, .v = window, .n = 2 },
+    { .name = "strides", .kind = KT_A_INTS, .v = window, .n = 2 },
+  };
+  GError *error = NULL;
+  KetteValue *value;
+  KetteGraph *graph = graph_new (KT_F32, picture, 3, &value);
+  gint64 dims[2]    = { _kette_model_symbol (graph->model, "N", &error), 10 };
+
+  value = convolve (graph, value, 0, 1, c1);
+  if (normalised)
+    value = normalise (graph, value, c1);
+  value = add_node (graph, "Relu", &value, 1, NULL, 0, NULL);
+  value = convolve (graph, value, 1, c1, c2);
+  value = add_node (graph, "Relu", &value, 1, NULL, 0, NULL);
+  value = add_node (graph, "MaxPool", &value, 1, pool, 2, NULL);
+  value = add_node (graph, "Flatten", &value, 1, NULL, 0, NULL);
+  value = dense (graph, value, 2, c2 * 144, hidden, NULL);
+  value = add_node (graph, "Relu", &value, 1, NULL, 0, NULL);
+  value = dense (graph, value, 3, hidden, 10, "y");
+  _kette_value_set_tensor_type (value, KT_F32, dims, 2, &error);
   _kette_graph_add_output (graph, value, &error);
   g_assert_no_error (error);
   return graph;

@@ -72,12 +72,20 @@ posix_memalign (void **out, size_t alignment, size_t size)
 }
 #endif
 
+typedef struct
+{
+  const char *name, *optimizer;
+  gboolean convolutions;
+} Kind;
+
 /* 605 samples in batches of 10: each epoch ends with a smaller batch and is shuffled. */
 static KetteTrainer *
-trainer_new (const char *optimizer)
+trainer_new (const Kind *kind)
 {
   const int sizes[]            = { 784, 30, 10 };
-  g_autoptr (KetteGraph) graph = network_new (KT_F32, sizes, 2, "Sigmoid");
+  g_autoptr (KetteGraph) graph = kind->convolutions
+                                     ? network_cnn_new (8, 16, 32, TRUE)
+                                     : network_new (KT_F32, sizes, 2, "Sigmoid");
   KetteTrainOptions options;
   KetteTrainer *trainer;
   KetteTensor *x, *t;
@@ -85,8 +93,8 @@ trainer_new (const char *optimizer)
   _kette_pool_set_threads (1);
   network_samples (605, &x, &t);
   kette_train_options_init (&options);
-  options.loss      = "half-sse";
-  options.optimizer = optimizer;
+  options.loss      = kind->convolutions ? "cross-entropy" : "half-sse";
+  options.optimizer = kind->optimizer;
   options.batch     = 10;
   trainer           = network_trainer (graph, &options, x, t);
   kette_tensor_unref (x);
@@ -106,9 +114,9 @@ take (KetteTrainer *trainer, int n)
 }
 
 static void
-test_allocations (gconstpointer optimizer)
+test_allocations (gconstpointer kind)
 {
-  g_autoptr (KetteTrainer) trainer = trainer_new (optimizer);
+  g_autoptr (KetteTrainer) trainer = trainer_new (kind);
   size_t before, after;
 
   take (trainer, 70); /* both sizes of batches have been there */
@@ -160,17 +168,17 @@ trap_calls (void)
 #endif
 
 static void
-test_calls (gconstpointer optimizer)
+test_calls (gconstpointer kind)
 {
 #ifdef SANITIZED
-  (void) optimizer;
+  (void) kind;
   g_test_skip ("the sanitizer makes system calls of its own");
 #else
   enum
   {
     NO_FILTER = 255
   };
-  g_autoptr (KetteTrainer) trainer = trainer_new (optimizer);
+  g_autoptr (KetteTrainer) trainer = trainer_new (kind);
   pid_t child;
   int status, calls;
 
@@ -250,17 +258,20 @@ test_awake (void)
 int
 main (int argc, char **argv)
 {
-  static const char *const optimizers[] = { "sgd", "adam" };
+  static const Kind kinds[] = { { "sgd", "sgd", FALSE },
+                                { "adam", "adam", FALSE },
+                                { "convolutions", "sgd", TRUE },
+                                { "convolutions-adam", "adam", TRUE } };
 
   g_test_init (&argc, &argv, NULL);
-  for (size_t i = 0; i < G_N_ELEMENTS (optimizers); i++)
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
       g_autofree char *allocations
-          = g_strdup_printf ("/train/steady/allocations/%s", optimizers[i]);
-      g_autofree char *calls = g_strdup_printf ("/train/steady/calls/%s", optimizers[i]);
+          = g_strdup_printf ("/train/steady/allocations/%s", kinds[i].name);
+      g_autofree char *calls = g_strdup_printf ("/train/steady/calls/%s", kinds[i].name);
 
-      g_test_add_data_func (allocations, optimizers[i], test_allocations);
-      g_test_add_data_func (calls, optimizers[i], test_calls);
+      g_test_add_data_func (allocations, &kinds[i], test_allocations);
+      g_test_add_data_func (calls, &kinds[i], test_calls);
     }
   g_test_add_func ("/train/steady/calls/awake", test_awake);
   return g_test_run ();
