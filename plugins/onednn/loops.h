@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * loops.h: the loops of pools for one kind of vectors. loops.c includes it once for each, with
+ * loops.h: the loops of pools and of batch normalisation for one kind of vectors. loops.c includes it once for each, with
  * TARGET, an attribute of functions, and ISA, a word for their names. (Not target_clones, for
  * which gcc takes comparisons of vectors apart.) No fused multiply-add is made
  * (-ffp-contract=off): all kinds give the same bits.
@@ -124,17 +124,82 @@
                            STORE (BLOCK, to + at, LOAD (BLOCK, to + at) + part)));       \
   }
 
+/* Batch normalisation. */
+#define CHUNK 128 /* positions that stay in the first cache */
+#define NORM(BLOCK)                                                                               \
+  /* Mean, sum of (x - mean)^2, sum of dy, sum of dy (x - mean): chunks in two passes, joined   \
+   * (Chan, Golub, LeVeque 1979). */ \
+  TARGET static void NAMED (moments, BLOCK) (const float *x, const float *dy,                     \
+                                             int64_t spots, double *out)                          \
+  {                                                                                               \
+    Doubles##BLOCK mean = { 0 }, m2 = { 0 }, sum = { 0 }, dot = { 0 };                            \
+    double n = 0;                                                                                 \
+                                                                                                  \
+    for (int64_t first = 0; first < spots; first += CHUNK)                                        \
+      {                                                                                           \
+        const int64_t end = spots - first < CHUNK ? spots : first + CHUNK;                        \
+        const double k = (double) (end - first), all = n + k;                                     \
+        Doubles##BLOCK s = { 0 }, q = { 0 }, g = { 0 }, p = { 0 };                                \
+        for (int64_t i = first; i < end; i++)                                                     \
+          s += WIDE (BLOCK, LOAD (BLOCK, x + i * BLOCK));                                         \
+        s /= k;                                                                                   \
+        for (int64_t i = first; i < end; i++)                                                     \
+          {                                                                                       \
+            const Doubles##BLOCK d = WIDE (BLOCK, LOAD (BLOCK, x + i * BLOCK)) - s;               \
+            q += d * d;                                                                           \
+            if (dy)                                                                               \
+              {                                                                                   \
+                const Doubles##BLOCK v = WIDE (BLOCK, LOAD (BLOCK, dy + i * BLOCK));              \
+                g += v;                                                                           \
+                p += v * d;                                                                       \
+              }                                                                                   \
+          }                                                                                       \
+        const Doubles##BLOCK delta = s - mean, joined = mean + delta * (k / all);                 \
+        m2 += q + delta * delta * (n * k / all);                                                  \
+        dot += (mean - joined) * sum + p + (s - joined) * g;                                      \
+        sum += g;                                                                                 \
+        mean = joined;                                                                            \
+        n    = all;                                                                               \
+      }                                                                                           \
+    memcpy (out, &mean, sizeof mean);                                                             \
+    memcpy (out + BLOCK, &m2, sizeof m2);                                                         \
+    memcpy (out + 2 * BLOCK, &sum, sizeof sum);                                                   \
+    memcpy (out + 3 * BLOCK, &dot, sizeof dot);                                                   \
+  }                                                                                               \
+  /* y = (x - m) a + b, with DY + dy c. */                                                        \
+  TARGET static void NAMED (map, BLOCK) (const float *x, const float *dy, float *y,               \
+                                         int64_t spots, const float *line)                        \
+  {                                                                                               \
+    const Floats##BLOCK m = LOAD (BLOCK, line), a = LOAD (BLOCK, line + BLOCK),                   \
+                        b = LOAD (BLOCK, line + 2 * BLOCK);                                       \
+                                                                                                  \
+    if (dy)                                                                                       \
+      {                                                                                           \
+        const Floats##BLOCK c = LOAD (BLOCK, line + 3 * BLOCK);                                   \
+        for (int64_t i = 0; i < spots * BLOCK; i += BLOCK)                                        \
+          STORE (BLOCK, y + i,                                                                    \
+                 (LOAD (BLOCK, x + i) - m) * a + b + LOAD (BLOCK, dy + i) * c);                   \
+      }                                                                                           \
+    else                                                                                          \
+      for (int64_t i = 0; i < spots * BLOCK; i += BLOCK)                                          \
+        STORE (BLOCK, y + i, (LOAD (BLOCK, x + i) - m) * a + b);                                  \
+  }
+
 FORWARD (8)
 FORWARD (16)
 BACKWARD (8)
 BACKWARD (16)
+NORM (8)
+NORM (16)
 
 static const Loops NAMED (loops, all)
     = { .max          = { NAMED (max, 8), NAMED (max, 16) },
         .average      = { NAMED (average, 8), NAMED (average, 16) },
         .global       = { NAMED (global, 8), NAMED (global, 16) },
         .max_grad     = { NAMED (max_grad, 8), NAMED (max_grad, 16) },
-        .average_grad = { NAMED (average_grad, 8), NAMED (average_grad, 16) } };
+        .average_grad = { NAMED (average_grad, 8), NAMED (average_grad, 16) },
+        .moments      = { NAMED (moments, 8), NAMED (moments, 16) },
+        .map          = { NAMED (map, 8), NAMED (map, 16) } };
 
 #undef PASTE_
 #undef PASTE
@@ -148,5 +213,7 @@ static const Loops NAMED (loops, all)
 #undef EACH_PLACE
 #undef FORWARD
 #undef BACKWARD
+#undef CHUNK
+#undef NORM
 #undef TARGET
 #undef ISA

@@ -144,3 +144,4 @@ dnnl_format_tag_t dnn_tag (int n_spatial, int block);
 extern const kt_kernel conv_kernels_8[], conv_kernels_16[];
 extern const kt_kernel weights_kernels_8[], weights_kernels_16[];
 extern const kt_kernel pool_kernels_8[], pool_kernels_16[];
+extern const kt_kernel norm_kernels_8[], norm_kernels_16[];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pool.h: pools over planes of BLOCK channels side by side: own loops, a vector per position.
+ * pool.h: pools and batch normalisation over planes of BLOCK channels side by side: own loops, a vector per position.
  */
 #pragma once
 #include "onednn.h"
@@ -44,10 +44,17 @@ typedef void global_loop (const Global *g, const float *x, float *y, int64_t fir
                           int64_t end);
 typedef void pool_grad_loop (const Pool *p, const float *x, const float *dy, float *dx,
                              int64_t first, int64_t end);
+/* One block of channels with SPOTS positions: 4 numbers per channel, one kind after the other,
+ * that OUT receives or LINE holds. */
+typedef void moments_loop (const float *x, const float *dy, int64_t spots, double *out);
+typedef void map_loop (const float *x, const float *dy, float *y, int64_t spots,
+                       const float *line);
 typedef struct
 {
   pool_loop *max[2], *average[2];
   global_loop *global[2];
   pool_grad_loop *max_grad[2], *average_grad[2];
+  moments_loop *moments[2];
+  map_loop *map[2];
 } Loops;
 const Loops *loops_get (void); /* those for this processor */
