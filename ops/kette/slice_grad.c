@@ -6,6 +6,29 @@
 #include "cut.h"
 #include "scatter.h"
 
+/* The lists have one entry per axis that is cut, as far as their lengths are known. */
+static kt_status
+check_lengths (const kt_host *host, kt_infer *infer, int32_t ndim)
+{
+  static const char *const name[] = { "starts", "ends", "axes", "steps" };
+  int64_t n[4];
+
+  for (int32_t i = 0; i < 4; i++)
+    {
+      n[i] = -1;
+      if (kt_in_type (host, infer, 2 + i).kind)
+        KT_TRY (kt_length_of (host, infer, 2 + i, &n[i]));
+    }
+  for (int32_t i = 1; i < 4; i++)
+    if (n[0] >= 0 && n[i] >= 0 && n[i] != n[0])
+      return kt_fail (host, infer, KT_E_SHAPE, "starts has %lld elements, %s has %lld",
+                      (long long) n[0], name[i], (long long) n[i]);
+  if (ndim >= 0 && n[0] > ndim)
+    return kt_fail (host, infer, KT_E_SHAPE, "starts has %lld elements, dy has rank %d",
+                    (long long) n[0], (int) ndim);
+  return KT_OK;
+}
+
 static kt_status
 slice_grad_infer (const kt_host *host, kt_infer *infer, void *user)
 {
@@ -25,6 +48,7 @@ slice_grad_infer (const kt_host *host, kt_infer *infer, void *user)
   if (length > KT_MAX_RANK || (length >= 0 && dy.ndim >= 0 && length != dy.ndim))
     return kt_fail (host, infer, KT_E_SHAPE, "shape has %lld dims, dy has %d",
                     (long long) length, (int) dy.ndim);
+  KT_TRY (check_lengths (host, infer, dy.ndim));
   if (!shape)
     return kt_set_unknown (host, infer, 0, dy.dtype, (int32_t) length);
   for (size_t d = 0; d < n; d++)

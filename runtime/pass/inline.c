@@ -217,13 +217,14 @@ expand_node (KetteNode *node, GError **error)
          && _kette_outputs_inherit (node, error);
 }
 
-/* In a tolerant graph a call is left alone that cannot be expanded yet, such as one of a
- * function with subgraphs. */
+/* In a tolerant graph a node is left alone that cannot be expanded yet, such as a call of a
+ * function with subgraphs, or an operator whose body asks for types that nobody knows inside
+ * the body of an opaque Scan. */
 static gboolean
 is_excused (const KetteNode *node, const GError *fault)
 {
   return _kette_node_is_vague (node)
-         || (node->graph->tolerance && !node->def
+         || (node->graph->tolerance
              && g_error_matches (fault, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED));
 }
 
