@@ -191,10 +191,7 @@ blocks (const Case *c, const float *x, const int64_t *at, const float *u, float 
       const int64_t from
           = (((k / ch * 4 + row % 2 * 2 + col % 2) * ch + k % ch) * h + row / 2) * w
             + col / 2;
-      if (deep)
-        y[i] = x[from];
-      else
-        y[from] = x[i];
+      y[deep ? i : from] = x[deep ? from : i];
     }
 }
 
