@@ -65,17 +65,35 @@ scale_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
                begin, end);
 }
 
+static Work
+work_of (const kt_run *run, const State *s)
+{
+  const void *const de = run->in[0].data;
+  const double seed    = s->wide ? *(const double *) de : (double) *(const float *) de;
+
+  return (Work){ run, seed / (double) s->batch, s->wide };
+}
+
 static kt_status
 half_sse_grad_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *const s = state;
-  const void *const de = run->in[0].data;
-  const double seed    = s->wide ? *(const double *) de : (double) *(const float *) de;
-  Work work            = { run, seed / (double) s->batch, s->wide };
+  Work work            = work_of (run, s);
 
   if (s->n > GRAIN)
     return host->parallel_for (run, s->n, GRAIN, scale_piece, &work);
   scale_piece (&work, 0, s->n, 0);
+  return KT_OK;
+}
+
+static kt_status
+half_sse_grad_tile (const kt_host *host, kt_run *run, void *state, int64_t begin,
+                    int64_t end, int32_t worker)
+{
+  Work work = work_of (run, state);
+
+  (void) host;
+  scale_piece (&work, begin, end, worker);
   return KT_OK;
 }
 
@@ -101,9 +119,10 @@ half_sse_grad_body (const kt_host *host, kt_graph *g, void *user)
 }
 
 static const kt_kernel half_sse_grad_kernel[]
-    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS, .n_alias = 2,
-          .alias   = (const kt_alias[]){ { 1, 0, 0, 0 }, { 2, 0, 0, 0 } },
-          .prepare = half_sse_grad_prepare, .run = half_sse_grad_run },
+    = { { KT_KERNEL, .types = "T=f32|f64", .flags = KT_CPU_FLAGS | KT_K_TILEABLE,
+          .n_alias = 2, .alias = (const kt_alias[]){ { 1, 0, 0, 0 }, { 2, 0, 0, 0 } },
+          .prepare = half_sse_grad_prepare, .run = half_sse_grad_run,
+          .tile = half_sse_grad_tile },
         { 0 } };
 
 const kt_operator kette_op_half_sse_grad = {

@@ -136,6 +136,37 @@ inference_run (const kt_host *host, kt_run *run, void *state)
   return kt_norm_run (host, run, &job.s->norm, infer_channels, &job);
 }
 
+/* Runs of elements that belong to one channel, or of one element of each channel. */
+static kt_status
+inference_tile (const kt_host *host, kt_run *run, void *state, int64_t begin, int64_t end,
+                int32_t worker)
+{
+  const State *s     = state;
+  const int64_t size = (int64_t) kt_size_of (s->norm.dtype), inner = s->norm.inner;
+  kt_norm part = s->norm;
+  kt_norm_line line[KT_NORM_COLUMNS];
+
+  (void) host;
+  (void) worker;
+  part.rows = 1;
+  for (int64_t i = begin, n; i < end; i += n)
+    {
+      const int64_t c    = i / inner % s->norm.channels;
+      const int64_t rest = inner > 1 ? inner - i % inner : s->norm.channels - c;
+      n                  = end - i < rest ? end - i : rest;
+      if (inner == 1 && n > KT_NORM_COLUMNS)
+        n = KT_NORM_COLUMNS;
+      part.channels = inner > 1 ? 1 : n;
+      part.inner    = inner > 1 ? n : 1;
+      for (int64_t j = 0; !s->line && j < part.channels; j++)
+        line[j] = fixed_line (s, run->in, c + j);
+      kt_norm_map (&part, (const char *) run->in[X].data + i * size, NULL,
+                   (char *) run->out[0].data + i * size, 0, part.channels,
+                   s->line ? s->line + c : line);
+    }
+  return KT_OK;
+}
+
 /* Training ------------------------------------------------------------------------------ */
 
 static kt_status
@@ -198,9 +229,9 @@ training_run (const kt_host *host, kt_run *run, void *state)
   "T=f32|f64|f16|bf16;T1=f32|f64|f16|bf16;T2=f32|f64|f16|bf16;U=f32|f64|f16|bf16"
 
 static const kt_kernel batch_normalization_kernel[] = {
-  { KT_KERNEL, .flags = KT_CPU_FLAGS, .types = TYPES, .priority = 1, .n_alias = 1,
-    .alias = (const kt_alias[]){ { X, 0, 0, 0 } }, .prepare = inference_prepare,
-    .run = inference_run },
+  { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_TILEABLE, .types = TYPES, .priority = 1,
+    .n_alias = 1, .alias = (const kt_alias[]){ { X, 0, 0, 0 } },
+    .prepare = inference_prepare, .run = inference_run, .tile = inference_tile },
   { KT_KERNEL, .flags = KT_CPU_FLAGS, .types = TYPES, .n_alias = 3,
     .alias   = (const kt_alias[]){ { X, 0, 0, 0 }, { MEAN, 1, 0, 0 }, { VAR, 2, 0, 0 } },
     .prepare = training_prepare, .run = training_run },

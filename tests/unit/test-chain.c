@@ -108,6 +108,28 @@ any (Made *m)
                              : (int) below (m->n_values)];
 }
 
+/* BatchNormalization with constants or states for what it needs per channel. */
+static KetteValue *
+normalized (Made *m)
+{
+  KetteValue *in[5], *out = _kette_graph_add_value (m->graph, NULL, NULL);
+  GError *error = NULL;
+  char name[16];
+
+  in[0] = node_of (m, "", "Add", any (m), m->inputs[0], NULL);
+  for (int i = 1; i < 5; i++)
+    {
+      g_snprintf (name, sizeof name, "n%d-%d", m->n_values, i);
+      in[i] = initializer (m, name, 1, m->dims + 1);
+      for (size_t k = 0; i == 4 && k < in[i]->data->count; k++)
+        ((float *) in[i]->data->data)[k] += 2;
+    }
+  _kette_graph_add_node (m->graph, "", "", "BatchNormalization", 18, in, 5, &out, 1, NULL,
+                         0, &error);
+  g_assert_no_error (error);
+  return out;
+}
+
 static void
 add_random_node (Made *m)
 {
@@ -115,7 +137,7 @@ add_random_node (Made *m)
       = { "Neg", "Abs", "Relu", "Sigmoid", "Tanh", "Exp", "Identity" };
   static const char *const two[] = { "Add", "Sub", "Mul", "Max", "Min" };
 
-  switch (below (8))
+  switch (below (9))
     {
     case 0:
     case 1:
@@ -123,6 +145,9 @@ add_random_node (Made *m)
       break;
     case 2:
       add (m, node_of (m, "test", "Product", any (m), NULL, NULL));
+      break;
+    case 8:
+      add (m, normalized (m));
       break;
     case 3:
       {
@@ -273,11 +298,160 @@ test_random (void)
   g_assert_cmpuint (absorbed, >, n);
 }
 
+/* -- errors ------------------------------------------------------------------------------- */
+
+/* x -> Abs -> Div by a -> Neg -> Div by b -> Neg, of integers. */
+static KetteGraph *
+divisions (const int64_t *dims)
+{
+  KetteGraph *graph = graph_new (18);
+  KetteValue *in[3];
+
+  for (int i = 0; i < 3; i++)
+    in[i] = graph_input (graph, (const char *[]){ "x", "a", "b" }[i], KT_I64, 2, dims);
+  KetteValue *v = graph_node (graph, "", "Abs", in[0], NULL);
+  v             = graph_node (graph, "", "Div", v, in[1]);
+  v             = graph_node (graph, "", "Neg", v, NULL);
+  v             = graph_node (graph, "", "Div", v, in[2]);
+  g_assert_true (
+      _kette_graph_add_output (graph, graph_node (graph, "", "Neg", v, NULL), NULL));
+  return graph;
+}
+
+/* The same error as node by node: the first node's that fails, and there the first place. */
+static void
+test_errors (void)
+{
+  const int64_t dims[]         = { 300, 1000 };
+  g_autoptr (KetteGraph) graph = divisions (dims);
+  g_autofree char *expected    = NULL;
+  KetteTensor *in[3];
+
+  for (int i = 0; i < 3; i++)
+    {
+      in[i] = kette_tensor_new (KT_I64, dims, 2, NULL);
+      for (size_t k = 0; k < in[i]->count; k++)
+        ((int64_t *) in[i]->data)[k] = (int64_t) k % 97 + 1;
+    }
+  ((int64_t *) in[1]->data)[299999] = 0;
+  ((int64_t *) in[1]->data)[254321] = 0;
+  ((int64_t *) in[2]->data)[7]      = 0; /* earlier in memory, later in the graph */
+  for (int threads = 1; threads <= 8; threads++)
+    for (int unfused = 1; unfused >= 0; unfused--)
+      {
+        g_autoptr (GError) error         = NULL;
+        KetteTensor *out                 = NULL;
+        g_autoptr (KetteSession) session = kette_session_new_with_flags (
+            graph, unfused ? KETTE_SESSION_NO_FUSION : 0, &error);
+        _kette_pool_set_threads (threads);
+        g_assert_false (kette_session_run (session, in, &out, NULL, &error));
+        if (!expected)
+          expected = g_strdup (error->message);
+        g_assert_cmpstr (error->message, ==, expected);
+        g_assert_nonnull (strstr (expected, "[254,321]"));
+        g_assert_nonnull (strstr (expected, "#1"));
+        g_clear_error (&error);
+        ((int64_t *) in[1]->data)[299999] = ((int64_t *) in[1]->data)[254321] = 1;
+        g_assert_false (kette_session_run (session, in, &out, NULL, &error));
+        g_assert_nonnull (strstr (error->message, "[0,7]"));
+        g_assert_nonnull (strstr (error->message, "#3"));
+        ((int64_t *) in[1]->data)[299999] = ((int64_t *) in[1]->data)[254321] = 0;
+      }
+  for (int i = 0; i < 3; i++)
+    kette_tensor_unref (in[i]);
+}
+
+/* -- counts ------------------------------------------------------------------------------- */
+
+static KettePlanInfo
+info_of (KetteGraph *graph, const int64_t *dims, int rank, KetteSessionFlags flags)
+{
+  GError *error                    = NULL;
+  g_autoptr (KetteSession) session = kette_session_new_with_flags (graph, flags, &error);
+  KettePlanInfo info               = { 0 };
+  kt_type types[2];
+
+  for (int i = 0; i < 2; i++)
+    types[i]
+        = (kt_type){ .kind = KT_TENSOR, .dtype = KT_F32, .ndim = rank, .dims = dims };
+  g_assert_no_error (error);
+  g_assert_true (_kette_session_plan_info (session, types, &info, &error));
+  g_assert_no_error (error);
+  return info;
+}
+
+static KetteValue *
+constant (KetteGraph *graph, const char *name, int rank, const int64_t *dims)
+{
+  g_autoptr (KetteTensor) t = random_tensor (rank, dims);
+
+  return _kette_graph_add_constant (graph, name, t, NULL);
+}
+
+/* What stands behind a convolution: bias, normalisation, activation, residual. */
+static void
+test_tail (void)
+{
+  const int64_t dims[] = { 2, 8, 20, 20 }, channels[] = { 8, 1, 1 };
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *x                = graph_input (graph, "x", KT_F32, 4, dims),
+             *r                = graph_input (graph, "r", KT_F32, 4, dims);
+  KetteValue *v                = graph_node (graph, "test", "Product", x, NULL);
+
+  v = graph_node (graph, "", "Add", v, constant (graph, "bias", 3, channels));
+  v = graph_node (graph, "", "Mul", v, constant (graph, "scale", 3, channels));
+  v = graph_node (graph, "", "Relu", v, NULL);
+  v = graph_node (graph, "", "Add", v, r);
+  g_assert_true (
+      _kette_graph_add_output (graph, graph_node (graph, "", "Relu", v, NULL), NULL));
+  absorb_most                = 0;
+  const KettePlanInfo fused  = info_of (graph, dims, 4, 0),
+                      single = info_of (graph, dims, 4, KETTE_SESSION_NO_FUSION);
+  g_assert_cmpuint (fused.n_chains, ==, 1);
+  g_assert_cmpuint (fused.n_fused, ==, 6);
+  g_assert_cmpuint (fused.n_steps, ==, 6);
+  g_assert_cmpuint (fused.n_in_place, ==, 5);
+  g_assert_cmpuint (fused.arena_bytes, ==, 2 * 8 * 20 * 20 * 4);
+  g_assert_cmpuint (single.n_chains + single.n_fused, ==, 0);
+  g_assert_cmpuint (single.arena_bytes, ==, fused.arena_bytes);
+}
+
+/* One kernel call does the product and what it absorbs. */
+static void
+test_absorbed (void)
+{
+  const int64_t dims[]         = { 4, 5 };
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *x                = graph_input (graph, "x", KT_F32, 2, dims);
+  KetteValue *r                = graph_input (graph, "r", KT_F32, 2, dims);
+  KetteValue *v                = graph_node (graph, "test", "Product", x, NULL);
+
+  v = graph_node (graph, "", "Relu", v, NULL);
+  v = graph_node (graph, "", "Add", r, v);
+  v = graph_node (graph, "", "Neg", v, NULL);
+  g_assert_true (_kette_graph_add_output (graph, v, NULL));
+  absorb_most              = 4;
+  const KettePlanInfo info = info_of (graph, dims, 2, 0);
+  g_assert_cmpuint (info.n_steps, ==, 2);
+  g_assert_cmpuint (info.n_absorbed, ==, 2);
+  g_assert_cmpuint (info.n_chains, ==, 1);
+  g_assert_cmpuint (info.n_fused, ==, 4);
+  g_assert_cmpuint (info.arena_bytes, ==, 4 * 5 * 4);
+
+  /* What somebody else reads stays: nothing can be absorbed. */
+  g_assert_true (_kette_graph_add_output (
+      graph, v->producer->in[0]->producer->in[1]->producer->in[0], NULL));
+  g_assert_cmpuint (info_of (graph, dims, 2, 0).n_absorbed, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   register_product ();
   g_test_add_func ("/chain/random", test_random);
+  g_test_add_func ("/chain/errors", test_errors);
+  g_test_add_func ("/chain/tail", test_tail);
+  g_test_add_func ("/chain/absorbed", test_absorbed);
   return g_test_run ();
 }
