@@ -143,7 +143,7 @@ choose_sources (kt_conv_engine *e)
     plain = plain && w->stride[d] == 1 && w->begin[d] == 0 && w->large[d] == w->small[d];
   e->direct_x = plain && (e->rows <= 32 || e->source_area * e->size % 1024 != 0);
   e->direct_w = forward && !e->half
-                && (e->channels * e->cells * e->size % 2048 != 0 || e->cols < 32);
+                && (e->channels * e->cells * e->size % 4096 != 0 || e->cols < 32);
 }
 
 static void

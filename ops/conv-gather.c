@@ -43,9 +43,45 @@ run_at (const kt_gather *g, const int64_t *offset, int64_t outer, int64_t at, in
   return (Run){ len, a, b, base + first + a * step };
 }
 
+/* Runs are short: copied in vectors, of which the last two may overlap, without a call. */
+#define COPY(SUFFIX, T)                                                                  \
+  typedef T wide_##SUFFIX                                                                \
+      __attribute__ ((vector_size (8 * sizeof (T)), aligned (sizeof (T)), may_alias));   \
+  typedef T half_##SUFFIX                                                                \
+      __attribute__ ((vector_size (4 * sizeof (T)), aligned (sizeof (T)), may_alias));   \
+  KT_INLINE void plain_copy_##SUFFIX (const T *x, T *y, int64_t n)                       \
+  {                                                                                      \
+    int64_t i = 0;                                                                       \
+                                                                                         \
+    if (n >= 8)                                                                          \
+      {                                                                                  \
+        for (; i + 8 <= n; i += 8)                                                       \
+          *(wide_##SUFFIX *) (y + i) = *(const wide_##SUFFIX *) (x + i);                 \
+        *(wide_##SUFFIX *) (y + n - 8) = *(const wide_##SUFFIX *) (x + n - 8);           \
+      }                                                                                  \
+    else if (n >= 4)                                                                     \
+      {                                                                                  \
+        const half_##SUFFIX a          = *(const half_##SUFFIX *) x;                     \
+        const half_##SUFFIX b          = *(const half_##SUFFIX *) (x + n - 4);           \
+        *(half_##SUFFIX *) y           = a;                                              \
+        *(half_##SUFFIX *) (y + n - 4) = b;                                              \
+      }                                                                                  \
+    else                                                                                 \
+      {                                                                                  \
+        y[0] = x[0];                                                                     \
+        if (n > 1)                                                                       \
+          y[1] = x[1];                                                                   \
+        if (n > 2)                                                                       \
+          y[2] = x[2];                                                                   \
+      }                                                                                  \
+  }
+
+COPY (f32, float)
+COPY (f64, double)
+
 #define ITSELF(x) (x)
 
-#define GATHER(SUFFIX, T, A, LOAD)                                                       \
+#define GATHER(SUFFIX, T, A, LOAD, COPY_RUN)                                             \
   KT_INLINE void copy_##SUFFIX (const T *restrict x, int64_t step, A *restrict y,        \
                                 int64_t n)                                               \
   {                                                                                      \
@@ -57,27 +93,22 @@ run_at (const kt_gather *g, const int64_t *offset, int64_t outer, int64_t at, in
   {                                                                                      \
     const int64_t n = r->b - r->a;                                                       \
                                                                                          \
-    if (n < r->len)                                                                      \
+    for (int64_t i = 0; i < r->a; i++)                                                   \
       for (int64_t c = 0; c < channels; c++)                                             \
-        {                                                                                \
-          for (int64_t i = 0; i < r->a; i++)                                             \
-            y[c * next + i] = 0;                                                         \
-          for (int64_t i = r->b; i < r->len; i++)                                        \
-            y[c * next + i] = 0;                                                         \
-        }                                                                                \
+        y[c * next + i] = 0;                                                             \
+    for (int64_t i = r->b; i < r->len; i++)                                              \
+      for (int64_t c = 0; c < channels; c++)                                             \
+        y[c * next + i] = 0;                                                             \
     if (n == 0)                                                                          \
       return;                                                                            \
     x += r->offset;                                                                      \
     y += r->a;                                                                           \
     if (step == 1 && n == 32)                                                            \
       for (int64_t c = 0; c < channels; c++)                                             \
-        copy_##SUFFIX (x + c * area, 1, y + c * next, 32);                               \
-    else if (step == 1 && n == 16)                                                       \
-      for (int64_t c = 0; c < channels; c++)                                             \
-        copy_##SUFFIX (x + c * area, 1, y + c * next, 16);                               \
+        COPY_RUN (SUFFIX, x + c * area, y + c * next, 32);                               \
     else if (step == 1)                                                                  \
       for (int64_t c = 0; c < channels; c++)                                             \
-        copy_##SUFFIX (x + c * area, 1, y + c * next, n);                                \
+        COPY_RUN (SUFFIX, x + c * area, y + c * next, n);                                \
     else if (step == 2)                                                                  \
       for (int64_t c = 0; c < channels; c++)                                             \
         copy_##SUFFIX (x + c * area, 2, y + c * next, n);                                \
@@ -111,10 +142,13 @@ run_at (const kt_gather *g, const int64_t *offset, int64_t outer, int64_t at, in
       }                                                                                  \
   }
 
-GATHER (f32, float, float, ITSELF)
-GATHER (f64, double, double, ITSELF)
-GATHER (f16, uint16_t, float, kt_f16_to_f32)
-GATHER (bf16, uint16_t, float, kt_bf16_to_f32)
+#define PLAIN_COPY(SUFFIX, x, y, n) plain_copy_##SUFFIX (x, y, n)
+#define LOOP_COPY(SUFFIX, x, y, n) copy_##SUFFIX (x, 1, y, n)
+
+GATHER (f32, float, float, ITSELF, PLAIN_COPY)
+GATHER (f64, double, double, ITSELF, PLAIN_COPY)
+GATHER (f16, uint16_t, float, kt_f16_to_f32, LOOP_COPY)
+GATHER (bf16, uint16_t, float, kt_bf16_to_f32, LOOP_COPY)
 
 kt_gather_fn *
 kt_gather_for (int32_t dtype)

@@ -30,49 +30,55 @@ weights_at (const kt_conv_engine *e, const kt_conv_block *b, int64_t row, int64_
 #define ITSELF(x) (x)
 
 /* The weights of a block, rows w_pitch apart. */
-#define PACK(SUFFIX, T, A, LOAD)                                                          \
-  static void pack_##SUFFIX (const kt_conv_engine *e, const kt_conv_block *b,             \
-                             int64_t row, int64_t rows, const void *w_data, void *out)    \
-  {                                                                                       \
-    const int64_t *const cell = b->phase->cell + b->cell;                                 \
-    const bool in_order       = cell[b->cells - 1] - cell[0] == b->cells - 1;             \
-    const bool whole          = e->conv.out == KT_CONV_SMALL && b->cells == e->cells;     \
-                                                                                          \
-    for (int64_t r = 0; whole && r < rows; r++)                                           \
-      {                                                                                   \
-        const T *const w = (const T *) w_data + weights_at (e, b, row + r, b->channel);   \
-        A *const to      = (A *) out + r * e->w_pitch;                                    \
-        for (int64_t k = 0; k < b->channels * b->cells; k++)                              \
-          to[k] = LOAD (w[k]);                                                            \
-      }                                                                                   \
-    for (int64_t c = 0; !whole && c < b->channels; c++)                                   \
-      {                                                                                   \
-        const T *w         = (const T *) w_data + weights_at (e, b, row, b->channel + c); \
-        const int64_t next = weights_at (e, b, row + 1, b->channel + c)                   \
-                             - weights_at (e, b, row, b->channel + c);                    \
-        A *to = (A *) out + c * b->cells;                                                 \
-        for (int64_t r = 0; r < rows; r++, w += next, to += e->w_pitch)                   \
-          if (in_order && b->cells == 9)                                                  \
-            for (int64_t k = 0; k < 9; k++)                                               \
-              to[k] = LOAD (w[cell[0] + k]);                                              \
-          else if (in_order)                                                              \
-            for (int64_t k = 0; k < b->cells; k++)                                        \
-              to[k] = LOAD (w[cell[0] + k]);                                              \
-          else                                                                            \
-            for (int64_t k = 0; k < b->cells; k++)                                        \
-              to[k] = LOAD (w[cell[k]]);                                                  \
-      }                                                                                   \
-  }                                                                                       \
-  static void start_##SUFFIX (const void *bias, int64_t first, int64_t rows,              \
-                              int64_t cols, void *out, int64_t pitch)                     \
-  {                                                                                       \
-    for (int64_t r = 0; r < rows; r++)                                                    \
-      {                                                                                   \
-        const A v   = bias ? LOAD (((const T *) bias)[first + r]) : 0;                    \
-        A *const to = (A *) out + r * pitch;                                              \
-        for (int64_t i = 0; i < cols; i++)                                                \
-          to[i] = v;                                                                      \
-      }                                                                                   \
+#define PACK(SUFFIX, T, A, LOAD)                                                         \
+  static void pack_##SUFFIX (const kt_conv_engine *e, const kt_conv_block *b,            \
+                             int64_t row, int64_t rows, const void *w_data, void *out)   \
+  {                                                                                      \
+    const int64_t *const cell = b->phase->cell + b->cell;                                \
+    const bool in_order       = cell[b->cells - 1] - cell[0] == b->cells - 1;            \
+    const bool whole          = e->conv.out == KT_CONV_SMALL && b->cells == e->cells;    \
+                                                                                         \
+    for (int64_t r = 0; whole && r < rows; r++)                                          \
+      {                                                                                  \
+        const T *const w = (const T *) w_data + weights_at (e, b, row + r, b->channel);  \
+        A *const to      = (A *) out + r * e->w_pitch;                                   \
+        for (int64_t k = 0; k < b->channels * b->cells; k++)                             \
+          to[k] = LOAD (w[k]);                                                           \
+      }                                                                                  \
+    for (int64_t first = 0, n; !whole && first < rows;                                   \
+         first += n) /* 16 stay in the cache */                                          \
+      {                                                                                  \
+        n = least (rows - first, 16);                                                    \
+        for (int64_t c = 0; c < b->channels; c++)                                        \
+          {                                                                              \
+            const int64_t channel = b->channel + c, at = row + first;                    \
+            const T *w = (const T *) w_data + weights_at (e, b, at, channel);            \
+            const int64_t next                                                           \
+                = weights_at (e, b, at + 1, channel) - weights_at (e, b, at, channel);   \
+            A *to = (A *) out + first * e->w_pitch + c * b->cells;                       \
+            for (int64_t r = 0; r < n; r++, w += next, to += e->w_pitch)                 \
+              if (in_order && b->cells == 9)                                             \
+                for (int64_t k = 0; k < 9; k++)                                          \
+                  to[k] = LOAD (w[cell[0] + k]);                                         \
+              else if (in_order)                                                         \
+                for (int64_t k = 0; k < b->cells; k++)                                   \
+                  to[k] = LOAD (w[cell[0] + k]);                                         \
+              else                                                                       \
+                for (int64_t k = 0; k < b->cells; k++)                                   \
+                  to[k] = LOAD (w[cell[k]]);                                             \
+          }                                                                              \
+      }                                                                                  \
+  }                                                                                      \
+  static void start_##SUFFIX (const void *bias, int64_t first, int64_t rows,             \
+                              int64_t cols, void *out, int64_t pitch)                    \
+  {                                                                                      \
+    for (int64_t r = 0; r < rows; r++)                                                   \
+      {                                                                                  \
+        const A v   = bias ? LOAD (((const T *) bias)[first + r]) : 0;                   \
+        A *const to = (A *) out + r * pitch;                                             \
+        for (int64_t i = 0; i < cols; i++)                                               \
+          to[i] = v;                                                                     \
+      }                                                                                  \
   }
 
 PACK (f32, float, float, ITSELF)

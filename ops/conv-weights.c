@@ -11,11 +11,11 @@
 #include "sum.h"
 #include <stdatomic.h>
 
-#define ROWS 288       /* of dW, turned: channels and cells of a piece */
-#define COLS 128       /* of it: channels of dY */
-#define PLACES 240     /* that are gathered at a time */
-#define FORK 2e6       /* additions and products that are worth a hand-over */
-#define MOST_PIECES 16 /* that blocks are made smaller for */
+#define ROWS 288      /* of dW, turned: channels and cells of a piece */
+#define COLS 128      /* of it: channels of dY */
+#define PLACES 240    /* that are gathered at a time */
+#define FORK 2e6      /* additions and products that are worth a hand-over */
+#define MOST_PIECES 8 /* that blocks are made smaller for */
 
 typedef struct
 {
@@ -75,7 +75,10 @@ choose_blocks (State *s)
   const double work      = 2.0 * (double) c->batch * (double) s->small * (double) c->m
                       * (double) c->c * (double) s->cells;
   const int64_t width = s->tiles->width;
-  int64_t rows = ROWS, cols = COLS;
+  /* Turning dY costs three times as much as gathering, unless that is done in steps. */
+  const int64_t turning = c->w.stride[c->w.n - 1] == 1 ? 3 : 0;
+  int64_t rows          = least (ROWS, c->c * s->cells);
+  int64_t cols          = least (COLS, c->m);
 
   for (;;)
     {
@@ -90,9 +93,9 @@ choose_blocks (State *s)
       if (s->pieces >= MOST_PIECES
           || (double) s->pieces * FORK > (double) c->group * work)
         break;
-      if (rows > 4 * s->tiles->rows)
+      if (rows > 4 * s->tiles->rows && (rows > turning * cols || cols <= 2 * width))
         rows /= 2;
-      else if (cols > 2 * width)
+      else if (cols > 2 * width || (cols > width && s->pieces == 1))
         cols /= 2;
       else
         break;
@@ -205,6 +208,23 @@ add_places (const State *s, const Block *b, int64_t n, char *scratch, bool again
     }
 }
 
+/* N sums, a row of them apart. */
+static void
+store_row (const State *s, const char *sums, int64_t n, char *to)
+{
+  const float *const x = (const float *) (const void *) sums;
+
+  if (s->half)
+    for (int64_t r = 0; r < n; r++)
+      kt_narrow (s->conv.dtype, x + r * s->pitch, (uint16_t *) (void *) to + r, 1);
+  else if (s->size == 4)
+    for (int64_t r = 0; r < n; r++)
+      ((float *) (void *) to)[r] = x[r * s->pitch];
+  else
+    for (int64_t r = 0; r < n; r++)
+      ((double *) (void *) to)[r] = ((const double *) (const void *) sums)[r * s->pitch];
+}
+
 /* The sums of a block to dW, whose rows are the channels of dY. */
 static kt_status
 store (Job *job, const Block *b, const char *scratch, bool none, int32_t worker)
@@ -219,19 +239,10 @@ store (Job *job, const Block *b, const char *scratch, bool none, int32_t worker)
           = ((b->group * s->conv.m + b->col + j) * s->conv.c + b->channel) * s->cells
             + b->cell;
       char *const to = (char *) job->run->out[0].data + first * s->element;
-      for (int64_t r = 0; r < rows; r++)
-        {
-          const char *const x = sums + (r * s->pitch + j) * s->size;
-          if (none)
-            memset (to + r * s->element, 0, (size_t) s->element);
-          else if (s->half)
-            kt_narrow (s->conv.dtype, (const float *) (const void *) x,
-                       (uint16_t *) (void *) to + r, 1);
-          else if (s->size == 4)
-            ((float *) (void *) to)[r] = *(const float *) (const void *) x;
-          else
-            ((double *) (void *) to)[r] = *(const double *) (const void *) x;
-        }
+      if (none)
+        memset (to, 0, (size_t) (rows * s->element));
+      else
+        store_row (s, sums + j * s->size, rows, to);
       KT_TRY (job->host->epilogue (job->run, first, first + rows, worker));
     }
   return KT_OK;
