@@ -62,25 +62,29 @@ kt_f64_to_bf16 (double x)
   return kt_f64_to_16 (x, 7, -126);
 }
 
-/* N elements of the type HALF, KT_F16 or KT_BF16, to float and back. */
-static inline void
-kt_widen (int32_t half, const uint16_t *x, float *y, int64_t n)
+/* The same from float, without branches: loops over it become vector code. */
+KT_INLINE uint16_t
+kt_f32_to_f16 (float x)
 {
-  if (half == KT_F16)
-    for (int64_t i = 0; i < n; i++)
-      y[i] = kt_f16_to_f32 (x[i]);
-  else
-    for (int64_t i = 0; i < n; i++)
-      y[i] = kt_bf16_to_f32 (x[i]);
+  const uint32_t u = kt_bits_f32 (x), a = u & 0x7fffffff;
+  const uint32_t normal = (a - (112u << 23) + 0xfff + (a >> 13 & 1)) >> 13;
+  /* 1/2 has the last digit of the denormal numbers. */
+  const uint32_t tiny = kt_bits_f32 (kt_from_bits_f32 (a) + 0.5f) - kt_bits_f32 (0.5f);
+  const uint32_t huge = a > 0x7f800000 ? 0x7e00 : 0x7c00;
+  const uint32_t y    = a < 0x38800000 ? tiny : a < 0x477ff000 ? normal : huge;
+
+  return (uint16_t) (y | (u >> 16 & 0x8000));
 }
 
-static inline void
-kt_narrow (int32_t half, const float *x, uint16_t *y, int64_t n)
+KT_INLINE uint16_t
+kt_f32_to_bf16 (float x)
 {
-  if (half == KT_F16)
-    for (int64_t i = 0; i < n; i++)
-      y[i] = kt_f64_to_f16 (x[i]);
-  else
-    for (int64_t i = 0; i < n; i++)
-      y[i] = kt_f64_to_bf16 (x[i]);
+  const uint32_t u = kt_bits_f32 (x);
+  const uint32_t y = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+
+  return (uint16_t) ((u & 0x7fffffff) > 0x7f800000 ? 0x7fc0 | (u >> 16 & 0x8000) : y);
 }
+
+/* N elements of the type HALF, KT_F16 or KT_BF16, to float and back; half.c. */
+void kt_widen (int32_t half, const uint16_t *x, float *y, int64_t n);
+void kt_narrow (int32_t half, const float *x, uint16_t *y, int64_t n);

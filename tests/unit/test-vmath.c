@@ -5,7 +5,7 @@
 #ifndef __clang__ /* as ops/meson.build has it, so that vector code is what is tested */
 #pragma GCC optimize("O3,no-trapping-math,no-math-errno")
 #endif
-#include "vmath.h"
+#include "half.h"
 #include <float.h>
 #include <glib.h>
 
@@ -235,6 +235,31 @@ test_small_ones (void)
                  && kt_ceil (-1.5) == -1 && signbit (kt_ceil (-0.5)));
 }
 
+/* Floats to 16 bits: all numbers of 16 bits and what lies between two of them, as from double. */
+static void
+test_halves (void)
+{
+  for (uint32_t h = 0; h < 0x10000; h++)
+    for (int kind = 0; kind < 2; kind++)
+      {
+        const int digits = kind ? 16 : 13; /* that the 16 bits have not */
+        const float x
+            = kind ? kt_bf16_to_f32 ((uint16_t) h) : kt_f16_to_f32 ((uint16_t) h);
+        const uint32_t u = kt_bits_f32 (x);
+        for (uint32_t k = 0; k < 8; k++)
+          {
+            const uint32_t half = 1u << (digits - 1);
+            const uint32_t to[]
+                = { 0, 1, half - 1, half, half + 1, 2 * half - 1, half / 2, 3 };
+            const float y    = kt_from_bits_f32 (u + to[k]);
+            const uint16_t a = kind ? kt_f32_to_bf16 (y) : kt_f32_to_f16 (y);
+            const uint16_t b = kind ? kt_f64_to_bf16 (y) : kt_f64_to_f16 (y);
+            if (a != b)
+              g_error ("%a is %04x, must be %04x", (double) y, a, b);
+          }
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -247,5 +272,6 @@ main (int argc, char **argv)
       g_test_add_data_func (f64, &functions[i], test_f64);
     }
   g_test_add_func ("/vmath/small", test_small_ones);
+  g_test_add_func ("/vmath/halves", test_halves);
   return g_test_run ();
 }
