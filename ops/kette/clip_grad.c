@@ -19,7 +19,7 @@
                                                                                          \
     KT_LOOP for (int64_t i = 0; i < n; i++)                                              \
     {                                                                                    \
-      dx[i] = (x[i] < low) | (x[i] > high) ? 0 : dy[i];                                  \
+      dx[i] = ((x[i] < low) | (x[i] > high)) ? 0 : dy[i];                                \
     }                                                                                    \
   }
 

@@ -20,4 +20,4 @@ hard_sigmoid_grad_body (const kt_host *host, kt_graph *g, void *user)
 }
 
 KETTE_SLOPE (hard_sigmoid_grad, "HardSigmoidGrad", NULL, dy, y,
-             (y > 0) & (y < 1) ? p[0] * dy : 0, "alpha")
+             ((y > 0) & (y < 1)) ? p[0] * dy : 0, "alpha")
