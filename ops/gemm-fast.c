@@ -15,6 +15,7 @@
 #define COPY_BYTES 81920     /* which lie on the stack */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
 #define STRIP 64        /* rows of a wide b that a few rows of a go through at a time */
+#define AT_ONCE 16      /* panels that are written at a time, each in pages of its own */
 #define PACK_WORK 32768 /* elements of b that one thread packs at least */
 
 static int64_t
@@ -100,10 +101,37 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
   return true;
 }
 
+/* Microseconds of one thread, these micro-kernels / OpenBLAS 0.3.21 / dnnl_sgemm 2.6; T: turned.
+ * The same processor (AVX-512) with all its instructions, and held to AVX2.
+ *
+ *     m x    n x    k        AVX-512               AVX2
+ *    10     30    784      3.4   9.3   4.5      5.6   16    6.1
+ *   784T    30     10      4.8   6.5   4.4      7.4   10    6.6
+ *     1    128    784      3.0   2.8   3.1      3.5   22    3.6
+ *     1    128    784T     2.8   2.8   3.7      3.5   37    3.8
+ *    64    128    784       77   110    74      123  144   124
+ *    64    128    784T     102   129   103      144  158   139
+ *   784T   128     64       81   101    79      134  137   127
+ *    64    128     10T     1.5   2.2   1.6      2.6  2.6   2.3
+ *    64     10    128      2.0   2.5   2.5      2.6  3.7   2.9
+ *    64    784    128T     100   123    87      141  160   137
+ *   128    128     64T    14.4  19.3  14.4     21.9 24.4  21.9
+ *   256   1024   1024     4540  4790  4020     6400 6050  6300
+ *  1024T  1024    256     4400  4310  3710     6170 6070  5680
+ *    64   1024    784      960  1190   820     1470 1360  1090
+ *   128   3072    768     5850  6530  5010     8040 7120  8510
+ *  2048   2048   2048      131   127   115      188  185   188   ms
+ *
+ * So OpenBLAS has the long products that need packing, with AVX2; from where packing has become
+ * a small part. (What the two give up there, a tenth at most, is less than a pass over y: a
+ * product that takes over what follows stays here.) */
+#define LONG_PRODUCT 30e6 /* additions and products */
+
 bool
 kt_fast_is_best (const kt_fast *f)
 {
-  return f->tiles->rows > 6 || !f->pack;
+  return f->tiles->rows > 6 || !f->pack
+         || 2.0 * (double) f->m * (double) f->n * (double) f->k <= LONG_PRODUCT;
 }
 
 static int64_t
@@ -187,7 +215,9 @@ pack_panels (const Pass *s, int64_t begin, int64_t end)
                            + (s->p * f->b_row + (s->j + begin * wide) * f->b_col) * size;
 
   if (f->b_col == 1)
-    pack_rows (s, begin, end, s->scratch + begin * step, from);
+    for (int64_t i = begin; i < end; i += AT_ONCE)
+      pack_rows (s, i, least (i + AT_ONCE, end), s->scratch + i * step,
+                 from + (i - begin) * wide * size);
   else
     for (int64_t i = begin; i < end; i++)
       f->tiles->turn (from + (i - begin) * wide * f->b_col * size, f->b_col,

@@ -16,6 +16,7 @@
 
 /* Rows are reached from every third one: base, base + step, base + 2 step, which are
  * addresses that the processor forms by itself. */
+#define FAR 64 /* steps along k in which y comes from a further cache */
 #define BASES ((KT_MOST_ROWS + 2) / 3)
 
 /* y = alpha sums + beta c. All of c is read first: y may be c, and a read next to what has
@@ -74,6 +75,15 @@ NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool par
   for (int i = 0; i < rows * vectors; i++)
     sums[i] = ZERO ();
 
+  if (t->k >= FAR)
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++)
+        __builtin_prefetch (
+            (t->c ? (const T *) t->c + i * t->c_row : (const T *) t->y + i * t->y_row)
+                + v * WIDTH,
+            1, 2);
   for (int64_t p = t->k; p > 0; p--)
     {
       V row[KT_MOST_VECTORS];
@@ -196,6 +206,7 @@ const kt_tiles NAME (kt_tiles)
 #undef MASK_OF
 #undef TURN
 #undef BASES
+#undef FAR
 #undef TILE
 #undef DOT
 #undef IN_TABLE

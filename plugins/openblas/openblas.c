@@ -21,7 +21,7 @@ static const kt_kernel kernels[] = {
     .types       = "T=f32|f64",
     .since       = 1,
     .priority    = 100,
-    .flags       = KT_K_DETERMINISTIC | KT_K_REENTRANT,
+    .flags       = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,
     .prepare     = matmul_prepare,
     .run         = product_run },
   { .struct_size = sizeof (kt_kernel),
@@ -31,7 +31,7 @@ static const kt_kernel kernels[] = {
     .types       = "T=f32|f64",
     .since       = 7,
     .priority    = 100,
-    .flags       = KT_K_DETERMINISTIC | KT_K_REENTRANT,
+    .flags       = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,
     .prepare     = gemm_prepare,
     .run         = product_run },
 };

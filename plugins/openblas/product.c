@@ -16,7 +16,8 @@
 
 typedef struct
 {
-  const kt_run *run;
+  const kt_host *host;
+  kt_run *run;
   const Product *p;
   _Atomic kt_status status;
 } Work;
@@ -157,17 +158,39 @@ batch_offset (const Product *p, const int64_t *step, int64_t batch)
   return p->n_dims ? offset + batch * step[0] : 0;
 }
 
-static void
-compute_item (const Product *p, const kt_run *run, int64_t item)
+/* Has what follows the product done with the elements of a tile that is finished. */
+static kt_status
+report (const Work *work, int64_t first, int64_t rows, int64_t cols, int32_t worker)
 {
-  const int64_t tiles = p->row_tiles * p->col_tiles;
-  const int64_t batch = tiles == 1 ? item : item / tiles;
-  const int64_t i     = tiles == 1 ? 0 : item % tiles / p->col_tiles * p->tile_rows;
-  const int64_t j     = tiles == 1 ? 0 : item % p->col_tiles * p->tile_cols;
-  const int64_t rows  = p->m - i < p->tile_rows ? p->m - i : p->tile_rows;
-  const int64_t cols  = p->n - j < p->tile_cols ? p->n - j : p->tile_cols;
-  const int64_t a     = batch_offset (p, p->a_step, batch) + (p->turn_a ? i : i * p->lda);
-  const int64_t b     = batch_offset (p, p->b_step, batch) + (p->turn_b ? j * p->ldb : j);
+  const int64_t n = work->p->n;
+
+  if (!KT_HAS (kt_host, work->host, epilogue))
+    return KT_OK;
+  if (cols == n)
+    return work->host->epilogue (work->run, first, first + rows * n, worker);
+  for (int64_t i = 0; i < rows; i++)
+    {
+      const kt_status status
+          = work->host->epilogue (work->run, first + i * n, first + i * n + cols, worker);
+      if (status != KT_OK)
+        return status;
+    }
+  return KT_OK;
+}
+
+static kt_status
+compute_item (const Work *work, int64_t item, int32_t worker)
+{
+  const Product *const p  = work->p;
+  const kt_run *const run = work->run;
+  const int64_t tiles     = p->row_tiles * p->col_tiles;
+  const int64_t batch     = tiles == 1 ? item : item / tiles;
+  const int64_t i         = tiles == 1 ? 0 : item % tiles / p->col_tiles * p->tile_rows;
+  const int64_t j         = tiles == 1 ? 0 : item % p->col_tiles * p->tile_cols;
+  const int64_t rows      = p->m - i < p->tile_rows ? p->m - i : p->tile_rows;
+  const int64_t cols      = p->n - j < p->tile_cols ? p->n - j : p->tile_cols;
+  const int64_t a = batch_offset (p, p->a_step, batch) + (p->turn_a ? i : i * p->lda);
+  const int64_t b = batch_offset (p, p->b_step, batch) + (p->turn_b ? j * p->ldb : j);
   const int64_t c = i * p->c_row + j * p->c_col, y = (batch * p->m + i) * p->n + j;
   const void *const addend = p->has_c ? run->in[2].data : NULL;
 
@@ -180,6 +203,7 @@ compute_item (const Product *p, const kt_run *run, int64_t item)
     tile_f32 (p, (const float *) run->in[0].data + a, (const float *) run->in[1].data + b,
               addend ? (const float *) addend + c : NULL, (float *) run->out[0].data + y,
               rows, cols);
+  return report (work, y, rows, cols, worker);
 }
 
 static void
@@ -187,14 +211,17 @@ compute_items (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   Work *const work = arg;
 
-  (void) worker;
   if (!buffer_take ())
     {
       work->status = KT_E_NOMEM;
       return;
     }
   for (int64_t item = begin; item < end; item++)
-    compute_item (work->p, work->run, item);
+    {
+      const kt_status status = compute_item (work, item, worker);
+      if (status != KT_OK)
+        work->status = status;
+    }
   buffer_give ();
 }
 
@@ -202,7 +229,7 @@ kt_status
 product_run (const kt_host *host, kt_run *run, void *state)
 {
   const Product *const p = state;
-  Work work              = { run, p, KT_OK };
+  Work work              = { host, run, p, KT_OK };
 
   if (p->n_items <= p->grain)
     compute_items (&work, 0, p->n_items, 0);
@@ -213,7 +240,7 @@ product_run (const kt_host *host, kt_run *run, void *state)
       if (status != KT_OK)
         return status;
     }
-  return work.status == KT_OK
-             ? KT_OK
-             : fail (host, run, work.status, "no memory for the buffers of OpenBLAS");
+  return work.status == KT_E_NOMEM
+             ? fail (host, run, work.status, "no memory for the buffers of OpenBLAS")
+             : work.status;
 }
