@@ -7,6 +7,7 @@ of noise give, so that activations stay of size 1. trainable: batch normalisatio
 into the convolutions.
 """
 import os
+import struct
 import sys
 import warnings
 
@@ -24,10 +25,11 @@ def network(name, seed=0, size=224, classes=1000, **more):
             layer.weight.uniform_(0.8, 1.2)
             layer.bias.uniform_(-0.1, 0.1)
             layer.momentum = None  # the mean over all batches
+            layer.eps = struct.unpack("f", struct.pack("f", layer.eps))[0]  # as the file has it
         for _ in range(2):
             net(torch.rand(4, 3, size, size))
     for layer in norms:
-        layer.momentum = 0.1
+        layer.momentum = 1 - struct.unpack("f", struct.pack("f", 0.9))[0]
     return net.eval()
 
 
