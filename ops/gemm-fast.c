@@ -5,30 +5,8 @@
 #include "gemm-fast.h"
 #include <stdatomic.h>
 
-#define FORK 2e6        /* additions and products that are worth a hand-over: 15-30 us */
-#define MOST_BLOCKS 32  /* unless they would be longer than ... */
-#define ENOUGH_BLOCKS 8 /* of whole rows; columns are cut where there are fewer */
-#define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-#define PASS_BYTES 1024      /* along k, in a pass over a packed b */
-#define PASS_COLS 1024       /* columns of a pass */
-#define COPY_ROWS 64         /* rows of a that are copied at a time */
-#define COPY_BYTES 81920     /* which lie on the stack */
-#define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
-#define STRIP 64        /* rows of a wide b that a few rows of a go through at a time */
 #define AT_ONCE 16      /* panels that are written at a time, each in pages of its own */
 #define PACK_WORK 32768 /* elements of b that one thread packs at least */
-
-static int64_t
-least (int64_t a, int64_t b)
-{
-  return a < b ? a : b;
-}
-
-static int64_t
-parts (int64_t n, int64_t part)
-{
-  return (n + part - 1) / part;
-}
 
 /* Where part I of N begins when TOTAL is cut into N parts that differ by at most 1. */
 static int64_t
@@ -36,102 +14,7 @@ part_begin (int64_t total, int64_t n, int64_t i)
 {
   const int64_t longer = total % n;
 
-  return i * (total / n) + least (i, longer);
-}
-
-/* The grid of blocks: whole rows where there are enough of them, so that what follows a
- * product finds whole rows in the cache. */
-static void
-choose_blocks (kt_fast *f, bool share)
-{
-  const int64_t unit = f->tiles->width * (f->m <= 2 ? 4 : 2);
-  double work        = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
-  double count       = work / FORK < MOST_BLOCKS ? work / FORK : MOST_BLOCKS;
-  int64_t blocks     = 1, rows;
-
-  count = work / LONG > count ? work / LONG : count;
-  while (share && blocks * 2 <= (int64_t) count && blocks < 4096)
-    blocks *= 2;
-  /* A packed panel of b is read from a further cache for each block of rows. */
-  rows = f->m / (f->pack ? 28 : f->tiles->rows);
-  for (f->row_blocks = 1; f->row_blocks * 2 <= least (blocks, rows);)
-    f->row_blocks *= 2;
-  if (f->copy && f->m > f->row_blocks * COPY_ROWS)
-    f->row_blocks = parts (f->m, COPY_ROWS);
-  f->col_blocks = 1;
-  if (f->row_blocks * 2 <= least (blocks, ENOUGH_BLOCKS))
-    f->col_blocks
-        = least (least (blocks, ENOUGH_BLOCKS) / f->row_blocks, parts (f->chunk, unit));
-  f->block_cols = parts (parts (f->chunk, f->col_blocks), unit) * unit;
-  f->block_cols = least (f->block_cols, f->chunk);
-  f->col_blocks = parts (f->chunk, f->block_cols);
-}
-
-bool
-kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
-{
-  f->tiles = kt_tiles_for (dtype);
-  if (!f->tiles || f->m == 0 || f->n == 0 || f->k == 0
-      || (f->a_row != 1 && f->a_col != 1 && f->m > 1 && f->k > 1)
-      || (f->b_row != 1 && f->b_col != 1 && f->n > 1 && f->k > 1))
-    return false;
-
-  const bool turned  = f->b_col != 1 && f->n > 1;
-  const int64_t size = f->tiles->size, row = f->b_row * size;
-  const bool a_rows = f->a_col == 1 || f->k == 1;
-  /* Rows of b that fall upon each other in the cache, or more of it than stays there. */
-  const bool apart = f->m >= 32 && f->k > 32 && (row % 2048 == 0 || f->k * row > 1 << 20);
-
-  f->dot  = turned && a_rows && f->m <= KT_MOST_DOT_ROWS && f->k >= f->tiles->width;
-  f->pack = !f->dot && (turned || apart || (!a_rows && f->m >= 128 && f->k >= 128));
-  f->copy = f->pack && f->m >= 32 && f->n >= 64 && f->k >= 64
-            && (!a_rows || f->a_row * size % 1024 == 0);
-  f->depth = f->k;
-  f->chunk = f->n;
-  if (f->pack)
-    {
-      f->depth = parts (f->k, parts (f->k, PASS_BYTES / size));
-      f->chunk = least (f->n, PASS_COLS);
-    }
-  f->span  = f->k * f->n * size <= WHOLE_BYTES && f->chunk == f->n ? f->k : f->depth;
-  f->strip = f->depth;
-  if (!f->pack && !f->dot && f->m < 32 && row > 1024)
-    f->strip = STRIP;
-  choose_blocks (f, share);
-  return true;
-}
-
-/* Microseconds of one thread, these micro-kernels / OpenBLAS 0.3.21 / dnnl_sgemm 2.6; T: turned.
- * The same processor (AVX-512) with all its instructions, and held to AVX2.
- *
- *     m x    n x    k        AVX-512               AVX2
- *    10     30    784      3.4   9.3   4.5      5.6   16    6.1
- *   784T    30     10      4.8   6.5   4.4      7.4   10    6.6
- *     1    128    784      3.0   2.8   3.1      3.5   22    3.6
- *     1    128    784T     2.8   2.8   3.7      3.5   37    3.8
- *    64    128    784       77   110    74      123  144   124
- *    64    128    784T     102   129   103      144  158   139
- *   784T   128     64       81   101    79      134  137   127
- *    64    128     10T     1.5   2.2   1.6      2.6  2.6   2.3
- *    64     10    128      2.0   2.5   2.5      2.6  3.7   2.9
- *    64    784    128T     100   123    87      141  160   137
- *   128    128     64T    14.4  19.3  14.4     21.9 24.4  21.9
- *   256   1024   1024     4540  4790  4020     6400 6050  6300
- *  1024T  1024    256     4400  4310  3710     6170 6070  5680
- *    64   1024    784      960  1190   820     1470 1360  1090
- *   128   3072    768     5850  6530  5010     8040 7120  8510
- *  2048   2048   2048      131   127   115      188  185   188   ms
- *
- * So OpenBLAS has the long products that need packing, with AVX2; from where packing has become
- * a small part. (What the two give up there, a tenth at most, is less than a pass over y: a
- * product that takes over what follows stays here.) */
-#define LONG_PRODUCT 30e6 /* additions and products */
-
-bool
-kt_fast_is_best (const kt_fast *f)
-{
-  return f->tiles->rows > 6 || !f->pack
-         || 2.0 * (double) f->m * (double) f->n * (double) f->k <= LONG_PRODUCT;
+  return i * (total / n) + kt_least (i, longer);
 }
 
 static int64_t
@@ -151,13 +34,13 @@ panel_step (const kt_fast *f, int64_t depth)
 static int64_t
 pass_step (const kt_fast *f)
 {
-  return parts (f->chunk, panel (f)) * panel_step (f, f->depth);
+  return kt_parts (f->chunk, panel (f)) * panel_step (f, f->depth);
 }
 
 size_t
 kt_fast_scratch (const kt_fast *f)
 {
-  return f->pack ? (size_t) (parts (f->span, f->depth) * pass_step (f)) : 0;
+  return f->pack ? (size_t) (kt_parts (f->span, f->depth) * pass_step (f)) : 0;
 }
 
 /* A pass: columns J .. J + COLS - 1, P .. P + DEPTH - 1 along k; or a region of several
@@ -178,7 +61,7 @@ static void
 pack_rows (const Pass *s, int64_t begin, int64_t end, char *to, const char *from)
 {
   const int64_t size = s->f->tiles->size, wide = panel (s->f) * size;
-  const int64_t all  = least (end * wide, s->cols * size) - begin * wide;
+  const int64_t all  = kt_least (end * wide, s->cols * size) - begin * wide;
   const int64_t step = panel_step (s->f, s->depth);
 
   for (int64_t p = 0; p < s->depth; p++)
@@ -216,12 +99,12 @@ pack_panels (const Pass *s, int64_t begin, int64_t end)
 
   if (f->b_col == 1)
     for (int64_t i = begin; i < end; i += AT_ONCE)
-      pack_rows (s, i, least (i + AT_ONCE, end), s->scratch + i * step,
+      pack_rows (s, i, kt_least (i + AT_ONCE, end), s->scratch + i * step,
                  from + (i - begin) * wide * size);
   else
     for (int64_t i = begin; i < end; i++)
       f->tiles->turn (from + (i - begin) * wide * f->b_col * size, f->b_col,
-                      s->scratch + i * step, wide, least (wide, s->cols - i * wide),
+                      s->scratch + i * step, wide, kt_least (wide, s->cols - i * wide),
                       s->depth);
 }
 
@@ -238,20 +121,20 @@ pass_of (const Pass *s, int64_t q)
                  .j       = s->j,
                  .cols    = s->cols,
                  .p       = p,
-                 .depth   = least (s->depth, s->end - p) };
+                 .depth   = kt_least (s->depth, s->end - p) };
 }
 
 /* Panels BEGIN .. END - 1 of a region, pass by pass. */
 static void
 pack (const Pass *s, int64_t begin, int64_t end)
 {
-  const int64_t panels = parts (s->cols, panel (s->f));
+  const int64_t panels = kt_parts (s->cols, panel (s->f));
 
   for (int64_t n; begin < end; begin += n)
     {
       const Pass pass = pass_of (s, begin / panels);
       const int64_t i = begin % panels;
-      n               = least (panels - i, end - begin);
+      n               = kt_least (panels - i, end - begin);
       pack_panels (&pass, i, i + n);
     }
 }
@@ -282,12 +165,12 @@ dot_block (const kt_fast *f, kt_tile *t, const int64_t at[4], const kt_fast_oper
 
   for (int64_t i = at[0], rows; i < at[1]; i += rows)
     {
-      rows             = least (at[1] - i, KT_MOST_DOT_ROWS);
+      rows             = kt_least (at[1] - i, KT_MOST_DOT_ROWS);
       const int64_t by = f->tiles->dot_cols[rows];
       t->a             = (const char *) o->a + i * f->a_row * size;
       for (int64_t j = at[2]; j < at[3]; j += by)
         {
-          t->cols = least (by, at[3] - j);
+          t->cols = kt_least (by, at[3] - j);
           t->b    = (const char *) o->b + j * f->b_col * size;
           t->y    = (char *) o->y + (i * f->n + j) * size;
           t->c    = o->c ? (const char *) o->c + (i * f->c_row + j) * size : NULL;
@@ -321,9 +204,11 @@ compute_pass (const Pass *s, const int64_t at[4], char *copy)
       return;
     }
 
-  const int64_t row_tiles = parts (rows, tiles->rows), most = parts (rows, row_tiles);
-  const int64_t vectors = f->pack ? 2 : tiles->vectors[most];
-  const int64_t all = parts (at[3] - at[2], width), col_tiles = parts (all, vectors);
+  const int64_t row_tiles = kt_parts (rows, tiles->rows),
+                most      = kt_parts (rows, row_tiles);
+  const int64_t vectors   = f->pack ? 2 : tiles->vectors[most];
+  const int64_t all       = kt_parts (at[3] - at[2], width),
+                col_tiles = kt_parts (all, vectors);
   const char *a = (const char *) o->a + (at[0] * f->a_row + s->p * f->a_col) * size;
   const char *const from = again ? o->y : o->c;
 
@@ -339,9 +224,9 @@ compute_pass (const Pass *s, const int64_t at[4], char *copy)
       /* Packed panels have their place; others may differ by one vector. */
       const int64_t v0 = f->pack ? q * 2 : part_begin (all, col_tiles, q);
       const int64_t v1
-          = f->pack ? least (all, q * 2 + 2) : part_begin (all, col_tiles, q + 1);
+          = f->pack ? kt_least (all, q * 2 + 2) : part_begin (all, col_tiles, q + 1);
       const int64_t j = at[2] + v0 * width;
-      t.cols          = least ((v1 - v0) * width, at[3] - j);
+      t.cols          = kt_least ((v1 - v0) * width, at[3] - j);
       t.b = f->pack ? s->scratch + (j - s->j) / panel (f) * panel_step (f, s->depth)
                     : (const char *) o->b + (s->p * f->b_row + j) * size;
       for (int64_t r = 0; r < row_tiles; r++)
@@ -359,7 +244,7 @@ compute_pass (const Pass *s, const int64_t at[4], char *copy)
 static void
 compute (const Pass *s, const int64_t at[4])
 {
-  _Alignas(64) char copy[COPY_BYTES];
+  _Alignas(64) char copy[KT_COPY_BYTES];
 
   for (int64_t q = 0; s->p + q * s->depth < s->end; q++)
     {
@@ -378,8 +263,8 @@ bounds (const Pass *s, int64_t block, int64_t at[4])
   /* Blocks of rows differ by at most one row; of columns, all but the last are alike. */
   at[0] = part_begin (f->m, f->row_blocks, i);
   at[1] = part_begin (f->m, f->row_blocks, i + 1);
-  at[2] = s->j + least (j * f->block_cols, s->cols);
-  at[3] = s->j + least ((j + 1) * f->block_cols, s->cols);
+  at[2] = s->j + kt_least (j * f->block_cols, s->cols);
+  at[3] = s->j + kt_least ((j + 1) * f->block_cols, s->cols);
 }
 
 void
@@ -392,18 +277,29 @@ kt_fast_block (const kt_fast *f, const kt_fast_operands *o, int64_t block, int64
 }
 
 void
+kt_fast_pack (const kt_fast *f, const void *b, void *packed)
+{
+  const kt_fast_operands o = { .b = b };
+  const Pass s             = {
+                .f = f, .o = &o, .scratch = packed, .cols = f->n, .depth = f->depth, .end = f->k
+  };
+
+  pack (&s, 0, kt_parts (f->k, f->depth) * kt_parts (f->n, panel (f)));
+}
+
+void
 kt_fast_product (const kt_fast *f, const kt_fast_operands *o, void *scratch)
 {
   Pass s = { .f = f, .o = o, .scratch = scratch, .depth = f->strip };
 
   for (s.j = 0; s.j < f->n; s.j += s.cols)
     {
-      s.cols = least (f->chunk, f->n - s.j);
+      s.cols = kt_least (f->chunk, f->n - s.j);
       for (s.p = 0; s.p < f->k; s.p = s.end)
         {
-          s.end = least (s.p + f->span, f->k);
-          if (f->pack)
-            pack (&s, 0, parts (s.end - s.p, s.depth) * parts (s.cols, panel (f)));
+          s.end = kt_least (s.p + f->span, f->k);
+          if (f->pack && !f->packed)
+            pack (&s, 0, kt_parts (s.end - s.p, s.depth) * kt_parts (s.cols, panel (f)));
           for (int64_t block = 0; block < f->row_blocks * f->col_blocks; block++)
             {
               int64_t at[4];
@@ -480,14 +376,14 @@ kt_fast_run (const kt_host *host, kt_run *run, const kt_fast *f,
 
   for (s.j = 0; s.j < f->n; s.j += s.cols)
     {
-      s.cols = least (f->chunk, f->n - s.j);
+      s.cols = kt_least (f->chunk, f->n - s.j);
       for (s.p = 0; s.p < f->k; s.p = s.end)
         {
-          s.end = least (s.p + f->span, f->k);
-          if (f->pack)
+          s.end = kt_least (s.p + f->span, f->k);
+          if (f->pack && !f->packed)
             {
               const int64_t panels
-                  = parts (s.end - s.p, s.depth) * parts (s.cols, panel (f));
+                  = kt_parts (s.end - s.p, s.depth) * kt_parts (s.cols, panel (f));
               const int64_t grain = 1 + PACK_WORK / (panel (f) * s.depth);
               KT_TRY (loop (&s, panels, blocks == 1 ? panels : grain, pack_piece));
             }

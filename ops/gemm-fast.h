@@ -8,6 +8,23 @@
 #pragma once
 #include "gemm-tiles.h"
 
+static inline int64_t
+kt_least (int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+/* How many parts of size PART there are in N, the last one perhaps smaller. */
+static inline int64_t
+kt_parts (int64_t n, int64_t part)
+{
+  return (n + part - 1) / part;
+}
+
+/* Rows of a that are copied at a time, at most, and room for them with any pass. */
+#define KT_COPY_ROWS 64
+#define KT_COPY_BYTES 81920
+
 /* Y (m,n) = alpha A (m,k) B (k,n) + beta C. Steps in elements from one row (column) to the
  * next; of a and of b at least one is 1, Y is row-major, C's rows are contiguous (c_row 0: one
  * row for all). */
@@ -16,7 +33,7 @@ typedef struct kt_fast
   int64_t m, n, k, a_row, a_col, b_row, b_col, c_row;
   /* Set by kt_fast_prepare. */
   const kt_tiles *tiles;
-  bool dot, pack, copy;
+  bool dot, pack, copy, packed;
   int64_t depth, chunk; /* of a pass: along k, and columns */
   int64_t strip;        /* along k, where one pass goes in several */
   int64_t span;         /* along k, of all passes that a loop over the blocks does */
@@ -34,6 +51,10 @@ typedef struct kt_fast_operands
 /* Decides how F, whose upper part is filled in, is computed; FALSE: no micro-kernels here, or
  * steps that they do not take. SHARE: blocks for several threads. */
 bool kt_fast_prepare (kt_fast *f, int32_t dtype, bool share);
+/* B is known beforehand: bytes of a packed copy of it, which takes the place of the scratch
+ * memory; 0: it does not pay. Before anything is run. */
+size_t kt_fast_prepack (kt_fast *f, bool share);
+void kt_fast_pack (const kt_fast *f, const void *b, void *packed);
 /* Is no library expected to be faster? */
 bool kt_fast_is_best (const kt_fast *f);
 /* Bytes of scratch memory that one product needs, all threads together; often 0. */

@@ -136,6 +136,22 @@ turn_half (kt_gemm *g)
     g->b_row = g->n, g->b_col = 1;
 }
 
+/* Packs a B that will not change. */
+static kt_status
+prepack (const kt_host *host, kt_prep *prep, kt_gemm *g)
+{
+  kt_tensor b = { 0 };
+  size_t bytes;
+
+  if (!g->is_fast || g->half || g->n_dims > 0
+      || host->constant (prep, g->swapped ? 0 : 1, &b) != KT_OK || !b.data || b.strides
+      || b.device_type != KT_CPU || (bytes = kt_fast_prepack (&g->fast, true)) == 0)
+    return KT_OK;
+  KT_TRY (host->keep (prep, bytes, &g->packed));
+  kt_fast_pack (&g->fast, (const char *) b.data + b.byte_offset, g->packed);
+  return KT_OK;
+}
+
 kt_status
 kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, bool best)
 {
@@ -167,6 +183,7 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, 
   if (absorbed)
     KT_TRY (host->absorb (prep, 1));
   g->fast.c_row = g->spread ? g->n : g->c_row;
+  KT_TRY (prepack (host, prep, g));
   if (g->is_fast)
     choose_grain (g);
   else
@@ -177,7 +194,9 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, 
       return half_workspace (host, prep, g, g->is_fast ? kt_fast_scratch (&g->fast) : 0);
     }
 
-  const size_t scratch = g->is_fast ? kt_fast_scratch (&g->fast) : kt_loops_scratch (g);
+  const size_t scratch = g->packed    ? 0
+                         : g->is_fast ? kt_fast_scratch (&g->fast)
+                                      : kt_loops_scratch (g);
   return scratch ? host->want_workspace (prep, scratch, !g->is_fast) : KT_OK;
 }
 
@@ -276,7 +295,8 @@ static kt_status
 run_passes (Work *work)
 {
   const kt_gemm *const g = work->g;
-  void *const scratch    = work->host->workspace (work->run, -1, NULL);
+  void *const scratch
+      = g->packed ? g->packed : work->host->workspace (work->run, -1, NULL);
 
   for (int64_t batch = 0; batch < g->n_batch; batch++)
     {

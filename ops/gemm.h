@@ -28,6 +28,7 @@ typedef struct kt_gemm
   int32_t rate;         /* the input that is kette.SGD's rate; 0: there is none */
   int64_t n_batch, tile_rows, tile_cols, row_tiles, col_tiles, grain;
   kt_fast fast;
+  void *packed; /* B, where it is known beforehand and packing it pays; else NULL */
   /* 16-bit floats: their type, else 0; elements of a, b, c, y, and where they are floats. */
   int32_t half;
   bool half_turned;

@@ -92,6 +92,29 @@ expected (const Case *c, const void *a, const void *b, double from, int i, int j
   return c->addend ? c->alpha * sum + c->beta * from : c->alpha * sum;
 }
 
+/* The same bits from a B that was packed before. */
+static void
+check_prepacked (kt_fast f, const kt_fast_operands *o, const void *old, const Case *c)
+{
+  const gsize bytes       = (gsize) (f.m * f.n) * kt_size_of (c->dtype);
+  g_autofree char *again  = g_memdup2 (c->addend == 3 ? old : o->y, bytes);
+  kt_fast_operands other  = *o;
+  const size_t room       = kt_fast_prepack (&f, TRUE);
+  g_autofree char *packed = g_malloc (room + 64);
+  char *const at          = packed + (64 - (uintptr_t) packed % 64) % 64;
+
+  if (room == 0)
+    return;
+  kt_fast_pack (&f, o->b, at);
+  other.b = NULL;
+  other.y = again;
+  other.c = c->addend == 3 ? again : o->c;
+  kt_fast_product (&f, &other, at);
+  for (gsize i = 0; i < (gsize) (f.m * f.n); i++)
+    if (!isnan (get (c, o->y, (int64_t) i)))
+      g_assert_cmpfloat (get (c, again, (int64_t) i), ==, get (c, o->y, (int64_t) i));
+}
+
 static void
 check (const Case *c)
 {
@@ -117,6 +140,7 @@ check (const Case *c)
   g_autofree char *scratch = g_malloc (kt_fast_scratch (&f) + 64);
   memset ((char *) y - 32, 0x5a, 32);
   kt_fast_product (&f, &o, scratch + (64 - (uintptr_t) scratch % 64) % 64);
+  check_prepacked (f, &o, old, c);
   for (int i = 0; i < 32; i++)
     g_assert_cmpint (((char *) y)[i - 32], ==, 0x5a);
   for (int64_t i = 0; i < count; i++)
