@@ -134,7 +134,9 @@ static void
 add_random_node (Made *m)
 {
   static const char *const one[]
-      = { "Neg", "Abs", "Relu", "Sigmoid", "Tanh", "Exp", "Identity" };
+      = { "Neg",       "Abs",      "Relu",      "Sigmoid", "Tanh",
+          "Exp",       "Identity", "LeakyRelu", "Elu",     "HardSigmoid",
+          "HardSwish", "Softplus", "Erf",       "Floor",   "Clip" };
   static const char *const two[] = { "Add", "Sub", "Mul", "Max", "Min" };
 
   switch (below (9))
