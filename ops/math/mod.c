@@ -79,9 +79,9 @@ mod_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 }
 
 static const kt_kernel mod_kernel[]
-    = { { KT_KERNEL, .types = KT_NUMBER_TYPES, .flags = KT_CPU_FLAGS, .n_alias = 2,
-          .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },
-          .prepare = mod_prepare, .run = kt_zip_run },
+    = { { KT_KERNEL, .types = KT_NUMBER_TYPES, .flags = KT_CPU_FLAGS | KT_K_TILEABLE,
+          .n_alias = 2, .alias = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },
+          .prepare = mod_prepare, .run = kt_zip_run, .tile = kt_zip_tile },
         { 0 } };
 
 /* dE/da = dE/dy; none to b, which ONNX does not differentiate. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Neighbours: the order of execution is changed so that steps which may become a chain stand
  * one behind the other. An elementwise node comes directly behind what it reads, if nothing
- * else is missing; a product whose only reader overwrites a state (a weight's gradient and its
- * update) waits until that reader could follow at once.
+ * else is missing, and so does every node that makes a state's new content, which frees what
+ * it reads; a product whose only reader overwrites a state (a weight's gradient and its update)
+ * waits until that reader could follow at once.
  */
 #include "exec/plan.h"
 #include <string.h>
@@ -20,7 +21,7 @@ typedef struct
   uint32_t *missing; /* by node: what must come before and did not yet */
   uint8_t *placed;
   KetteNode **order;
-  size_t n_order;
+  size_t n_order, n_forward;
 } Schedule;
 
 static gboolean
@@ -70,6 +71,17 @@ place (Schedule *s, KetteNode *node)
     s->missing[s->before[e][1]]--;
 }
 
+/* Does NODE make the new content of a state? */
+static gboolean
+is_update (const Schedule *s, const KetteNode *node)
+{
+  gboolean update = FALSE;
+
+  for (int32_t k = 0; node->index >= s->n_forward && k < node->n_out; k++)
+    update = update || (node->out[k] && node->out[k]->flags & KETTE_VALUE_OUTPUT);
+  return update;
+}
+
 /* The only reader of the product NODE, if it rewrites a state and cannot come yet. */
 static gboolean
 must_wait (const Schedule *s, const KetteNode *node)
@@ -80,8 +92,8 @@ must_wait (const Schedule *s, const KetteNode *node)
       || s->uses->start[out->index + 1] - s->uses->start[out->index] != 1)
     return FALSE;
   const KetteNode *reader = s->uses->nodes[s->uses->start[out->index]];
-  return s->missing[reader->index] > 1 && continues (reader, out)
-         && reader->out[0]->flags & KETTE_VALUE_OUTPUT && has_flag (node, KT_K_EPILOGUE);
+  return s->missing[reader->index] > 1 && continues (reader, out) && is_update (s, reader)
+         && has_flag (node, KT_K_EPILOGUE);
 }
 
 /* The node to place next if nothing follows from the last one: the first that may come. */
@@ -104,6 +116,22 @@ next_of (const Schedule *s, size_t *first, size_t end)
       n_waiting++;
     }
   return waiting; /* the first of all: its operands are there */
+}
+
+/* An update that can be placed now and reads what NODE made. */
+static KetteNode *
+update_of (const Schedule *s, const KetteNode *node, size_t end)
+{
+  for (int32_t k = 0; k < node->n_out; k++)
+    for (uint32_t u = node->out[k] ? s->uses->start[node->out[k]->index] : 0;
+         node->out[k] && u < s->uses->start[node->out[k]->index + 1]; u++)
+      {
+        KetteNode *reader = s->uses->nodes[u];
+        if (reader->index < end && !s->placed[reader->index]
+            && s->missing[reader->index] == 0 && is_update (s, reader))
+          return reader;
+      }
+  return NULL;
 }
 
 /* A node that can be placed now and reads what one of the last N nodes made. */
@@ -142,11 +170,13 @@ place_phase (Schedule *s, size_t first, size_t end)
 {
   while (s->n_order < end)
     {
-      KetteNode *node = next_of (s, &first, end);
+      KetteNode *node = next_of (s, &first, end), *update;
       size_t n        = 1;
 
       place (s, node);
-      if (begins (node))
+      while ((update = update_of (s, node, end)))
+        place (s, update);
+      if (begins (node) && s->order[s->n_order - 1] == node)
         while ((node = follower_of (s, n, end)))
           {
             place (s, node);
@@ -172,7 +202,9 @@ gboolean
 _kette_plan_schedule (KetteGraph *graph, const uint32_t (*before)[2], size_t n_before,
                       size_t n_forward, GError **error)
 {
-  Schedule s        = { .graph = graph, .before = before, .n_before = n_before };
+  Schedule s = {
+    .graph = graph, .before = before, .n_before = n_before, .n_forward = n_forward
+  };
   const gboolean ok = allocate (&s, error);
 
   if (ok)

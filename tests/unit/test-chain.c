@@ -446,6 +446,31 @@ test_absorbed (void)
   g_assert_cmpuint (info_of (graph, dims, 2, 0).n_absorbed, ==, 0);
 }
 
+/* Elementwise operators without tiles would end chains for no reason; views are no work. */
+static void
+test_tiles (void)
+{
+  const KetteFamily *family;
+  guint n = 0;
+
+  for (size_t i = 0; (family = _kette_registry_nth (i)); i++)
+    {
+      gboolean tiles = FALSE;
+      for (size_t k = 0; k < family->n_kernels; k++)
+        {
+          const kt_kernel *kernel = &family->kernels[k]->kernel;
+          tiles = tiles || (kernel->flags & KT_K_TILEABLE && kernel->tile)
+                  || (kernel->n_alias && kernel->alias->must);
+        }
+      if (tiles || !family->n_ops || !family->n_kernels
+          || !(family->ops[0]->op.flags & KT_OP_ELEMENTWISE))
+        continue;
+      g_test_message ("%s has no tile", family->name);
+      n++;
+    }
+  g_assert_cmpuint (n, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -453,6 +478,7 @@ main (int argc, char **argv)
   register_product ();
   g_test_add_func ("/chain/random", test_random);
   g_test_add_func ("/chain/errors", test_errors);
+  g_test_add_func ("/chain/tiles", test_tiles);
   g_test_add_func ("/chain/tail", test_tail);
   g_test_add_func ("/chain/absorbed", test_absorbed);
   return g_test_run ();
