@@ -120,8 +120,33 @@ concat_run (const kt_host *host, kt_run *run, void *state)
   return kt_parts_run (host, run, false, state);
 }
 
+/* Channels in blocks are joined as they lie: those of an input are one piece per image, and
+ * whole blocks. */
+#define FOUR(TAG) TAG "," TAG "," TAG "," TAG ","
+#define SIXTEEN(TAG) FOUR (TAG) FOUR (TAG) FOUR (TAG) FOUR (TAG)
+#define TAGS(TAG) SIXTEEN (TAG) SIXTEEN (TAG) SIXTEEN (TAG) SIXTEEN (TAG) ">" TAG
+
+static int32_t
+joins_channels (const kt_host *host, const void *ctx, void *user)
+{
+  const kt_type y = kt_out_type (host, ctx, 0);
+  int64_t axis    = kt_attr_int (host, ctx, "axis", 1);
+  int32_t n_in, n_out;
+
+  (void) user;
+  if (axis < 0)
+    axis += y.ndim;
+  return host->arity (ctx, &n_in, &n_out, NULL) == KT_OK && n_in <= 64 && y.ndim > 2
+         && axis == 1;
+}
+
 static const kt_kernel concat_kernel[] = {
   { KT_KERNEL, .flags = KT_CPU_FLAGS, .prepare = concat_prepare, .run = concat_run },
+  { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_FOLLOWS, .priority = 1, .layout = TAGS ("c8"),
+    .suits = joins_channels, .prepare = concat_prepare, .run = concat_run },
+  { KT_KERNEL, .flags = KT_CPU_FLAGS | KT_K_FOLLOWS, .priority = 2,
+    .layout = TAGS ("c16"), .suits = joins_channels, .prepare = concat_prepare,
+    .run = concat_run },
   { 0 },
 };
 

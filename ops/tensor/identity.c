@@ -17,7 +17,7 @@ identity_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static const kt_kernel identity_kernel[]
-    = { { KT_KERNEL, .flags = KT_CPU_FLAGS, .n_alias = 1,
+    = { { KT_KERNEL, .flags = KT_CPU_FLAGS, .layout = "*>*", .n_alias = 1,
           .alias = &(const kt_alias){ .in = 0, .out = 0, .must = 1 },
           .run   = identity_run },
         { 0 } };

@@ -131,6 +131,7 @@ typedef struct
 /* From the attributes and both sides, which are known. FALSE: this code does not serve it. */
 bool window_read (const kt_host *host, const void *ctx, const kt_type *large,
                   const kt_type *small, const int64_t *kernel, Window *w);
+/* The product of N dims; INT64_MAX where it is larger. */
 int64_t window_count (const int64_t *dims, int n);
 
 kt_type dnn_type (const kt_host *host, const void *ctx, int32_t is_out, int32_t i);

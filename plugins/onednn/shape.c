@@ -27,6 +27,11 @@ conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout, kt_t
       || s->x_channels % s->group || s->y_channels % s->group)
     return false;
 
+  /* oneDNN counts elements in int here and there. */
+  if (window_count (s->w.large, s->w.n) > INT32_MAX / s->x_channels
+      || window_count (s->w.small, s->w.n) > INT32_MAX / s->y_channels)
+    return false;
+
   const int64_t x_group = s->x_channels / s->group, y_group = s->y_channels / s->group;
   const bool depthwise = x_group == 1 && y_group == 1;
   if ((s->x_wide || s->y_wide) && s->group > 1)

@@ -12,7 +12,8 @@ window_count (const int64_t *dims, int n)
   int64_t count = 1;
 
   for (int d = 0; d < n; d++)
-    count *= dims[d];
+    if (__builtin_mul_overflow (count, dims[d], &count))
+      return INT64_MAX;
   return count;
 }
 

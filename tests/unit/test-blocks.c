@@ -117,6 +117,13 @@ last (KetteGraph *graph, const Case *c, KetteValue *x)
       in[2]               = shape_of (graph, c->op[8] == 'W' ? w : dims);
       return node (graph, "kette", c->op, in, 3, attrs, 5);
     }
+  if (strcmp (c->op, "Concat") == 0)
+    {
+      const kt_attr axis = { .name = "axis", .kind = KT_A_INT, .i = -3 };
+      in[1]              = graph_node (graph, "", "Abs", x, NULL);
+      in[2]              = node (graph, "", "Concat", in, 2, &axis, 1);
+      return node (graph, "", "Concat", (KetteValue *[]){ in[2], x, in[1] }, 3, &axis, 1);
+    }
   if (strcmp (c->op, "MaxPoolGrad") == 0)
     in[1] = second_input (graph, c, c->channels);
   if (strcmp (c->op, "AveragePoolGrad") == 0)
@@ -223,6 +230,8 @@ static const Case cases[] = {
   { "grad-w-parts", 8, 16, 128, 9, "kette", "ConvGradW", 3, 1, 1, 1, 1 },
   { "grad-w-groups", 2, 16, 64, 7, "kette", "ConvGradW", 3, 2, 1, 4, 1 },
   { "grad-w-depthwise", 2, 16, 64, 7, "kette", "ConvGradW", 3, 2, 1, 64, 1 },
+  { "concat", 2, 16, 32, 7, "", "Concat", 0, 1, 0, 1, 1 },
+  { "concat-8", 2, 16, 24, 7, "", "Concat", 0, 1, 0, 1, 1 },
   { "max-pool", 2, 16, 32, 9, "", "MaxPool", 3, 2, 1, 1, 1 },
   { "max-pool-dilated", 1, 16, 48, 9, "", "MaxPool", 3, 1, 1, 1, 2 },
   { "max-pool-24", 2, 16, 24, 9, "", "MaxPool", 2, 2, 0, 1, 1 },
