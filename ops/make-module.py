@@ -8,7 +8,7 @@ make-module.py OUT.c SCHEMA.txt WORD...     (format of SCHEMA.txt: schema/README
 import sys
 
 FLAGS = {"optional": "KT_P_OPTIONAL", "variadic": "KT_P_VARIADIC", "mixed": "KT_P_MIXED",
-         "no-gradient": "KT_P_NO_GRADIENT"}
+         "no-gradient": "KT_P_NO_GRADIENT", "no-parameter": "KT_P_NO_PARAMETER"}
 
 
 def quoted(text):

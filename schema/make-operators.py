@@ -23,6 +23,15 @@ BRIEF = {
 }
 GROUPS = {"traditionalml": "ml", "preview": "training"}
 
+# Float inputs that are no parameters: an initializer there is a statistic, a bound, a scale of
+# sizes or ordinary data, and training leaves it alone. None: all inputs.
+NO_PARAMETERS = {
+    "BatchNormalization": {"X", "mean", "var", "input_mean", "input_var"},
+    "Clip": None, "DequantizeLinear": None, "Dropout": None, "NonMaxSuppression": None,
+    "OneHot": None, "Pad": None, "QuantizeLinear": None, "Range": None, "Resize": None,
+    "RoiAlign": None, "Upsample": None,
+}
+
 
 def type_text(text):
     """tensor(float) -> f32; seq(tensor(float)) -> seq(f32); optional(...) alike."""
@@ -62,6 +71,11 @@ def default_text(attr):
     return None
 
 
+def is_no_parameter(operator, name):
+    names = NO_PARAMETERS.get(operator, set())
+    return names is None or name in names
+
+
 def flags(param):
     option = defs.OpSchema.FormalParameterOption
     words = []
@@ -90,7 +104,10 @@ def version_lines(schema):
     for word, params in (("in", schema.inputs), ("out", schema.outputs)):
         for p in params:
             kind = p.type_str if p.type_str in variables else type_text(p.type_str)
-            yield f"    {word} {p.name.replace(' ', '_')} {kind} {flags(p)}".rstrip()
+            line = f"    {word} {p.name.replace(' ', '_')} {kind} {flags(p)}".rstrip()
+            if word == "in" and is_no_parameter(schema.name, p.name):
+                line += " no-parameter"
+            yield line
     for name, attr in sorted(schema.attributes.items()):
         default = default_text(attr)
         line = f"    attr {name} {str(attr.type).split('.')[-1]}"

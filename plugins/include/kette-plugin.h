@@ -304,7 +304,9 @@ enum /* kt_param.flags */
   = 2,            /* the last input or output: one or more                              */
   KT_P_MIXED = 4, /* the variadic ones may differ in type                               */
   KT_P_NO_GRADIENT
-  = 8 /* not differentiable: indices, conditions, shapes                    */
+  = 8, /* not differentiable: indices, conditions, shapes                    */
+  KT_P_NO_PARAMETER
+  = 16 /* an initializer here is no weight: statistics, bounds, data        */
 };
 
 /* An input or output (type: a variable such as "T", or types such as "i64" or "i32|i64"), a

@@ -66,6 +66,21 @@ infer_types (KetteGraph *graph, GError **error)
   return ok;
 }
 
+/* Statistics are updated like parameters, but by no gradient. */
+static gboolean
+is_statistic (const KetteGraph *graph, const KetteValue *key)
+{
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    for (int32_t k = 0; k < graph->nodes[i]->n_in; k++)
+      {
+        const kt_op *op = graph->nodes[i]->def ? &graph->nodes[i]->def->op : NULL;
+        if (graph->nodes[i]->in[k] == key && op && op->n_in > 0
+            && (op->in[MIN (k, op->n_in - 1)].flags & KT_P_NO_PARAMETER))
+          return TRUE;
+      }
+  return FALSE;
+}
+
 /* The model's own training step, with the loss first among its outputs. */
 static gboolean
 take_step (KetteScope *scope, KetteGraph *graph, KetteValue ***wrt, size_t *n_wrt,
@@ -77,10 +92,11 @@ take_step (KetteScope *scope, KetteGraph *graph, KetteValue ***wrt, size_t *n_wr
   scope->graph = _kette_pass_training (graph, 0, &updates, error);
   if (!scope->graph)
     return FALSE;
-  *wrt = _kette_alloc_raw (_kette_account_process (), n ? n : 1, sizeof **wrt, error);
+  *wrt   = _kette_alloc_raw (_kette_account_process (), n ? n : 1, sizeof **wrt, error);
+  *n_wrt = 0;
   for (size_t i = 0; *wrt && i < n; i++)
-    (*wrt)[i] = updates[i].key;
-  *n_wrt = n;
+    if (!is_statistic (scope->graph, updates[i].key))
+      (*wrt)[(*n_wrt)++] = updates[i].key;
   _kette_free (updates);
   return *wrt != NULL;
 }

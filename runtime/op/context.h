@@ -98,6 +98,8 @@ gboolean _kette_failure_to_error (const KetteFailure *failure, kt_status status,
 /* resolve.c: sets node->def by the registry; arity and attributes checked. A model function
  * leaves def NULL and returns TRUE. */
 gboolean _kette_node_resolve (KetteNode *node, GError **error);
+/* What is resolved, or would be, of operators that are provided; NULL: nothing. */
+const KetteOp *_kette_node_definition (const KetteNode *node);
 /* The same where TOLERANT instead of the graph says whether an operator that nobody provides
  * is a fault. */
 gboolean _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error);

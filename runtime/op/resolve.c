@@ -224,6 +224,13 @@ _kette_node_resolve (KetteNode *node, GError **error)
   return _kette_node_look_up (node, node->graph->tolerance >= KETTE_TOLERANT, error);
 }
 
+const KetteOp *
+_kette_node_definition (const KetteNode *node)
+{
+  return node->def ? node->def
+                   : _kette_registry_op (node->domain, node->op, opset_of (node));
+}
+
 gboolean
 _kette_node_look_up (KetteNode *node, gboolean tolerant, GError **error)
 {

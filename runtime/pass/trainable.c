@@ -3,46 +3,23 @@
  *
  * Float initializers of more than one element on a way to a float output that stand at a
  * parameter place of their consumer. Running statistics, bounds, pads and sizes are no
- * parameters; the operators that have such inputs are listed here with their parameter
- * places, every other operator's float inputs count.
+ * parameters: definitions mark such inputs (KT_P_NO_PARAMETER, KT_P_NO_GRADIENT). Of operators
+ * that nobody here provides every float input counts.
  */
+#include "op/context.h"
 #include "pass/pass.h"
 #include <string.h>
-
-/* The inputs that are parameters, bit i for input i, of operators with float inputs that are
- * none. */
-static const struct
-{
-  const char *op;
-  unsigned places;
-} places[] = {
-  { "BatchNormalization", 1u << 1 | 1u << 2 }, /* not the running mean and variance */
-  { "Clip", 0 },
-  { "Dropout", 0 },
-  { "Pad", 0 },
-  { "Resize", 0 },
-  { "Upsample", 0 },
-  { "OneHot", 0 },
-  { "Range", 0 },
-  { "QuantizeLinear", 0 },
-  { "DequantizeLinear", 0 },
-  { "NonMaxSuppression", 0 },
-  { "RoiAlign", 0 },
-};
 
 static gboolean
 is_place (const KetteNode *node, int32_t i)
 {
-  for (size_t k = 0; k < G_N_ELEMENTS (places); k++)
-    if (strcmp (places[k].op, node->op) == 0)
-      return i < 32 && (places[k].places >> i & 1);
-  if (node->def && node->def->op.n_in > 0)
-    {
-      const kt_op *op = &node->def->op;
-      return !(op->in[MIN (i, op->n_in - 1)].flags & KT_P_NO_GRADIENT)
-             && !(op->flags & KT_OP_ZERO_GRADIENT);
-    }
-  return TRUE;
+  const KetteOp *def = _kette_node_definition (node);
+
+  if (!def || def->op.n_in == 0)
+    return TRUE;
+  return !(def->op.in[MIN (i, def->op.n_in - 1)].flags
+           & (KT_P_NO_GRADIENT | KT_P_NO_PARAMETER))
+         && !(def->op.flags & KT_OP_ZERO_GRADIENT);
 }
 
 static gboolean

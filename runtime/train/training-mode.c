@@ -8,7 +8,7 @@
  * of the inference graph have no reader in the step then, and are pruned.
  */
 #include "exec/transform.h"
-#include "op/registry.h"
+#include "op/context.h"
 #include "pass/inline.h"
 #include "train/train-private.h"
 #include <string.h>
@@ -23,15 +23,6 @@ typedef struct
       *latest; /* of a running statistic, by index: what the last copy made of it */
   KetteValue *yes;
 } Copier;
-
-static const KetteOp *
-definition_of (const KetteNode *node)
-{
-  return _kette_registry_op (node->domain, node->op,
-                             node->version > 0
-                                 ? node->version
-                                 : _kette_model_opset (node->graph->model, node->domain));
-}
 
 /* *INPUT: the input that chooses the mode; -1: an attribute does. */
 static gboolean
@@ -79,7 +70,8 @@ _kette_training_mode_raise (KetteGraph *graph, int *raised, GError **error)
       const KetteNode *node     = graph->nodes[i];
       const KetteFamily *family = _kette_registry_family (node->domain, node->op);
       int32_t first             = 0;
-      if (!family || *node->domain || has_training_mode (definition_of (node), &input))
+      if (!family || *node->domain
+          || has_training_mode (_kette_node_definition (node), &input))
         continue;
       for (size_t k = 0; k < family->n_ops; k++)
         if (has_training_mode (family->ops[k], &input))
@@ -100,7 +92,7 @@ _kette_is_running_statistic (const KetteGraph *graph, const KetteValue *value)
   for (size_t i = 0; i < graph->n_nodes; i++)
     {
       const KetteNode *node = graph->nodes[i];
-      const KetteOp *def    = definition_of (node);
+      const KetteOp *def    = _kette_node_definition (node);
       if (!has_training_mode (def, &input))
         continue;
       for (int32_t j = 0; j < def->op.n_out; j++)
@@ -238,7 +230,7 @@ copy_outputs (Copier *c, const KetteNode *node, const KetteOp *def, gboolean tra
 static gboolean
 copy_node (Copier *c, const KetteNode *node, GError **error)
 {
-  const KetteOp *def      = definition_of (node);
+  const KetteOp *def      = _kette_node_definition (node);
   KetteRegion *region     = c->e->graph->region;
   int32_t input           = -1;
   const gboolean training = trains (c, node, def, &input);
@@ -284,7 +276,7 @@ check_reach (KetteGraph *graph, GError **error)
          i++)
       {
         const KetteNode *node = reach.graphs[g]->nodes[i];
-        if (has_training_mode (definition_of (node), &input))
+        if (has_training_mode (_kette_node_definition (node), &input))
           ok = _kette_fail (error, KETTE_ERROR_UNSUPPORTED,
                             _kette_node_where (node, where),
                             "does something else in training, which is only possible in "
@@ -305,7 +297,8 @@ mark (Copier *c, KetteGraph *graph, const KetteValue *target, uint8_t *marks,
     return FALSE;
   for (*first = 0; *first < graph->n_nodes; ++*first)
     if (marks[*first]
-        && trains (c, graph->nodes[*first], definition_of (graph->nodes[*first]), &input))
+        && trains (c, graph->nodes[*first], _kette_node_definition (graph->nodes[*first]),
+                   &input))
       break;
   return TRUE;
 }
