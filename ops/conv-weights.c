@@ -347,14 +347,16 @@ add_channels (void *arg, int64_t begin, int64_t end, int32_t worker)
 kt_status
 kt_conv_weights_run (const kt_host *host, kt_run *run, void *state)
 {
-  const State *const s   = state;
+  const State *const s = state;
+
+  if (kt_conv_is_depthwise (state)) /* whose state begins with the kt_conv, too */
+    return kt_depthwise_run (host, run, state);
+
   const int64_t channels = s->conv.group * s->conv.m;
   const int64_t each     = s->conv.batch * s->small;
   const int64_t grain    = each < 65536 ? 65536 / (each + 1) + 1 : 1;
   Job job                = { .host = host, .run = run, .s = s };
 
-  if (kt_conv_is_depthwise (&s->conv)) /* whose state begins with the kt_conv, too */
-    return kt_depthwise_run (host, run, state);
   if (s->pieces > s->grain)
     KT_TRY (host->parallel_for (run, s->pieces, s->grain, compute_pieces, &job));
   else
