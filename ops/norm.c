@@ -15,7 +15,7 @@ void
 kt_norm_init (kt_norm *s, int32_t dtype, int64_t rows, int64_t channels, int64_t inner)
 {
   const int64_t unit    = inner == 1 ? KT_NORM_COLUMNS : 1;
-  const int64_t each    = rows > 0 && inner > 0 ? rows * inner : 1;
+  const int64_t each    = rows > 0 && channels > 0 && inner > 0 ? rows * inner : 1;
   const int64_t several = PIECE / each / unit;
 
   *s = (kt_norm){ dtype, rows, channels, inner, (several > 0 ? several : 1) * unit };

@@ -30,17 +30,26 @@
       }                                                                                  \
     for (int64_t o = 0; o < a->out; o++, w += taps, y += inner)                          \
       {                                                                                  \
-        const T *const from = x + first[o] * inner;                                      \
         if (first[o] < 0)                                                                \
           for (int64_t i = 0; i < inner; i++)                                            \
             y[i] = ext;                                                                  \
-        else                                                                             \
+        else if (inner < 8)                                                              \
           for (int64_t i = 0; i < inner; i++)                                            \
             {                                                                            \
               T sum = 0;                                                                 \
               for (int64_t t = 0; t < taps; t++)                                         \
-                sum += w[t] * from[t * inner + i];                                       \
+                sum += w[t] * x[(first[o] + t) * inner + i];                             \
               y[i] = sum;                                                                \
+            }                                                                            \
+        else                                                                             \
+          for (int64_t t = 0; t < taps; t++)                                             \
+            {                                                                            \
+              const T *const from = x + (first[o] + t) * inner;                          \
+              const T v           = w[t];                                                \
+              if (t == 0)                                                                \
+                KT_LOOP for (int64_t i = 0; i < inner; i++) y[i] = v * from[i];          \
+              else                                                                       \
+                KT_LOOP for (int64_t i = 0; i < inner; i++) y[i] += v * from[i];         \
             }                                                                            \
       }                                                                                  \
   }                                                                                      \

@@ -81,9 +81,8 @@ kt_resize_weigh (const kt_resize *r, int32_t d, int64_t i, int64_t taps, int32_t
       return;
     }
   /* Beyond the filter's reach all elements are the same. */
-  const double x  = place < -reach - 2                ? -reach - 2
-                    : place > (double) in + reach + 2 ? (double) in + reach + 2
-                                                      : place;
+  const double least = -reach - 2, most = (double) in + reach + 2;
+  const double x  = !(place >= least) ? least : place > most ? most : place;
   const int64_t n = r->mode == KT_RESIZE_NEAREST ? 1 : 2 * (int64_t) ceil (reach);
   const int64_t base
       = r->mode == KT_RESIZE_NEAREST ? nearest (r, x) : (int64_t) ceil (x) - n / 2;
