@@ -179,20 +179,21 @@ spread_axis (const kt_host *host, const void *ctx, kt_window *w, int32_t d, int6
 {
   const int64_t in = w->small[d], stride = w->stride[d], span = kt_window_span (w, d);
   const bool same = w->auto_pad >= KT_PAD_SAME_UPPER && size < 0;
-  int64_t full    = KT_DIM (0);
+  int64_t full = KT_DIM (0), apart = KT_DIM (0);
 
-  if (kt_dim_known (in) && kt_dim_known (span))
+  if (kt_dim_known (in))
     {
       KT_TRY (check_dim (host, ctx, in, d));
-      if (__builtin_mul_overflow (in - 1, stride, &full) || full > MOST_DIM)
+      if (__builtin_mul_overflow (in, stride, &apart) || apart > MOST_DIM)
         return kt_fail (host, ctx, KT_E_LIMIT, "axis %d has %lld elements, %lld apart",
                         (int) d + 2, (long long) in, (long long) stride);
-      full = in > 0 ? full + span + extra : 0;
+      if (kt_dim_known (span))
+        full = in > 0 ? apart - stride + span + extra : 0;
     }
   if (same)
     {
       const int64_t total = kt_dim_known (span) ? span + extra - stride : 0;
-      w->large[d] = stride == 1 ? in : kt_dim_known (in) ? in * stride : KT_DIM (0);
+      w->large[d]         = stride == 1 ? in : apart;
       if (kt_dim_known (span))
         share_pads (w, d, total > 0 ? total : 0, w->auto_pad == KT_PAD_SAME_LOWER);
       else
