@@ -125,6 +125,23 @@ list_operands (const KettePlan *plan, KetteStep *step, KetteValue **out)
   return n;
 }
 
+/* Where each input is read, so that binding one touches no more than that. */
+static gboolean
+link_inputs (KettePlan *plan, GError **error)
+{
+  plan->next_operand = _kette_alloc (_kette_account_process (), plan->n_tensors + 1,
+                                     sizeof *plan->next_operand, error);
+  for (size_t o = plan->next_operand ? plan->n_tensors : 0; o > 0; o--)
+    {
+      KetteStorage *s = _kette_plan_storage (plan, plan->operands[o - 1]);
+      if (!s || s->place != KETTE_AT_INPUT)
+        continue;
+      plan->next_operand[o - 1] = s->operand;
+      s->operand                = (uint32_t) o;
+    }
+  return plan->next_operand != NULL;
+}
+
 static gboolean
 set_operands (KettePlan *plan, GError **error)
 {
@@ -141,7 +158,7 @@ set_operands (KettePlan *plan, GError **error)
   for (size_t i = 0; plan->operands && i < plan->n_steps; i++)
     if (plan->steps[i].node)
       list_operands (plan, &plan->steps[i], plan->operands + plan->steps[i].first_tensor);
-  return plan->operands != NULL;
+  return plan->operands != NULL && link_inputs (plan, error);
 }
 
 KettePlan *
@@ -208,6 +225,7 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->kept);
   _kette_free (plan->steps);
   _kette_free (plan->operands);
+  _kette_free (plan->next_operand);
   _kette_free (plan->chains);
   _kette_free (plan->readers);
   _kette_free (plan->storages);

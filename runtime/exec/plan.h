@@ -26,8 +26,9 @@ typedef struct
   KettePlace place;
   size_t bytes, offset;
   uint32_t first, last; /* nodes between which it is in use */
-  uint32_t apart; /* the last node, plus 1, of a chain that reads it in other places */
-  uint32_t input; /* of AT_INPUT */
+  uint32_t apart;   /* the last node, plus 1, of a chain that reads it in other places */
+  uint32_t input;   /* of AT_INPUT */
+  uint32_t operand; /* of AT_INPUT: the first operand that it is, plus 1; 0: none */
   KetteTensor *tensor; /* of AT_CONSTANT; not owned */
   void *resident;      /* of AT_CONSTANT: where the device reads it */
 } KetteStorage;
@@ -72,6 +73,7 @@ struct _KettePlan
   size_t n_steps, n_forward, n_tensors;
   size_t n_forward_nodes; /* of the graph; n_forward counts steps */
   KetteValue **operands;  /* of the steps; NULL entries: absent */
+  uint32_t *next_operand; /* by operand: the next one in the same input, plus 1 */
   KetteChain *chains;     /* by node index */
   uint32_t *readers;      /* by value index: operands that are it, and outputs */
   KetteStorage *storages;

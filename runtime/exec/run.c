@@ -203,9 +203,8 @@ _kette_run_bind_input (KetteRun *run, size_t i, void *data)
     return;
   *current = wanted;
   /* Operands are found by storage, not by address: two inputs may be one tensor. */
-  for (size_t o = 0; o < plan->n_tensors; o++)
-    if (_kette_plan_storage (plan, plan->operands[o]) == s)
-      run->tensors[o].data = wanted;
+  for (uint32_t o = s->operand; o; o = plan->next_operand[o - 1])
+    run->tensors[o - 1].data = wanted;
 }
 
 void
