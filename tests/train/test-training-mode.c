@@ -416,6 +416,44 @@ test_shared (void)
   g_assert_cmpuint (graph->model->training[0]->n_update, ==, 7);
 }
 
+/* Inside functions nothing is copied, and nothing is trained in the wrong mode either. */
+static void
+test_function (void)
+{
+  KetteTrainOptions options    = options_new ("sgd");
+  g_autoptr (KetteGraph) graph = network (15);
+  KetteModel *model            = graph->model;
+  GError *error                = NULL;
+  KetteFunction *f = _kette_region_alloc (model->region, 1, sizeof *f, &error);
+  KetteValue *in, *out;
+
+  g_assert_no_error (error);
+  f->domain = "local";
+  f->name   = "F";
+  f->body   = _kette_graph_new (model, "F", &error);
+  in        = _kette_graph_add_value (f->body, "a", &error);
+  _kette_graph_add_input (f->body, in, &error);
+  out = node (f->body, 15, "Dropout", &in, 1, NULL, "b");
+  _kette_graph_add_output (f->body, out, &error);
+  _kette_grow (&model->functions, &model->functions_capacity, 1, sizeof (KetteFunction *),
+               &error);
+  g_assert_no_error (error);
+  model->functions[model->n_functions++] = f;
+  _kette_model_set_opset (model, "local", 1, &error);
+  g_assert_no_error (error);
+
+  KetteNode *drop = _kette_graph_find (graph, "drop")->producer;
+  drop->domain    = "local";
+  drop->op        = "F";
+  drop->version   = 1;
+  drop->n_in      = 1;
+  drop->n_attrs   = 0;
+  g_assert_null (kette_trainer_new (graph, &options, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "only possible in the main graph"));
+  g_clear_error (&error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -436,6 +474,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train/mode/not-finite", test_not_finite);
   g_test_add_func ("/train/mode/old", test_old);
   g_test_add_func ("/train/mode/shared", test_shared);
+  g_test_add_func ("/train/mode/function", test_function);
   status = g_test_run ();
   kette_tensor_unref (x);
   kette_tensor_unref (t);
