@@ -138,20 +138,22 @@ narrow_to_code (const Narrow *t, double v, bool saturate)
   return t->no_minus_zero && (code == 0 || code == t->nan) ? code : code | sign;
 }
 
-/* A power of 2 without a sign: the exponent of a float, rounded by its digits. */
+/* A power of 2 without a sign: the exponent of a float, rounded by its digits. Code 0 is
+ * 2^-127, in the middle of the denormal numbers. */
 static uint32_t
 power_code (double v, kt_narrowing how)
 {
   const uint32_t u        = kt_bits_f32 ((float) v) & 0x7fffffff;
   const uint32_t exponent = u >> 23, rest = u & 0x7fffff;
+  const uint32_t exact = exponent ? 0 : 0x400000, half = exponent ? 0x400000 : 0x600000;
   uint32_t up = 0;
 
   if (exponent == 0xff)
     return 0xff;
   if (how.round == KT_ROUND_UP)
-    up = rest > 0;
+    up = rest > exact;
   else if (how.round == KT_ROUND_NEAREST)
-    up = rest > 0x400000 || (rest == 0x400000 && exponent > 0);
+    up = rest > half || (rest == half && exponent > 0);
   return how.saturate && exponent + up == 0xff ? 0xfe : exponent + up;
 }
 
