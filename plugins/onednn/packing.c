@@ -5,8 +5,8 @@
  */
 #include "conv.h"
 
-/* Additions and products of a piece: at least so many, about 20 us. */
-#define SMALL 2.5e6
+/* Additions and products of a piece: at least so many, about 40 us. */
+#define SMALL 5e6
 #define MOST_PIECES 8 /* that an image is cut into */
 
 Pieces
