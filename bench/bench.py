@@ -5,8 +5,9 @@
 Without names everything. Each workload is measured in interleaved rounds (rounds.py) after the
 programs' results were found equal; what is not here (a peer, an operator) is named. JSON lines
 go to FILE (build/bench.json): the machine first, then one object per workload. The table is
-printed at the end; `bench.py --table FILE` prints it again. --check is the short form of the
-tests: no peers, and what cannot run is an error.
+printed at the end; `bench.py --table FILE` prints it again, --markdown FILE its rows for
+docs/benchmarks.md. --check is the short form of the tests: no peers, and what cannot run is an
+error.
 """
 import argparse
 import datetime
@@ -63,7 +64,8 @@ def names_of(goal, times):
     if "@" in goal.above:
         pairs = [(goal.above, goal.below)]
     else:
-        pairs = [(f"{goal.above}@{n}", rounds.best(times, goal.below, n)) for n in goal.threads]
+        pairs = [(f"{goal.above}@{n}", f"{goal.below}@{n}" if f"{goal.below}@{n}" in times
+                  else rounds.best(times, goal.below, n)) for n in goal.threads]
     return [(a, b) for a, b in pairs if a in times and b in times]
 
 
@@ -154,6 +156,25 @@ def show_all(file):
     print(f"{sum(verdicts)} of {len(verdicts)} goals met")
 
 
+def markdown(file):
+    """The rows with goals as docs/benchmarks.md has them."""
+    head, *rows = [json.loads(line) for line in file]
+    print(f"{head['date']}; {head['machine']} ({head['features']}), {head['cpus']} processors, load {head['load']:.1f} at "
+          f"the start; {head['system']}; {head['compiler']}\n")
+    print("| what | Kette | against | ratio, median (least .. most) | goal | |\n|---|---|---|---|---|---|")
+    for row in rows:
+        for r in row.get("ratios", []):
+            us = [row["us"][s]["median"] for s in (r["of"], r["to"])]
+            print(f"| {row['bench']}: {row['what']} | {r['of']} {time_text(us[0])} | {r['to']} {time_text(us[1])} | "
+                  f"{r['median']:.3f} ({r['least']:.3f} .. {r['most']:.3f}) | {r['goal']} | {'met' if r['met'] else 'missed'} |")
+        if "per_node_ns" in row:
+            n = row["per_node_ns"]
+            print(f"| {row['bench']}: per node | {n['median']} ns | | ({n['least']} .. {n['most']}) | {n['goal']} ns | "
+                  f"{'met' if n['met'] else 'missed'} |")
+        for name, why in (row.get("missing") or {}).items():
+            print(f"| {row['bench']}: missing: {name} | | | {why} | | |")
+
+
 def peers_python():
     for candidate in (os.environ.get("KETTE_PEERS"), ".cache/peers/bin/python"):
         if candidate and os.access(candidate, os.X_OK):
@@ -169,6 +190,7 @@ def arguments():
     parser.add_argument("--times", type=int, default=40, help="processes started for `start`")
     parser.add_argument("--out")
     parser.add_argument("--table", help="print the table of this file and measure nothing")
+    parser.add_argument("--markdown", help="the same for docs/benchmarks.md")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--check", action="store_true", help="short, without peers; everything must run")
     parser.add_argument("--list", action="store_true")
@@ -181,6 +203,9 @@ def main():
     if options.table:
         with open(options.table, encoding="utf-8") as f:
             return show_all(f)
+    if options.markdown:
+        with open(options.markdown, encoding="utf-8") as f:
+            return markdown(f)
     known = {w.name: w for w in workloads.WORKLOADS}
     if options.list:
         return print("\n".join([f"{w.name:12} {w.what}" for w in workloads.WORKLOADS] + [*SINGLES]))
