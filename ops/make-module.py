@@ -49,7 +49,8 @@ def read_schema(path):
                 domain = "".join(w[7:] for w in words[2:] if w.startswith("domain="))
                 operators.append((words[1], domain, []))
             elif words[0] == "since":
-                operators[-1][2].append((int(words[1]), {"in": [], "out": [], "attr": [], "var": []}))
+                operators[-1][2].append((int(words[1]), {"in": [], "out": [], "attr": [], "var": [],
+                                                         "deprecated": "deprecated" in words}))
             elif words[0] in ("in", "out"):
                 operators[-1][2][-1][1][words[0]].append(parameter(words))
             elif words[0] == "attr":
@@ -79,7 +80,8 @@ def main():
         name, domain, versions = operators[word.replace("_", "")]
         for i, (since, v) in enumerate(versions):
             until = versions[i - 1][0] - 1 if i else 0
-            rows.append(f'  {{ "{name}", "{domain}", {since}, {until}, {len(v["in"])}, {len(v["out"])}, '
+            flags = "KT_OP_DEPRECATED" if v["deprecated"] else "0"
+            rows.append(f'  {{ "{name}", "{domain}", {since}, {until}, {flags}, {len(v["in"])}, {len(v["out"])}, '
                         f'{len(v["attr"])}, {len(v["var"])}, {array(v["in"])}, {array(v["out"])}, '
                         f'{array(v["attr"])}, {array(v["var"])} }},')
     with open(out, "w", encoding="utf-8") as f:

@@ -33,6 +33,7 @@ typedef struct kt_schema
 {
   const char *name, *domain;
   int32_t since, until; /* until 0: newest */
+  uint32_t flags;       /* KT_OP_DEPRECATED */
   int32_t n_in, n_out, n_attr, n_var;
   const kt_param *in, *out, *attr, *var;
 } kt_schema;

@@ -30,6 +30,7 @@ register_version (const kt_host *host, kt_reg *reg, const kt_operator *o,
   op.domain = s->domain;
   op.since  = s->since;
   op.until  = s->until;
+  op.flags |= s->flags;
   op.n_in   = s->n_in;
   op.in     = s->in;
   op.n_out  = s->n_out;

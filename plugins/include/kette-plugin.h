@@ -327,8 +327,9 @@ enum /* kt_op.flags */
   KT_OP_PER_SAMPLE    = 8,
   KT_OP_MATMUL        = 16,
   KT_OP_CONTROL       = 32,
-  KT_OP_ZERO_GRADIENT = 64 /* the derivative is zero or meaningless on purpose: the
-                              gradient stops here silently (Shape, comparisons)    */
+  KT_OP_ZERO_GRADIENT = 64, /* the derivative is zero or meaningless on purpose: the
+                               gradient stops here silently (Shape, comparisons)   */
+  KT_OP_DEPRECATED    = 128 /* read and run, but no new file is written with it     */
 };
 
 /* What an operator is. (domain, name, since) is unique in the process. */

@@ -113,7 +113,7 @@ raise_node (Raiser *r, KetteNode *node, GError **error)
   if (*node->domain || !node->def)
     return _kette_node_infer (node, error);
   to = _kette_registry_op ("", node->op, r->opset);
-  if (to && same_form (node->def, to))
+  if (to && !(to->op.flags & KT_OP_DEPRECATED) && same_form (node->def, to))
     {
       drop_consumed_inputs (node, to);
       node->version = r->opset;
