@@ -124,7 +124,7 @@ stays (const kt_resize *r, int32_t d)
          && r->roi[d][1] == 1;
 }
 
-/* Bytes of the tables of axis D with TAPS. */
+/* Bytes of the tables of axis D with TAPS, a multiple of what an axis is aligned to. */
 static size_t
 bytes_of_axis (const kt_resize *r, int32_t d, int64_t taps)
 {
@@ -134,7 +134,8 @@ bytes_of_axis (const kt_resize *r, int32_t d, int64_t taps)
   if (__builtin_mul_overflow (out, (size_t) taps + 1, &n) || n > SIZE_MAX / 64)
     return SIZE_MAX / 64;
   return ((out * sizeof (int32_t) + 63) & ~(size_t) 63)
-         + out * (size_t) taps * (sizeof (double) + sizeof (float)) + 64;
+         + ((out * (size_t) taps * (sizeof (double) + sizeof (float)) + 63)
+            & ~(size_t) 63);
 }
 
 /* Tables in MEMORY, which has room. */
