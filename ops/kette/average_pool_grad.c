@@ -162,18 +162,19 @@ count_cells (const kt_host *host, kt_graph *g, const kt_pool *pool, int32_t dtyp
   for (int32_t d = 0; d < w->n; d++)
     {
       const bool known    = kt_dim_known (w->small[d]) && kt_dim_known (w->large[d]);
-      const int64_t whole = w->begin[d] + w->end[d];
+      const bool same     = w->auto_pad >= KT_PAD_SAME_UPPER; /* pads may be unknown */
+      const int64_t whole = same ? 0 : w->begin[d] + w->end[d];
       /* By how much ceil_mode lets the last window stand out. */
       int64_t over = 0;
-      if (w->ceil_mode && w->auto_pad < KT_PAD_SAME_UPPER)
+      if (w->ceil_mode && !same)
         over = known ? (w->small[d] - 1) * w->stride[d] + kt_window_span (w, d)
                            - w->large[d] - whole
                      : w->stride[d] - 1;
       over   = over > 0 ? over : 0;
       beyond = beyond || over > 0;
-      exact  = exact && (known || !w->ceil_mode || w->auto_pad >= KT_PAD_SAME_UPPER);
+      exact  = exact && (known || !w->ceil_mode || same);
       cells *= w->kernel[d];
-      if (w->auto_pad >= KT_PAD_SAME_UPPER)
+      if (same)
         continue;
       pads[d]           = include ? whole : 0;
       counting.begin[d] = include ? 0 : w->begin[d];
