@@ -117,7 +117,7 @@ pass_of (const Pass *s, int64_t q)
 
   return (Pass){ .f       = f,
                  .o       = s->o,
-                 .scratch = s->scratch + (f->pack ? q * pass_step (f) : 0),
+                 .scratch = f->pack ? s->scratch + q * pass_step (f) : s->scratch,
                  .j       = s->j,
                  .cols    = s->cols,
                  .p       = p,
