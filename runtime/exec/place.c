@@ -14,6 +14,28 @@ bytes_of (const kt_type *type, size_t *bytes)
 }
 
 static gboolean
+count_bytes (const KetteValue *value, size_t *bytes, GError **error)
+{
+  if (bytes_of (&value->type, bytes) && *bytes <= PTRDIFF_MAX)
+    return TRUE;
+  return _kette_fail (error, KETTE_ERROR_MEMORY, NULL,
+                      "the value %s is too large to count", KETTE_QUOTE (value->name));
+}
+
+/* Kernels and chains multiply dims without looking: what cannot be counted is found first. */
+gboolean
+_kette_plan_countable (const KetteGraph *graph, GError **error)
+{
+  size_t bytes;
+
+  for (size_t i = 0; i < graph->n_values; i++)
+    if (_kette_type_is_concrete (&graph->values[i]->type)
+        && !count_bytes (graph->values[i], &bytes, error))
+      return FALSE;
+  return TRUE;
+}
+
+static gboolean
 new_storage (KettePlan *plan, const KetteValue *value, KettePlace place, uint32_t step,
              GError **error)
 {
@@ -22,9 +44,8 @@ new_storage (KettePlan *plan, const KetteValue *value, KettePlace place, uint32_
   *s = (KetteStorage){
     .place = place, .first = step, .last = step, .tensor = value->data
   };
-  if (!bytes_of (&value->type, &s->bytes) || s->bytes > PTRDIFF_MAX)
-    return _kette_fail (error, KETTE_ERROR_MEMORY, NULL,
-                        "the value %s is too large to count", KETTE_QUOTE (value->name));
+  if (!count_bytes (value, &s->bytes, error))
+    return FALSE;
   plan->storage_of[value->index] = (uint32_t) ++plan->n_storages;
   return TRUE;
 }

@@ -177,7 +177,8 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
   plan->device    = _kette_device_cpu ();
   plan->n_updates = n_updates;
   plan->flags     = flags;
-  if (_kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
+  if (_kette_plan_countable (graph, error)
+      && _kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
       && allocate_updates (plan, updates, error)
       && _kette_plan_layouts (plan, &n_forward_nodes, error) && allocate (plan, error))
     {

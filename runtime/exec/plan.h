@@ -151,6 +151,8 @@ gboolean _kette_run_chain (KetteRun *run, size_t step, GError **error);
 kt_status _kette_run_follow (KetteStepRun *self, int64_t begin, int64_t end,
                              int32_t worker);
 
+/* place.c: are the bytes of every value whose shape is known a number? */
+gboolean _kette_plan_countable (const KetteGraph *graph, GError **error);
 /* memory.c: fills storages' offsets; arena_bytes, live_peak. */
 gboolean _kette_plan_memory (KettePlan *plan, GError **error);
 /* order.c: sorts graph->nodes for execution: what the outputs need first, readers of a state
