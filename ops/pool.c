@@ -272,6 +272,37 @@ kt_pool_by_columns (const kt_pool *pool, int64_t position)
   return at;
 }
 
+static kt_status
+for_all (const kt_host *host, kt_run *run, const void *state, kt_body *body, int64_t n,
+         int64_t grain)
+{
+  kt_pool_job job = { host, run, state };
+
+  if (n > grain)
+    return host->parallel_for (run, n, grain, body, &job);
+  body (&job, 0, n, 0);
+  return KT_OK;
+}
+
+kt_status
+kt_pool_for_rows (const kt_host *host, kt_run *run, const kt_pool *pool,
+                  const void *state, kt_body *body)
+{
+  return pool->width == 0
+             ? KT_OK
+             : for_all (host, run, state, body, pool->planes * pool->rows, pool->grain);
+}
+
+kt_status
+kt_pool_for_planes (const kt_host *host, kt_run *run, const kt_pool *pool,
+                    const void *state, kt_body *body)
+{
+  const int64_t rows  = pool->rows > 0 ? pool->rows : 1;
+  const int64_t grain = pool->grain / rows > 0 ? pool->grain / rows : 1;
+
+  return pool->area == 0 ? KT_OK : for_all (host, run, state, body, pool->planes, grain);
+}
+
 void
 kt_pool_emit (const kt_pool *pool, kt_window_attrs *out)
 {

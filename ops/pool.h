@@ -63,6 +63,20 @@ int64_t kt_pool_origin (const kt_pool *pool, int64_t row);
 /* The same position, if elements are counted along the first spatial dim first. */
 int64_t kt_pool_by_columns (const kt_pool *pool, int64_t position);
 
+/* What the bodies of the loops below get. */
+typedef struct kt_pool_job
+{
+  const kt_host *host;
+  kt_run *run;
+  const void *state;
+} kt_pool_job;
+
+/* Calls BODY for pieces of all rows, or of all planes, in parallel where that is worth it. */
+kt_status kt_pool_for_rows (const kt_host *host, kt_run *run, const kt_pool *pool,
+                            const void *state, kt_body *body);
+kt_status kt_pool_for_planes (const kt_host *host, kt_run *run, const kt_pool *pool,
+                              const void *state, kt_body *body);
+
 /* The node's attributes, for another operator on the same windows. */
 void kt_pool_emit (const kt_pool *pool, kt_window_attrs *out);
 

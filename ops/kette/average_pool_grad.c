@@ -94,21 +94,14 @@ average_pool_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void 
       prep, (size_t) (s->sums_at + (s->half ? s->pool.area * 4 : 0)), 1);
 }
 
-typedef struct
-{
-  const kt_host *host;
-  kt_run *run;
-  const State *s;
-} Job;
-
 static void
 share_planes (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Job *const job      = arg;
-  const State *const s      = job->s;
-  const kt_pool *const pool = &s->pool;
-  const size_t size         = kt_size_of (pool->dtype);
-  char *const scratch       = job->host->workspace (job->run, worker, NULL);
+  const kt_pool_job *const job = arg;
+  const State *const s         = job->state;
+  const kt_pool *const pool    = &s->pool;
+  const size_t size            = kt_size_of (pool->dtype);
+  char *const scratch          = job->host->workspace (job->run, worker, NULL);
 
   for (int64_t i = begin; i < end; i++)
     {
@@ -128,16 +121,8 @@ static kt_status
 average_pool_grad_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *const s = state;
-  const int64_t rows   = s->pool.rows > 0 ? s->pool.rows : 1;
-  const int64_t grain  = s->pool.grain / rows > 0 ? s->pool.grain / rows : 1;
-  Job job              = { host, run, s };
 
-  if (s->pool.area == 0)
-    return KT_OK;
-  if (s->pool.planes > grain)
-    return host->parallel_for (run, s->pool.planes, grain, share_planes, &job);
-  share_planes (&job, 0, s->pool.planes, 0);
-  return KT_OK;
+  return kt_pool_for_planes (host, run, &s->pool, state, share_planes);
 }
 
 static const kt_kernel average_pool_grad_kernel[]

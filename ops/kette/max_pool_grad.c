@@ -55,13 +55,6 @@ max_pool_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **st
 ADD_ROW (f32, float)
 ADD_ROW (f64, double)
 
-typedef struct
-{
-  const kt_host *host;
-  kt_run *run;
-  const State *s;
-} Job;
-
 static void
 add_plane (const State *s, const char *x, const char *dy, char *dx, char *scratch)
 {
@@ -92,33 +85,25 @@ add_plane (const State *s, const char *x, const char *dy, char *dx, char *scratc
 static void
 add_planes (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Job *const job      = arg;
-  const kt_pool *const pool = &job->s->pool;
-  const size_t size         = kt_size_of (pool->dtype);
-  char *const scratch       = job->host->workspace (job->run, worker, NULL);
+  const kt_pool_job *const job = arg;
+  const State *const s         = job->state;
+  const kt_pool *const pool    = &s->pool;
+  const size_t size            = kt_size_of (pool->dtype);
+  char *const scratch          = job->host->workspace (job->run, worker, NULL);
   const char *const x = job->run->in[0].data, *const dy = job->run->in[1].data;
 
   for (int64_t i = begin; i < end; i++)
-    add_plane (job->s, x + (size_t) (i * pool->area) * size,
-               dy + (size_t) (i * pool->places) * size,
-               (char *) job->run->out[0].data + (size_t) (i * pool->area) * size,
-               scratch);
+    add_plane (
+        s, x + (size_t) (i * pool->area) * size, dy + (size_t) (i * pool->places) * size,
+        (char *) job->run->out[0].data + (size_t) (i * pool->area) * size, scratch);
 }
 
 static kt_status
 max_pool_grad_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *const s = state;
-  const int64_t rows   = s->pool.rows > 0 ? s->pool.rows : 1;
-  const int64_t grain  = s->pool.grain / rows > 0 ? s->pool.grain / rows : 1;
-  Job job              = { host, run, s };
 
-  if (s->pool.area == 0)
-    return KT_OK;
-  if (s->pool.planes > grain)
-    return host->parallel_for (run, s->pool.planes, grain, add_planes, &job);
-  add_planes (&job, 0, s->pool.planes, 0);
-  return KT_OK;
+  return kt_pool_for_planes (host, run, &s->pool, state, add_planes);
 }
 
 static const kt_kernel max_pool_grad_kernel[]

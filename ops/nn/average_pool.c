@@ -98,20 +98,13 @@ average_pool_prepare (const kt_host *host, kt_prep *prep, void *user, void **sta
                  : KT_OK;
 }
 
-typedef struct
-{
-  const kt_host *host;
-  kt_run *run;
-  const State *s;
-} Job;
-
 static void
 pool_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Job *const job      = arg;
-  const State *const s      = job->s;
-  const kt_pool *const pool = &s->pool;
-  const size_t size         = kt_size_of (pool->dtype);
+  const kt_pool_job *const job = arg;
+  const State *const s         = job->state;
+  const kt_pool *const pool    = &s->pool;
+  const size_t size            = kt_size_of (pool->dtype);
   float *const wide = s->half ? job->host->workspace (job->run, worker, NULL) : NULL;
 
   for (int64_t i = begin; i < end; i++)
@@ -129,15 +122,8 @@ static kt_status
 average_pool_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *const s = state;
-  const int64_t n      = s->pool.planes * s->pool.rows;
-  Job job              = { host, run, s };
 
-  if (s->pool.width == 0)
-    return KT_OK;
-  if (n > s->pool.grain)
-    return host->parallel_for (run, n, s->pool.grain, pool_rows, &job);
-  pool_rows (&job, 0, n, 0);
-  return KT_OK;
+  return kt_pool_for_rows (host, run, &s->pool, state, pool_rows);
 }
 
 static const kt_kernel average_pool_kernel[]

@@ -51,22 +51,16 @@ max_pool_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
       prep, (size_t) (s->cell_at + (s->wants_indices ? s->pool.width * 4 : 0)), 1);
 }
 
-typedef struct
-{
-  const kt_host *host;
-  kt_run *run;
-  const State *s;
-} Job;
-
 static void
 pool_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Job *const job      = arg;
-  const kt_pool *const pool = &job->s->pool;
-  const size_t size         = kt_size_of (pool->dtype);
-  char *const scratch       = job->host->workspace (job->run, worker, NULL);
+  const kt_pool_job *const job = arg;
+  const State *const s         = job->state;
+  const kt_pool *const pool    = &s->pool;
+  const size_t size            = kt_size_of (pool->dtype);
+  char *const scratch          = job->host->workspace (job->run, worker, NULL);
   int32_t *const cell
-      = job->s->wants_indices ? (int32_t *) (void *) (scratch + job->s->cell_at) : NULL;
+      = s->wants_indices ? (int32_t *) (void *) (scratch + s->cell_at) : NULL;
 
   for (int64_t i = begin; i < end; i++)
     {
@@ -74,8 +68,8 @@ pool_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
       const char *x
           = (const char *) job->run->in[0].data + (size_t) (plane * pool->area) * size;
       char *y = (char *) job->run->out[0].data + (size_t) (i * pool->width) * size;
-      job->s->row (pool, x, row, job->s->half ? scratch : y, cell);
-      if (job->s->half)
+      s->row (pool, x, row, s->half ? scratch : y, cell);
+      if (s->half)
         kt_narrow (pool->dtype, (const float *) (void *) scratch, (uint16_t *) (void *) y,
                    pool->width);
       if (!cell)
@@ -96,15 +90,8 @@ static kt_status
 max_pool_run (const kt_host *host, kt_run *run, void *state)
 {
   const State *const s = state;
-  const int64_t n      = s->pool.planes * s->pool.rows;
-  Job job              = { host, run, s };
 
-  if (s->pool.width == 0)
-    return KT_OK;
-  if (n > s->pool.grain)
-    return host->parallel_for (run, n, s->pool.grain, pool_rows, &job);
-  pool_rows (&job, 0, n, 0);
-  return KT_OK;
+  return kt_pool_for_rows (host, run, &s->pool, state, pool_rows);
 }
 
 static const kt_kernel max_pool_kernel[]
