@@ -21,8 +21,8 @@ extern char **environ;
 #define TENSORS 25
 #define TENSOR_BYTES ((size_t) 4 << 20)
 
-/* Sanitizers have pages of their own. */
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+/* Sanitizers and counters of branches have pages of their own. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || defined KETTE_COVERAGE
 #define PAGES_COUNT 0
 #elif defined __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)                  \
