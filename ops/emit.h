@@ -87,6 +87,15 @@ kt_where (const kt_host *host, kt_graph *g, kt_value condition, kt_value a, kt_v
                              : 0;
 }
 
+/* Can V become a signed integer of so many bits? */
+static inline bool
+kt_holds (double v, int bits)
+{
+  const double limit = 2.0 * (double) ((uint64_t) 1 << (bits - 2));
+
+  return v >= -limit && v < limit;
+}
+
 /* A scalar constant of element type DTYPE (a float type or a signed integer). */
 static inline kt_value
 kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
@@ -111,14 +120,19 @@ kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
     u.h = kt_f64_to_f16 (v), bits = 16;
   else if (dtype == KT_BF16)
     u.h = kt_f64_to_bf16 (v), code = 4, bits = 16;
-  else if (dtype == KT_I32)
+  else if (dtype == KT_I32 && kt_holds (v, 32))
     u.i = (int32_t) v, code = 0;
-  else if (dtype == KT_I64)
+  else if (dtype == KT_I64 && kt_holds (v, 64))
     u.l = (int64_t) v, code = 0, bits = 64;
-  else if (dtype == KT_I16)
+  else if (dtype == KT_I16 && kt_holds (v, 16))
     u.s = (int16_t) v, code = 0, bits = 16;
-  else if (dtype == KT_I8)
+  else if (dtype == KT_I8 && kt_holds (v, 8))
     u.b = (int8_t) v, code = 0, bits = 8;
+  else if (dtype == KT_I32 || dtype == KT_I64 || dtype == KT_I16 || dtype == KT_I8)
+    {
+      kt_fail (host, g, KT_E_VALUE, "%g does not fit the element type", v);
+      return 0;
+    }
   else
     {
       kt_fail (host, g, KT_E_INTERNAL, "no scalar constants of element type %d",

@@ -14,24 +14,45 @@ bytes_of (const kt_type *type, size_t *bytes)
 }
 
 static gboolean
-count_bytes (const KetteValue *value, size_t *bytes, GError **error)
+too_large (const KetteValue *value, GError **error)
 {
-  if (bytes_of (&value->type, bytes) && *bytes <= PTRDIFF_MAX)
-    return TRUE;
   return _kette_fail (error, KETTE_ERROR_MEMORY, NULL,
                       "the value %s is too large to count", KETTE_QUOTE (value->name));
 }
 
-/* Kernels and chains multiply dims without looking: what cannot be counted is found first. */
+static gboolean
+count_bytes (const KetteValue *value, size_t *bytes, GError **error)
+{
+  return (bytes_of (&value->type, bytes) && *bytes <= PTRDIFF_MAX)
+         || too_large (value, error);
+}
+
+/* Could an array with one element wherever TYPE has none be counted, in bytes and, down to
+ * two bits each, in elements? */
+static gboolean
+can_step (const kt_type *type)
+{
+  int64_t dims[KETTE_MAX_RANK];
+  size_t bytes;
+  kt_type one = *type;
+
+  for (int32_t d = 0; d < type->ndim; d++)
+    dims[d] = type->dims[d] ? type->dims[d] : 1;
+  one.dims = dims;
+  return bytes_of (&one, &bytes) && bytes <= PTRDIFF_MAX / 4;
+}
+
+/* Kernels and chains multiply dims without looking, of empty tensors too: what cannot be
+ * counted is found first. */
 gboolean
 _kette_plan_countable (const KetteGraph *graph, GError **error)
 {
-  size_t bytes;
-
   for (size_t i = 0; i < graph->n_values; i++)
-    if (_kette_type_is_concrete (&graph->values[i]->type)
-        && !count_bytes (graph->values[i], &bytes, error))
-      return FALSE;
+    {
+      const KetteValue *value = graph->values[i];
+      if (_kette_type_is_concrete (&value->type) && !can_step (&value->type))
+        return too_large (value, error);
+    }
   return TRUE;
 }
 
