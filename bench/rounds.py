@@ -5,6 +5,7 @@ All children of a workload live at once and wait; in each round each subject run
 what is compared ran within seconds of each other. Ratios are taken per round.
 """
 import array
+import glob
 import json
 import math
 import select
@@ -66,6 +67,17 @@ class Child:
     def run(self, subject, steps):
         return self.ask(f"run {self.subjects[subject]} {steps}")["seconds"]
 
+    def processor(self):
+        """Seconds that its threads have had a processor for; 0 where the system does not tell."""
+        spent = 0
+        for name in glob.glob(f"/proc/{self.process.pid}/task/*/schedstat"):
+            try:
+                with open(name, encoding="ascii") as f:
+                    spent += int(f.read().split()[0])
+            except OSError:
+                continue
+        return spent * 1e-9
+
     def check(self):
         with tempfile.NamedTemporaryFile() as file:
             n = self.ask(f"check {file.name}")["floats"]
@@ -123,16 +135,19 @@ def calibrate(child, subject, seconds):
 
 
 def measure(children, rounds, seconds):
-    """{subject: [seconds per step of each round]}."""
+    """Two of {subject: [seconds per step of each round]}: of time that passed, and of processor time."""
     subjects = [(child, subject) for child in children for subject in child.subjects]
     steps = {subject: calibrate(child, subject, seconds) for child, subject in subjects}
     times = {subject: [] for _, subject in subjects}
+    spent = {subject: [] for _, subject in subjects}
     for _ in range(rounds):
         for child, subject in subjects:
             # Caches are another program's when a child wakes up.
             child.run(subject, max(1, steps[subject] // 8))
+            begin = child.processor()
             times[subject].append(child.run(subject, steps[subject]) / steps[subject])
-    return times
+            spent[subject].append((child.processor() - begin) / steps[subject])
+    return times, spent
 
 
 def spread(values, scale=1.0, digits=3):
@@ -141,7 +156,7 @@ def spread(values, scale=1.0, digits=3):
 
 
 def ratio(times, above, below):
-    return spread([a / b for a, b in zip(times[above], times[below])])
+    return spread([a / (b or math.inf) for a, b in zip(times[above], times[below])])
 
 
 def best(times, prefix, threads):
