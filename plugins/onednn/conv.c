@@ -11,7 +11,7 @@ typedef struct
 {
   Shape s;
   Pieces pieces;
-  bool backward, with_bias;
+  bool backward, with_bias, winograd;
   /* In floats, from one image or share of it to the next: of what is read, of the result. */
   size_t in_image, in_split, out_image, out_split;
   Packing packing;
@@ -50,6 +50,8 @@ static dnnl_primitive_desc_t
 describe (const Conv *c, Descriptors *d)
 {
   const int64_t splits = c->pieces.splits, both = c->s.group > 1 ? splits : 1;
+  const dnnl_alg_kind_t way
+      = c->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_convolution_desc_t desc;
 
   if (!conv_describe (&c->s, c->pieces.per, c->backward ? splits : both,
@@ -59,11 +61,31 @@ describe (const Conv *c, Descriptors *d)
           &desc, dnnl_convolution_direct, &d->x, &d->w, &d->y, d->stride, d->dilation,
           d->begin, d->end)
                   : dnn.dilated_convolution_forward_desc_init (
-                      &desc, dnnl_forward_inference, dnnl_convolution_direct, &d->x,
-                      &d->w, c->with_bias ? &d->b : NULL, &d->y, d->stride, d->dilation,
+                      &desc, dnnl_forward_inference, way, &d->x, &d->w,
+                      c->with_bias ? &d->b : NULL, &d->y, d->stride, d->dilation,
                       d->begin, d->end))
     return NULL;
   return conv_create (&desc);
+}
+
+/* Winograd's way, for constant weights: half the products of windows of 3 x 3, by sums of at
+ * most four elements before and behind them. C becomes such a convolution, and the result is
+ * its primitive descriptor; NULL: C stays as it is. */
+static dnnl_primitive_desc_t
+describe_winograd (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
+{
+  Conv with = *c;
+  kt_tensor weights;
+  dnnl_primitive_desc_t desc;
+
+  if (c->backward || !winograd_pieces (&c->s, &with.pieces)
+      || host->constant (prep, 1, &weights) != KT_OK || !weights.data)
+    return NULL;
+  with.winograd = true;
+  desc          = describe (&with, d);
+  if (desc)
+    *c = with;
+  return desc;
 }
 
 static int32_t
@@ -90,25 +112,25 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
   static const int backward[]
       = { DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC };
   const Shape *s       = &c->s;
-  const size_t splits  = (size_t) c->pieces.splits;
   const bool grouped   = s->group > 1;
   const size_t x_image = (size_t) (s->x_channels * window_count (s->w.large, s->w.n)),
                y_image = (size_t) (s->y_channels * window_count (s->w.small, s->w.n)),
                kernel  = (size_t) window_count (s->w.kernel, s->w.n);
   Descriptors d;
-  const dnnl_primitive_desc_t desc = describe (c, &d);
+  dnnl_primitive_desc_t desc = describe_winograd (host, prep, c, &d);
   kt_status status;
 
-  if (!desc)
+  if (!desc && !(desc = describe (c, &d)))
     return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN has no code for this shape");
   status = primitive_init (host, prep, &c->conv, desc, c->backward ? backward : forward,
                            c->with_bias ? 4 : 3);
   if (status != KT_OK)
     return status;
-  c->in_image  = c->backward ? y_image : x_image;
-  c->in_split  = grouped ? c->in_image / splits : 0;
-  c->out_image = c->backward ? x_image : y_image;
-  c->out_split = c->out_image / splits;
+  const size_t splits = (size_t) c->pieces.splits;
+  c->in_image         = c->backward ? y_image : x_image;
+  c->in_split         = grouped ? c->in_image / splits : 0;
+  c->out_image        = c->backward ? x_image : y_image;
+  c->out_split        = c->out_image / splits;
   if (s->x_wide) /* forward only */
     c->wide_in = (size_t) ((s->x_channels + 15) / 16 * 16
                            * window_count (s->w.large, s->w.n) * s->images);

@@ -45,6 +45,8 @@ typedef struct
   int64_t per, splits, n_pieces;
 } Pieces;
 Pieces conv_pieces_of (const Shape *s, int64_t units);
+/* The same for Winograd's way. FALSE: S is nothing for it. */
+bool winograd_pieces (const Shape *s, Pieces *p);
 
 /* Weights packed piece by piece, once if they are constant. */
 typedef struct

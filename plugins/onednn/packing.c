@@ -27,6 +27,31 @@ conv_pieces_of (const Shape *s, int64_t units)
   return p;
 }
 
+/* Fewer channels cost more in sums than they save in products; and a share of the channels
+ * repeats the sums over its input, which two large ones can afford. One image at a time: for
+ * several oneDNN takes larger tiles, whose sums lose digits. */
+bool
+winograd_pieces (const Shape *s, Pieces *p)
+{
+  const Window *w    = &s->w;
+  const double image = s->work / (double) s->images;
+
+  if (s->group != 1 || w->n != 2 || s->x_block != 16 || s->y_block != 16 || s->x_wide
+      || s->y_wide || s->x_channels < 32 || s->y_channels < 32)
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (w->kernel[i] != 3 || w->stride[i] != 1 || w->dilation[i] != 1)
+      return false;
+  *p = (Pieces){ 1, 1, s->images };
+  if (s->images == 1 && s->y_channels % 32 == 0 && image >= 4 * SMALL)
+    {
+      if (s->y_channels < 64)
+        return false;
+      p->splits = p->n_pieces = 2;
+    }
+  return true;
+}
+
 static dnnl_status_t
 pack (Packing *p, const float *weights, float *packed, int64_t begin, int64_t end)
 {
