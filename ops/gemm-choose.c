@@ -4,7 +4,9 @@
  */
 #include "gemm-fast.h"
 
-#define FORK 2e6        /* additions and products that are worth a hand-over: 15-30 us */
+#define FORK 2e6 /* additions and products that are worth a hand-over: 15-30 us */
+#define READ                                                                             \
+  0x40000 /* bytes of b, likewise, where each is read for a few products only */
 #define MOST_BLOCKS 32  /* unless they would be longer than ... */
 #define ENOUGH_BLOCKS 8 /* of whole rows; columns are cut where there are fewer */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
@@ -15,14 +17,24 @@
 #define FEW_ROWS 128 /* for which packing b is a good part of the work: more than 5 % */
 #define STRIP 64     /* rows of a wide b that a few rows of a go through at a time */
 
+double
+kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)
+{
+  const double work = 2.0 * (double) f->m * (double) cols * (double) depth;
+  const double read = (double) cols * (double) depth * f->tiles->size;
+
+  return work / FORK > read / READ ? work / FORK : read / READ;
+}
+
 /* The grid of blocks: whole rows where there are enough of them, so that what follows a
  * product finds whole rows in the cache. */
 static void
 choose_blocks (kt_fast *f, bool share)
 {
   const int64_t unit = f->tiles->width * (f->m <= 2 ? 4 : 2);
-  double work        = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
-  double count       = work / FORK < MOST_BLOCKS ? work / FORK : MOST_BLOCKS;
+  const double work  = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
+  const double cost  = kt_fast_cost (f, f->chunk, f->span);
+  double count       = cost < MOST_BLOCKS ? cost : MOST_BLOCKS;
   int64_t blocks     = 1, rows;
 
   count = work / LONG > count ? work / LONG : count;

@@ -55,6 +55,9 @@ bool kt_fast_prepare (kt_fast *f, int32_t dtype, bool share);
  * memory; 0: it does not pay. Before anything is run. */
 size_t kt_fast_prepack (kt_fast *f, bool share);
 void kt_fast_pack (const kt_fast *f, const void *b, void *packed);
+/* What COLS columns of the result cost, by DEPTH elements along k: 1 is worth a hand-over to
+ * another thread, 15-30 us. */
+double kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth);
 /* Is no library expected to be faster? */
 bool kt_fast_is_best (const kt_fast *f);
 /* Bytes of scratch memory that one product needs, all threads together; often 0. */

@@ -7,7 +7,6 @@
 #include "half.h"
 #include <stdatomic.h>
 
-#define FORK_WORK 2e6    /* additions and products of micro-kernels worth a hand-over */
 #define HALF_GRAIN 65536 /* elements to widen or narrow, likewise */
 
 /* A factor that an integer type can hold: the products then wrap like all its arithmetic. */
@@ -102,12 +101,12 @@ absorb (const kt_host *host, kt_prep *prep, kt_gemm *g, bool *absorbed)
 static void
 choose_grain (kt_gemm *g)
 {
-  const double all   = 2.0 * (double) g->m * (double) g->n * (double) g->k;
-  const double block = all / (double) (g->fast.row_blocks * g->fast.col_blocks);
+  const double block = kt_fast_cost (&g->fast, g->n, g->k)
+                       / (double) (g->fast.row_blocks * g->fast.col_blocks);
 
   g->row_tiles = g->fast.row_blocks;
   g->col_tiles = g->fast.col_blocks;
-  g->grain     = block < FORK_WORK ? (int64_t) (FORK_WORK / block) : 1;
+  g->grain     = block < 1 ? (int64_t) (1 / block) : 1;
 }
 
 /* Room for the operands as floats, one behind the other, and what the product itself needs. */

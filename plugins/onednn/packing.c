@@ -5,8 +5,8 @@
  */
 #include "conv.h"
 
-/* Additions and products of a piece: at least so many, about 40 us. */
-#define SMALL 5e6
+/* Additions and products of a piece: at least so many, 12-25 us. */
+#define SMALL 2e6
 #define MOST_PIECES 8 /* that an image is cut into */
 
 Pieces
@@ -43,7 +43,7 @@ winograd_pieces (const Shape *s, Pieces *p)
     if (w->kernel[i] != 3 || w->stride[i] != 1 || w->dilation[i] != 1)
       return false;
   *p = (Pieces){ 1, 1, s->images };
-  if (s->images == 1 && s->y_channels % 32 == 0 && image >= 4 * SMALL)
+  if (s->images == 1 && s->y_channels % 32 == 0 && image >= 8 * SMALL)
     {
       if (s->y_channels < 64)
         return false;
