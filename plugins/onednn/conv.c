@@ -16,9 +16,10 @@ typedef struct
   size_t in_image, in_split, out_image, out_split;
   Packing packing;
   Primitive conv;
+  Bands bands; /* if there are several */
   /* Channels that are no multiple of 16, in blocks of that: floats of all images in the
    * workspace, behind the packed weights; 0: not needed. */
-  size_t wide_in, wide_out, wide_at;
+  size_t wide_in, wide_out, more_at; /* more_at: of that, or of bands */
 } Conv;
 
 /* What a kernel is for. */
@@ -47,14 +48,17 @@ conv_read (const kt_host *host, const void *ctx, const Kind *kind, Conv *c)
 
 /* The primitive descriptor of a piece; NULL: oneDNN has no fast code for it. */
 static dnnl_primitive_desc_t
-describe (const Conv *c, Descriptors *d)
+describe (Conv *c, Descriptors *d)
 {
   const int64_t splits = c->pieces.splits, both = c->s.group > 1 ? splits : 1;
+  Shape piece = c->s;
   const dnnl_alg_kind_t way
       = c->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_convolution_desc_t desc;
 
-  if (!conv_describe (&c->s, c->pieces.per, c->backward ? splits : both,
+  if (c->pieces.bands > 1)
+    bands_init (&c->bands, &piece, c->pieces.bands);
+  if (!conv_describe (&piece, c->pieces.per, c->backward ? splits : both,
                       c->backward ? both : splits, d))
     return NULL;
   if (c->backward ? dnn.dilated_convolution_backward_data_desc_init (
@@ -142,8 +146,12 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
       = (size_t) s->y_channels * (size_t) (s->x_channels / s->group) * kernel;
   const size_t step
       = c->backward && !grouped ? (size_t) s->x_channels / splits * kernel : all / splits;
+  const size_t more
+      = c->pieces.bands > 1
+            ? (size_t) c->pieces.bands * (bands_in (&c->bands) + bands_out (&c->bands))
+            : c->wide_in + c->wide_out;
   return packing_init (host, prep, &c->packing, &d.plain_w, step, &c->conv.md[1],
-                       (int64_t) splits, 1, c->wide_in + c->wide_out, &c->wide_at);
+                       (int64_t) splits, 1, more, &c->more_at);
 }
 
 static void
@@ -183,6 +191,8 @@ typedef struct
   kt_run *run;
   Conv *conv;
   float *packed, *in, *out; /* in, out: of the operands, or in the workspace */
+  float *more;              /* of the workspace, behind the weights */
+  const float *bias;
   _Atomic int status;
 } Work;
 
@@ -233,6 +243,29 @@ narrow (const Work *work, int64_t image, int64_t count)
 }
 
 static void
+conv_bands (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  Work *work          = arg;
+  Conv *c             = work->conv;
+  const size_t floats = bands_in (&c->bands) + bands_out (&c->bands);
+  const int before    = dnn_begin ();
+
+  for (int64_t i = begin; i < end; i++)
+    {
+      float *in  = work->more + (size_t) i * floats;
+      float *out = in + bands_in (&c->bands);
+      bands_get (&c->bands, work->in, i, in);
+      const dnnl_status_t status = primitive_run (
+          &c->conv, (void *[]){ in, work->packed, out, (void *) (uintptr_t) work->bias });
+      if (status == dnnl_success)
+        bands_put (&c->bands, work->host, work->run, out, i, worker);
+      else
+        work->status = status;
+    }
+  dnn_end (before);
+}
+
+static void
 conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
   Work *work          = arg;
@@ -243,7 +276,7 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
   const size_t in     = c->wide_in ? c->wide_in / images : c->in_image,
                out    = c->wide_out ? c->wide_out / images : c->out_image;
   const int before    = dnn_begin ();
-  const float *bias   = c->with_bias ? work->run->in[2].data : NULL;
+  const float *bias   = work->bias;
   const size_t biases = (size_t) (c->s.y_channels / p->splits);
 
   for (int64_t i = begin; i < end; i++)
@@ -274,25 +307,29 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
 static kt_status
 conv_run (const kt_host *host, kt_run *run, void *state)
 {
-  Conv *c         = state;
-  const Shape *s  = &c->s;
-  float *const ws = host->workspace (run, -1, NULL);
+  Conv *c             = state;
+  const Shape *s      = &c->s;
+  float *const ws     = host->workspace (run, -1, NULL);
+  float *const more   = ws ? ws + c->more_at : NULL;
+  kt_body *const body = c->pieces.bands > 1 ? conv_bands : conv_pieces;
   kt_status status;
   Work work = { host,
                 run,
                 c,
                 packing_get (host, run, &c->packing, run->in[1].data, &status),
-                c->wide_in ? ws + c->wide_at : run->in[0].data,
-                c->wide_out ? ws + c->wide_at + c->wide_in : run->out[0].data,
+                c->wide_in ? more : run->in[0].data,
+                c->wide_out ? more + c->wide_in : run->out[0].data,
+                more,
+                c->with_bias ? run->in[2].data : NULL,
                 dnnl_success };
 
   if (status == KT_OK && c->wide_in)
     status = host->parallel_for (run, s->images * ((s->x_channels + 15) / 16), 1, widen,
                                  &work);
   if (status == KT_OK && c->pieces.n_pieces == 1)
-    conv_pieces (&work, 0, 1, 0);
+    body (&work, 0, 1, 0);
   else if (status == KT_OK)
-    status = host->parallel_for (run, c->pieces.n_pieces, 1, conv_pieces, &work);
+    status = host->parallel_for (run, c->pieces.n_pieces, 1, body, &work);
   return status != KT_OK ? status : dnn_failed (host, run, (dnnl_status_t) work.status);
 }
 

@@ -39,14 +39,34 @@ bool conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_
 /* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. */
 dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc);
 
-/* How the work is cut: PER images at a time, or of one image 1 / SPLITS of the channels. */
+/* How the work is cut: PER images at a time, or of one image 1 / SPLITS of the channels or
+ * 1 / BANDS of the result's rows. */
 typedef struct
 {
-  int64_t per, splits, n_pieces;
+  int64_t per, splits, bands, n_pieces;
 } Pieces;
 Pieces conv_pieces_of (const Shape *s, int64_t units);
 /* The same for Winograd's way. FALSE: S is nothing for it. */
 bool winograd_pieces (const Shape *s, Pieces *p);
+
+/* Bands of rows (bands.c): in blocks of channels they are not contiguous, so that each has
+ * memory of its own, with rows of zeros where its windows leave the image. */
+typedef struct
+{
+  int64_t count;
+  int64_t blocks_in, blocks_out;        /* of 16 channels */
+  int64_t rows_in, rows_out, rows, pad; /* of a band; of the image; above it */
+  size_t row_in, row_out;               /* in floats */
+} Bands;
+/* *S becomes the convolution of one of COUNT bands. */
+void bands_init (Bands *b, Shape *s, int64_t count);
+/* Floats of memory for a band: its input, and behind that its result. */
+size_t bands_in (const Bands *b);
+size_t bands_out (const Bands *b);
+void bands_get (const Bands *b, const float *image, int64_t band, float *in);
+/* Tells RUN's epilogue of what it has put. */
+void bands_put (const Bands *b, const kt_host *host, kt_run *run, const float *out,
+                int64_t band, int32_t worker);
 
 /* Weights packed piece by piece, once if they are constant. */
 typedef struct

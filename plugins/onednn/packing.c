@@ -4,19 +4,39 @@
  * the order of its own.
  */
 #include "conv.h"
+#include <unistd.h>
 
 /* Additions and products of a piece: at least so many, 12-25 us. */
 #define SMALL 2e6
-#define MOST_PIECES 8 /* that an image is cut into */
+#define MOST_PIECES 8         /* of a convolution */
+#define NEAR (1 << 20)        /* bytes that a processor keeps near itself */
+#define PIECE_BYTES (1 << 19) /* of a result that what follows still finds there */
+#define LEAST_ROWS 8          /* of a band: it reads two more */
+
+/* Pieces for as many threads as this machine can run, whatever number runs now: a piece reads
+ * all of its image, so there are no more than needed. */
+static int64_t
+enough_pieces (void)
+{
+  const long processors = sysconf (_SC_NPROCESSORS_CONF);
+
+  return processors < 2 ? 2 : processors < MOST_PIECES ? processors : MOST_PIECES;
+}
 
 Pieces
 conv_pieces_of (const Shape *s, int64_t units)
 {
+  const int64_t in_bytes
+      = s->x_channels * window_count (s->w.large, s->w.n) * (int64_t) sizeof (float);
+  const int64_t out_bytes
+      = s->y_channels * window_count (s->w.small, s->w.n) * (int64_t) sizeof (float);
   const double image = s->work / (double) s->images;
-  Pieces p           = { 1, 1, 0 };
+  int64_t most       = enough_pieces ();
+  Pieces p           = { 1, 1, 1, 0 };
 
-  for (int64_t d = 2;
-       d <= units && d <= MOST_PIECES && s->images * p.splits < MOST_PIECES; d++)
+  if (in_bytes <= NEAR && most * PIECE_BYTES < out_bytes)
+    most = MOST_PIECES;
+  for (int64_t d = 2; d <= units && d <= most && s->images * p.splits < most; d++)
     if (units % d == 0 && image / (double) d >= SMALL)
       p.splits = d;
   for (int64_t d = 2; p.splits == 1 && d <= s->images && image * (double) p.per < SMALL;
@@ -27,13 +47,15 @@ conv_pieces_of (const Shape *s, int64_t units)
   return p;
 }
 
-/* Fewer channels cost more in sums than they save in products; and a share of the channels
- * repeats the sums over its input, which two large ones can afford. One image at a time: for
- * several oneDNN takes larger tiles, whose sums lose digits. */
+/* Fewer channels cost more in sums than they save in products. One image at a time: for several
+ * oneDNN takes larger tiles, whose sums lose digits. Of one image shares of the channels, where
+ * they are large enough that it does not matter that each repeats the sums over its input; else
+ * bands of rows. */
 bool
 winograd_pieces (const Shape *s, Pieces *p)
 {
   const Window *w    = &s->w;
+  const int64_t most = enough_pieces ();
   const double image = s->work / (double) s->images;
 
   if (s->group != 1 || w->n != 2 || s->x_block != 16 || s->y_block != 16 || s->x_wide
@@ -42,13 +64,15 @@ winograd_pieces (const Shape *s, Pieces *p)
   for (int i = 0; i < 2; i++)
     if (w->kernel[i] != 3 || w->stride[i] != 1 || w->dilation[i] != 1)
       return false;
-  *p = (Pieces){ 1, 1, s->images };
-  if (s->images == 1 && s->y_channels % 32 == 0 && image >= 8 * SMALL)
-    {
-      if (s->y_channels < 64)
-        return false;
-      p->splits = p->n_pieces = 2;
-    }
+  *p = (Pieces){ 1, 1, 1, s->images };
+  for (int64_t d = 2; s->images == 1 && d <= most && image / (double) d >= 2 * SMALL; d++)
+    if (s->y_channels % (d * 64) == 0)
+      p->splits = d;
+    else if (p->splits == 1 && w->small[0] % d == 0 && w->small[0] / d >= LEAST_ROWS)
+      p->bands = d;
+  if (p->splits > 1)
+    p->bands = 1;
+  p->n_pieces = s->images * p->splits * p->bands;
   return true;
 }
 
