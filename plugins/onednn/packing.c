@@ -8,6 +8,7 @@
 
 /* Additions and products of a piece: at least so many, 12-25 us. */
 #define SMALL 2e6
+#define PER_BYTE 8            /* of them for each byte that is read or written */
 #define MOST_PIECES 8         /* of a convolution */
 #define NEAR (1 << 20)        /* bytes that a processor keeps near itself */
 #define PIECE_BYTES (1 << 19) /* of a result that what follows still finds there */
@@ -23,6 +24,23 @@ enough_pieces (void)
   return processors < 2 ? 2 : processors < MOST_PIECES ? processors : MOST_PIECES;
 }
 
+/* How many parts UNITS are cut into: WANT, or the next number that divides them. EASY: more
+ * parts than wanted cost nothing. */
+static int64_t
+parts_of (int64_t units, int64_t want, bool easy)
+{
+  int64_t parts = 1;
+
+  for (int64_t d = 2; d <= units && d <= (easy ? 2 * MOST_PIECES : want); d++)
+    if (units % d == 0)
+      {
+        parts = d;
+        if (d >= want)
+          break;
+      }
+  return want > 1 ? parts : 1;
+}
+
 Pieces
 conv_pieces_of (const Shape *s, int64_t units)
 {
@@ -30,15 +48,17 @@ conv_pieces_of (const Shape *s, int64_t units)
       = s->x_channels * window_count (s->w.large, s->w.n) * (int64_t) sizeof (float);
   const int64_t out_bytes
       = s->y_channels * window_count (s->w.small, s->w.n) * (int64_t) sizeof (float);
-  const double image = s->work / (double) s->images;
-  int64_t most       = enough_pieces ();
-  Pieces p           = { 1, 1, 1, 0 };
+  const bool easy    = s->group > 1 || in_bytes <= NEAR; /* who reads how much */
+  const double image = s->work / (double) s->images
+                       + PER_BYTE * ((double) in_bytes + (double) out_bytes);
+  int64_t want = enough_pieces () / s->images;
+  Pieces p     = { 1, 1, 1, 0 };
 
-  if (in_bytes <= NEAR && most * PIECE_BYTES < out_bytes)
-    most = MOST_PIECES;
-  for (int64_t d = 2; d <= units && d <= most && s->images * p.splits < most; d++)
-    if (units % d == 0 && image / (double) d >= SMALL)
-      p.splits = d;
+  if (easy && s->images < MOST_PIECES && want * PIECE_BYTES < out_bytes)
+    want = MOST_PIECES / s->images;
+  if ((double) want * SMALL > image)
+    want = (int64_t) (image / SMALL);
+  p.splits = parts_of (units, want, easy);
   for (int64_t d = 2; p.splits == 1 && d <= s->images && image * (double) p.per < SMALL;
        d++)
     if (s->images % d == 0)
