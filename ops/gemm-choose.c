@@ -3,19 +3,21 @@
  * gemm-choose.c: how a product is cut into blocks and passes, and who computes it.
  */
 #include "gemm-fast.h"
+#include <unistd.h>
 
 #define FORK 2e6 /* additions and products that are worth a hand-over: 15-30 us */
 #define READ                                                                             \
   0x40000 /* bytes of b, likewise, where each is read for a few products only */
-#define MOST_BLOCKS 32  /* unless they would be longer than ... */
-#define ENOUGH_BLOCKS 8 /* of whole rows; columns are cut where there are fewer */
+#define MOST_BLOCKS 32 /* unless they would be longer than ... */
+#define MOST_COLS 16   /* blocks side by side: each reads all of its rows of a */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-#define PASS_BYTES 1024      /* along k, in a pass over a packed b */
-#define PASS_COLS 1024       /* columns of a pass */
-#define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
-#define MOST_PACKED 0x400000 /* bytes of a b that is kept packed beside itself */
+#define PASS_BYTES 1024       /* along k, in a pass over a packed b */
+#define PASS_COLS 1024        /* columns of a pass */
+#define WHOLE_BYTES 0x100000  /* of a b that is packed at once, not pass by pass */
+#define MOST_PACKED 0x2000000 /* bytes of a b that is kept packed beside itself */
 #define FEW_ROWS 128 /* for which packing b is a good part of the work: more than 5 % */
-#define STRIP 64     /* rows of a wide b that a few rows of a go through at a time */
+#define PANEL_ROWS 64
+#define STRIP 64 /* rows of a wide b that a few rows of a go through at a time */
 
 double
 kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)
@@ -24,6 +26,38 @@ kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)
   const double read = (double) cols * (double) depth * f->tiles->size;
 
   return work / FORK > read / READ ? work / FORK : read / READ;
+}
+
+/* Blocks for all processors of this machine; columns are cut where there are fewer blocks of
+ * whole rows. How a product is cut into blocks changes no bit of it. */
+static int64_t
+enough_blocks (void)
+{
+  const long processors = sysconf (_SC_NPROCESSORS_CONF);
+  int64_t n             = 2;
+
+  while (n < processors && n < MOST_COLS)
+    n *= 2;
+  return n;
+}
+
+/* About BLOCKS blocks of rows, which are full tiles. */
+static int64_t
+row_blocks (const kt_fast *f, int64_t blocks)
+{
+  const int64_t tiles = kt_parts (f->m, f->tiles->rows);
+  int64_t n           = 1;
+
+  if (f->pack)
+    { /* A packed panel of b is read from a further cache for each block of rows. */
+      while (n * 2 <= kt_least (blocks, f->m / PANEL_ROWS))
+        n *= 2;
+      return f->copy && f->m > n * KT_COPY_ROWS ? kt_parts (f->m, KT_COPY_ROWS) : n;
+    }
+  if (blocks == 1 || tiles == 1)
+    return 1;
+  n = kt_parts (tiles, tiles / kt_least (blocks, tiles));
+  return n % 2 && n < f->m ? n + 1 : n; /* for two threads */
 }
 
 /* The grid of blocks: whole rows where there are enough of them, so that what follows a
@@ -35,21 +69,16 @@ choose_blocks (kt_fast *f, bool share)
   const double work  = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
   const double cost  = kt_fast_cost (f, f->chunk, f->span);
   double count       = cost < MOST_BLOCKS ? cost : MOST_BLOCKS;
-  int64_t blocks     = 1, rows;
+  int64_t blocks     = 1;
 
   count = work / LONG > count ? work / LONG : count;
   while (share && blocks * 2 <= (int64_t) count && blocks < 4096)
     blocks *= 2;
-  /* A packed panel of b is read from a further cache for each block of rows. */
-  rows = f->m / (f->pack ? 28 : f->tiles->rows);
-  for (f->row_blocks = 1; f->row_blocks * 2 <= kt_least (blocks, rows);)
-    f->row_blocks *= 2;
-  if (f->copy && f->m > f->row_blocks * KT_COPY_ROWS)
-    f->row_blocks = kt_parts (f->m, KT_COPY_ROWS);
+  f->row_blocks = row_blocks (f, blocks);
   f->col_blocks = 1;
-  if (f->row_blocks * 2 <= kt_least (blocks, ENOUGH_BLOCKS))
-    f->col_blocks = kt_least (kt_least (blocks, ENOUGH_BLOCKS) / f->row_blocks,
-                              kt_parts (f->chunk, unit));
+  blocks        = kt_least (blocks, enough_blocks ());
+  if (f->row_blocks * 2 <= blocks)
+    f->col_blocks = kt_least (blocks / f->row_blocks, kt_parts (f->chunk, unit));
   f->block_cols = kt_parts (kt_parts (f->chunk, f->col_blocks), unit) * unit;
   f->block_cols = kt_least (f->block_cols, f->chunk);
   f->col_blocks = kt_parts (f->chunk, f->block_cols);
@@ -70,10 +99,9 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
   /* Rows of b that fall upon each other in the cache, or more of it than stays there. */
   const bool apart = f->m >= 32 && f->k > 32 && (row % 2048 == 0 || f->k * row > 1 << 20);
 
-  f->dot  = turned && a_rows && f->m <= KT_MOST_DOT_ROWS && f->k >= f->tiles->width;
-  f->pack = !f->dot && (turned || apart || (!a_rows && f->m >= 128 && f->k >= 128));
-  f->copy = f->pack && f->m >= 32 && f->n >= 64 && f->k >= 64
-            && (!a_rows || f->a_row * size % 1024 == 0);
+  f->dot   = turned && a_rows && f->m <= KT_MOST_DOT_ROWS && f->k >= f->tiles->width;
+  f->pack  = !f->dot && (turned || apart || (!a_rows && f->m >= 128 && f->k >= 128));
+  f->copy  = f->pack && f->m >= 32 && f->n >= 64 && f->k >= 64 && !a_rows;
   f->depth = f->k;
   f->chunk = f->n;
   if (f->pack)

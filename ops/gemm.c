@@ -177,12 +177,12 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, 
                           .b_col = g->b_col };
   g->is_fast = g->n_batch > 0 && kt_fast_prepare (&g->fast, g->dtype, true);
   KT_TRY (absorb (host, prep, g, &absorbed));
-  if (best && !(g->is_fast && (absorbed || kt_fast_is_best (&g->fast))))
+  KT_TRY (prepack (host, prep, g));
+  if (best && !(g->is_fast && (absorbed || g->packed || kt_fast_is_best (&g->fast))))
     return KT_E_UNSUPPORTED;
   if (absorbed)
     KT_TRY (host->absorb (prep, 1));
   g->fast.c_row = g->spread ? g->n : g->c_row;
-  KT_TRY (prepack (host, prep, g));
   if (g->is_fast)
     choose_grain (g);
   else
