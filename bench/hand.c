@@ -6,8 +6,10 @@
 #include "hand.h"
 #include "base/pool.h"
 #include "gemm-fast.h"
+#include "product.h"
 #include <cblas.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LARGE 4e6 /* additions and products that are worth two threads */
@@ -62,10 +64,16 @@ blas_rows (void *arg, int64_t begin, int64_t end, int32_t worker)
   const product *p = c->p;
 
   (void) worker;
+  if (!buffer_take ())
+    {
+      fprintf (stderr, "no memory for a product\n");
+      exit (1);
+    }
   cblas_sgemm (CblasRowMajor, p->turn_a ? CblasTrans : CblasNoTrans,
                p->turn_b ? CblasTrans : CblasNoTrans, (int) (end - begin), p->n, p->k,
                c->alpha, c->a + begin * (p->turn_a ? 1 : p->k), p->turn_a ? p->m : p->k,
                c->b, p->turn_b ? p->k : p->n, c->beta, c->y + begin * p->n, p->n);
+  buffer_give ();
 }
 
 static void
