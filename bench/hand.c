@@ -107,7 +107,8 @@ plan (const hand_net *net, product *p, bool turn_a, bool turn_b, int m, int n, i
                        .b_row = turn_b ? 1 : n,
                        .b_col = turn_b ? k : 1,
                        .c_row = n };
-  p->fast = !net->blas_only && kt_fast_prepare (&p->plan, KT_F32, true)
+  p->fast = !net->blas_only
+            && kt_fast_prepare (&p->plan, KT_F32, MAX (2, _kette_pool_get_processors ()))
             && kt_fast_is_best (&p->plan);
   return p->fast ? kt_fast_scratch (&p->plan) : 0;
 }

@@ -3,7 +3,6 @@
  * gemm-choose.c: how a product is cut into blocks and passes, and who computes it.
  */
 #include "gemm-fast.h"
-#include <unistd.h>
 
 #define FORK 2e6 /* additions and products that are worth a hand-over: 15-30 us */
 #define READ                                                                             \
@@ -11,7 +10,8 @@
 #define MOST_BLOCKS 32 /* unless they would be longer than ... */
 #define MOST_COLS 16   /* blocks side by side: each reads all of its rows of a */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-#define PASS_BYTES 1024       /* along k, in a pass over a packed b */
+#define PASS_BYTES                                                                       \
+  1024 /* along k, in a pass over a packed b; four times that if it is small */
 #define PASS_COLS 1024        /* columns of a pass */
 #define WHOLE_BYTES 0x100000  /* of a b that is packed at once, not pass by pass */
 #define MOST_PACKED 0x2000000 /* bytes of a b that is kept packed beside itself */
@@ -31,10 +31,9 @@ kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)
 /* Blocks for all processors of this machine; columns are cut where there are fewer blocks of
  * whole rows. How a product is cut into blocks changes no bit of it. */
 static int64_t
-enough_blocks (void)
+enough_blocks (int32_t processors)
 {
-  const long processors = sysconf (_SC_NPROCESSORS_CONF);
-  int64_t n             = 2;
+  int64_t n = 2;
 
   while (n < processors && n < MOST_COLS)
     n *= 2;
@@ -63,7 +62,7 @@ row_blocks (const kt_fast *f, int64_t blocks)
 /* The grid of blocks: whole rows where there are enough of them, so that what follows a
  * product finds whole rows in the cache. */
 static void
-choose_blocks (kt_fast *f, bool share)
+choose_blocks (kt_fast *f, int32_t processors)
 {
   const int64_t unit = f->tiles->width * (f->m <= 2 ? 4 : 2);
   const double work  = 2.0 * (double) f->m * (double) f->chunk * (double) f->span;
@@ -72,11 +71,11 @@ choose_blocks (kt_fast *f, bool share)
   int64_t blocks     = 1;
 
   count = work / LONG > count ? work / LONG : count;
-  while (share && blocks * 2 <= (int64_t) count && blocks < 4096)
+  while (processors > 1 && blocks * 2 <= (int64_t) count && blocks < 4096)
     blocks *= 2;
   f->row_blocks = row_blocks (f, blocks);
   f->col_blocks = 1;
-  blocks        = kt_least (blocks, enough_blocks ());
+  blocks        = kt_least (blocks, enough_blocks (processors));
   if (f->row_blocks * 2 <= blocks)
     f->col_blocks = kt_least (blocks / f->row_blocks, kt_parts (f->chunk, unit));
   f->block_cols = kt_parts (kt_parts (f->chunk, f->col_blocks), unit) * unit;
@@ -85,7 +84,7 @@ choose_blocks (kt_fast *f, bool share)
 }
 
 bool
-kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
+kt_fast_prepare (kt_fast *f, int32_t dtype, int32_t processors)
 {
   f->tiles = kt_tiles_for (dtype);
   if (!f->tiles || f->m == 0 || f->n == 0 || f->k == 0
@@ -106,26 +105,27 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, bool share)
   f->chunk = f->n;
   if (f->pack)
     {
-      f->depth = kt_parts (f->k, kt_parts (f->k, PASS_BYTES / size));
+      const bool small = f->k * f->n * size <= WHOLE_BYTES && !f->copy;
+      f->depth = kt_parts (f->k, kt_parts (f->k, (small ? 4 : 1) * PASS_BYTES / size));
       f->chunk = kt_least (f->n, PASS_COLS);
     }
   f->span  = f->k * f->n * size <= WHOLE_BYTES && f->chunk == f->n ? f->k : f->depth;
   f->strip = f->depth;
   if (!f->pack && !f->dot && f->m < 32 && row > 1024)
     f->strip = STRIP;
-  choose_blocks (f, share);
+  choose_blocks (f, processors);
   return true;
 }
 
 size_t
-kt_fast_prepack (kt_fast *f, bool share)
+kt_fast_prepack (kt_fast *f, int32_t processors)
 {
   if (!f->pack || f->m > FEW_ROWS || f->k * f->n * f->tiles->size > MOST_PACKED)
     return 0;
   f->packed = true;
   f->chunk  = f->n;
   f->span   = f->k;
-  choose_blocks (f, share);
+  choose_blocks (f, processors);
   return kt_fast_scratch (f);
 }
 

@@ -49,11 +49,11 @@ typedef struct kt_fast_operands
 } kt_fast_operands;
 
 /* Decides how F, whose upper part is filled in, is computed; FALSE: no micro-kernels here, or
- * steps that they do not take. SHARE: blocks for several threads. */
-bool kt_fast_prepare (kt_fast *f, int32_t dtype, bool share);
+ * steps that they do not take. PROCESSORS: how many share the work, 1: nobody does. */
+bool kt_fast_prepare (kt_fast *f, int32_t dtype, int32_t processors);
 /* B is known beforehand: bytes of a packed copy of it, which takes the place of the scratch
  * memory; 0: it does not pay. Before anything is run. */
-size_t kt_fast_prepack (kt_fast *f, bool share);
+size_t kt_fast_prepack (kt_fast *f, int32_t processors);
 void kt_fast_pack (const kt_fast *f, const void *b, void *packed);
 /* What COLS columns of the result cost, by DEPTH elements along k: 1 is worth a hand-over to
  * another thread, 15-30 us. */

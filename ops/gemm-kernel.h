@@ -59,6 +59,27 @@ NAME (finish) (const kt_tile *t, const int rows, const int vectors, MASK mask,
     }
 }
 
+/* One step along k: A's elements U behind where its rows are, the row B of b. */
+static inline __attribute__ ((always_inline)) FN void
+NAME (step) (const T *const *a, int64_t a_row, const int u, const T *b, const int rows,
+             const int vectors, MASK mask, const bool partial, V *sums)
+{
+  V row[KT_MOST_VECTORS];
+
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; v++)
+    row[v] = !partial || v < vectors - 1 ? LOAD (b + v * WIDTH)
+                                         : LOADM (b + v * WIDTH, mask);
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++)
+    {
+      const V x = SET1 (a[i / 3][(i % 3) * a_row + u]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; v++)
+        sums[i * vectors + v] = FMA (x, row[v], sums[i * vectors + v]);
+    }
+}
+
 static inline __attribute__ ((always_inline)) FN void
 NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool partial)
 {
@@ -67,6 +88,7 @@ NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool par
   const T *b      = t->b;
   const T *a[BASES];
   V sums[KT_MOST_ROWS * KT_MOST_VECTORS];
+  int64_t p = t->k;
 
 #pragma GCC unroll 5
   for (int i = 0; i < (rows + 2) / 3; i++)
@@ -84,23 +106,24 @@ NAME (tile) (const kt_tile *t, const int rows, const int vectors, const bool par
             (t->c ? (const T *) t->c + i * t->c_row : (const T *) t->y + i * t->y_row)
                 + v * WIDTH,
             1, 2);
-  for (int64_t p = t->k; p > 0; p--)
+  if (a_col == 1)
     {
-      V row[KT_MOST_VECTORS];
-
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; v++)
-        row[v] = !partial || v < vectors - 1 ? LOAD (b + v * WIDTH)
-                                             : LOADM (b + v * WIDTH, mask);
-      b += b_row;
-#pragma GCC unroll 14
-      for (int i = 0; i < rows; i++)
+      /* Addresses are formed once for four steps: between the products is little room. */
+      for (; p >= 4; p -= 4)
         {
-          const V x = SET1 (a[i / 3][(i % 3) * a_row]);
-#pragma GCC unroll 8
-          for (int v = 0; v < vectors; v++)
-            sums[i * vectors + v] = FMA (x, row[v], sums[i * vectors + v]);
+#pragma GCC unroll 4
+          for (int u = 0; u < 4; u++)
+            NAME (step) (a, a_row, u, b + u * b_row, rows, vectors, mask, partial, sums);
+          b += 4 * b_row;
+#pragma GCC unroll 5
+          for (int i = 0; i < (rows + 2) / 3; i++)
+            a[i] += 4;
         }
+    }
+  for (; p > 0; p--)
+    {
+      NAME (step) (a, a_row, 0, b, rows, vectors, mask, partial, sums);
+      b += b_row;
 #pragma GCC unroll 5
       for (int i = 0; i < (rows + 2) / 3; i++)
         a[i] += a_col;

@@ -135,6 +135,15 @@ turn_half (kt_gemm *g)
     g->b_row = g->n, g->b_col = 1;
 }
 
+/* Work is cut for two threads at least: nobody knows how many there will be. */
+static int32_t
+shared (const kt_host *host)
+{
+  const int32_t n = host->processors ();
+
+  return n < 2 ? 2 : n;
+}
+
 /* Packs a B that will not change. */
 static kt_status
 prepack (const kt_host *host, kt_prep *prep, kt_gemm *g)
@@ -144,7 +153,8 @@ prepack (const kt_host *host, kt_prep *prep, kt_gemm *g)
 
   if (!g->is_fast || g->half || g->n_dims > 0
       || host->constant (prep, g->swapped ? 0 : 1, &b) != KT_OK || !b.data || b.strides
-      || b.device_type != KT_CPU || (bytes = kt_fast_prepack (&g->fast, true)) == 0)
+      || b.device_type != KT_CPU
+      || (bytes = kt_fast_prepack (&g->fast, shared (host))) == 0)
     return KT_OK;
   KT_TRY (host->keep (prep, bytes, &g->packed));
   kt_fast_pack (&g->fast, (const char *) b.data + b.byte_offset, g->packed);
@@ -175,7 +185,7 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, 
                           .a_col = g->a_col,
                           .b_row = g->b_row,
                           .b_col = g->b_col };
-  g->is_fast = g->n_batch > 0 && kt_fast_prepare (&g->fast, g->dtype, true);
+  g->is_fast = g->n_batch > 0 && kt_fast_prepare (&g->fast, g->dtype, shared (host));
   KT_TRY (absorb (host, prep, g, &absorbed));
   KT_TRY (prepack (host, prep, g));
   if (best && !(g->is_fast && (absorbed || g->packed || kt_fast_is_best (&g->fast))))

@@ -294,6 +294,10 @@ typedef struct kt_host
   /* run of a kernel with KT_K_EPILOGUE: elements begin <= i < end of output 0 are written and
    * final; the host does with them what follows. Each element exactly once. */
   kt_status (*epilogue) (kt_run *, int64_t begin, int64_t end, int32_t worker);
+
+  /* How many processors this machine has, however many threads run: for cutting work into
+   * enough pieces. Anywhere. */
+  int32_t (*processors) (void);
 } kt_host;
 
 enum /* kt_param.flags */

@@ -18,7 +18,8 @@ typedef struct
   int x_block, y_block; /* as oneDNN sees them */
   bool x_wide, y_wide;  /* they lie in blocks of 8 instead */
   int64_t images, group, x_channels, y_channels;
-  double work; /* additions and products */
+  double work;        /* additions and products */
+  int32_t processors; /* of the machine */
 } Shape;
 
 /* The shape of a convolution between X, W and Y. FALSE: this plugin does not serve it. */

@@ -4,7 +4,6 @@
  * the order of its own.
  */
 #include "conv.h"
-#include <unistd.h>
 
 /* Additions and products of a piece: at least so many, 12-25 us. */
 #define SMALL 2e6
@@ -17,11 +16,11 @@
 /* Pieces for as many threads as this machine can run, whatever number runs now: a piece reads
  * all of its image, so there are no more than needed. */
 static int64_t
-enough_pieces (void)
+enough_pieces (const Shape *s)
 {
-  const long processors = sysconf (_SC_NPROCESSORS_CONF);
-
-  return processors < 2 ? 2 : processors < MOST_PIECES ? processors : MOST_PIECES;
+  return s->processors < 2             ? 2
+         : s->processors < MOST_PIECES ? s->processors
+                                       : MOST_PIECES;
 }
 
 /* How many parts UNITS are cut into: WANT, or the next number that divides them. EASY: more
@@ -51,7 +50,7 @@ conv_pieces_of (const Shape *s, int64_t units)
   const bool easy    = s->group > 1 || in_bytes <= NEAR; /* who reads how much */
   const double image = s->work / (double) s->images
                        + PER_BYTE * ((double) in_bytes + (double) out_bytes);
-  int64_t want = enough_pieces () / s->images;
+  int64_t want = enough_pieces (s) / s->images;
   Pieces p     = { 1, 1, 1, 0 };
 
   if (easy && s->images < MOST_PIECES && want * PIECE_BYTES < out_bytes)
@@ -75,7 +74,7 @@ bool
 winograd_pieces (const Shape *s, Pieces *p)
 {
   const Window *w    = &s->w;
-  const int64_t most = enough_pieces ();
+  const int64_t most = enough_pieces (s);
   const double image = s->work / (double) s->images;
 
   if (s->group != 1 || w->n != 2 || s->x_block != 16 || s->y_block != 16 || s->x_wide

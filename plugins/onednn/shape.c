@@ -14,6 +14,7 @@ conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout, kt_t
       || x.dtype != KT_F32 || w.ndim != x.ndim || x.ndim < 3
       || !window_read (host, ctx, &x, &y, w.dims + 2, &s->w))
     return false;
+  s->processors = host->processors ();
   s->x_wide     = layout->widen && layout->x_block == 8;
   s->y_wide     = layout->widen && layout->y_block == 8;
   s->x_block    = s->x_wide ? 16 : layout->x_block;

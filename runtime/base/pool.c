@@ -270,6 +270,20 @@ count_processors (void)
   return (int) CLAMP (n, 1, MOST_THREADS);
 }
 
+int32_t
+_kette_pool_get_processors (void)
+{
+  static _Atomic int32_t known;
+  int32_t n = atomic_load_explicit (&known, memory_order_relaxed);
+
+  if (n == 0)
+    {
+      n = (int32_t) CLAMP (sysconf (_SC_NPROCESSORS_CONF), 1, INT32_MAX);
+      atomic_store_explicit (&known, n, memory_order_relaxed);
+    }
+  return n;
+}
+
 int
 _kette_pool_get_threads (void)
 {

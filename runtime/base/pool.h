@@ -13,6 +13,8 @@
  * (affinity mask, cgroup quota). Takes effect at the next loop. Not while one runs. */
 void _kette_pool_set_threads (int threads);
 int _kette_pool_get_threads (void);
+/* Processors of the machine, at least 1, whatever the process may use of them. */
+int32_t _kette_pool_get_processors (void);
 /* Spin time of idle workers in microseconds; 0: they sleep at once. */
 void _kette_pool_set_spin (int microseconds);
 void _kette_pool_for (int64_t n, int64_t grain, kt_body *body, void *arg);

@@ -416,6 +416,7 @@ static const kt_host host = {
   .follower_type  = host_follower_type,
   .absorb         = host_absorb,
   .epilogue       = host_epilogue,
+  .processors     = _kette_pool_get_processors,
 };
 
 const kt_host *

@@ -99,7 +99,7 @@ check_prepacked (kt_fast f, const kt_fast_operands *o, const void *old, const Ca
   const gsize bytes       = (gsize) (f.m * f.n) * kt_size_of (c->dtype);
   g_autofree char *again  = g_memdup2 (c->addend == 3 ? old : o->y, bytes);
   kt_fast_operands other  = *o;
-  const size_t room       = kt_fast_prepack (&f, TRUE);
+  const size_t room       = kt_fast_prepack (&f, 2);
   g_autofree char *packed = g_malloc (room + 64);
   char *const at          = packed + (64 - (uintptr_t) packed % 64) % 64;
 
@@ -136,7 +136,7 @@ check (const Case *c)
   g_autofree char *old = g_memdup2 (from, (gsize) ((c->addend == 1 ? c->n : count) * s));
   const kt_fast_operands o = { a, b, c->addend ? from : NULL, y, c->alpha, c->beta };
 
-  g_assert_true (kt_fast_prepare (&f, c->dtype, c->m % 2));
+  g_assert_true (kt_fast_prepare (&f, c->dtype, 1 + c->m % 4));
   g_autofree char *scratch = g_malloc (kt_fast_scratch (&f) + 64);
   memset ((char *) y - 32, 0x5a, 32);
   kt_fast_product (&f, &o, scratch + (64 - (uintptr_t) scratch % 64) % 64);
@@ -225,11 +225,11 @@ test_refused (void)
       = { .m = 4, .n = 4, .k = 4, .a_row = 4, .a_col = 1, .b_row = 4, .b_col = 1 };
 
   g_unsetenv ("KETTE_VECTORS");
-  g_assert_false (kt_fast_prepare (&strange, KT_F32, TRUE));
-  g_assert_false (kt_fast_prepare (&empty, KT_F32, TRUE));
-  g_assert_false (kt_fast_prepare (&whole, KT_I32, TRUE));
+  g_assert_false (kt_fast_prepare (&strange, KT_F32, 2));
+  g_assert_false (kt_fast_prepare (&empty, KT_F32, 2));
+  g_assert_false (kt_fast_prepare (&whole, KT_I32, 2));
   g_setenv ("KETTE_VECTORS", "none", TRUE);
-  g_assert_false (kt_fast_prepare (&whole, KT_F32, TRUE));
+  g_assert_false (kt_fast_prepare (&whole, KT_F32, 2));
 }
 
 int
