@@ -51,7 +51,7 @@ describe (const Weights *c, Descriptors *d)
              &d->y, d->stride, d->dilation, d->begin, d->end)
              != dnnl_success)
     return NULL;
-  return conv_create (&desc);
+  return conv_create (&desc, false);
 }
 
 static int32_t

@@ -12,6 +12,7 @@ typedef struct
   Shape s;
   Pieces pieces;
   bool backward, with_bias, winograd;
+  int32_t sum; /* the input that the result is added to; 0: none */
   /* In floats, from one image or share of it to the next: of what is read, of the result. */
   size_t in_image, in_split, out_image, out_split;
   Packing packing;
@@ -69,7 +70,7 @@ describe (Conv *c, Descriptors *d)
                       c->with_bias ? &d->b : NULL, &d->y, d->stride, d->dilation,
                       d->begin, d->end))
     return NULL;
-  return conv_create (&desc);
+  return conv_create (&desc, c->sum > 0);
 }
 
 /* Winograd's way, for constant weights: half the products of windows of 3 x 3, by sums of at
@@ -86,9 +87,53 @@ describe_winograd (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
       || host->constant (prep, 1, &weights) != KT_OK || !weights.data)
     return NULL;
   with.winograd = true;
+  with.sum      = with.pieces.bands > 1 ? 0 : c->sum;
   desc          = describe (&with, d);
   if (desc)
     *c = with;
+  return desc;
+}
+
+/* The input of the node that would hold what is added behind the convolution, element by
+ * element and in the same layout; 0: nothing is. */
+static int32_t
+summand (const kt_host *host, kt_prep *prep, const Conv *c)
+{
+  const kt_type y = dnn_type (host, prep, 1, 0);
+  int32_t n_in, n_out, version;
+  kt_follower next;
+  kt_type other;
+
+  if (c->backward || c->s.y_wide || host->follower (prep, 0, &next) != KT_OK || !next.op
+      || strcmp (next.domain, "") != 0 || strcmp (next.op, "Add") != 0 || next.n_in != 2
+      || host->follower_type (prep, 0, 1 - next.operand, &other) != KT_OK
+      || other.kind != KT_TENSOR || other.ndim != y.ndim
+      || host->arity (prep, &n_in, &n_out, &version) != KT_OK)
+    return 0;
+  for (int32_t d = 0; d < y.ndim; d++)
+    if (other.dims[d] != y.dims[d])
+      return 0;
+  return n_in;
+}
+
+/* The best that there is; C says which. NULL: nothing. */
+static dnnl_primitive_desc_t
+choose (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
+{
+  dnnl_primitive_desc_t desc;
+
+  c->sum = summand (host, prep, c);
+  desc   = describe_winograd (host, prep, c, d);
+  if (!desc && !(desc = describe (c, d)) && c->sum > 0)
+    {
+      c->sum = 0;
+      desc   = describe (c, d);
+    }
+  if (desc && c->sum > 0 && host->absorb (prep, 1) != KT_OK)
+    {
+      dnn.primitive_desc_destroy (desc);
+      return NULL;
+    }
   return desc;
 }
 
@@ -121,10 +166,10 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
                y_image = (size_t) (s->y_channels * window_count (s->w.small, s->w.n)),
                kernel  = (size_t) window_count (s->w.kernel, s->w.n);
   Descriptors d;
-  dnnl_primitive_desc_t desc = describe_winograd (host, prep, c, &d);
+  dnnl_primitive_desc_t desc = choose (host, prep, c, &d);
   kt_status status;
 
-  if (!desc && !(desc = describe (c, &d)))
+  if (!desc)
     return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN has no code for this shape");
   status = primitive_init (host, prep, &c->conv, desc, c->backward ? backward : forward,
                            c->with_bias ? 4 : 3);
@@ -192,7 +237,7 @@ typedef struct
   Conv *conv;
   float *packed, *in, *out; /* in, out: of the operands, or in the workspace */
   float *more;              /* of the workspace, behind the weights */
-  const float *bias;
+  const float *bias, *sum;
   _Atomic int status;
 } Work;
 
@@ -290,6 +335,8 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
         work->out + image * out + split * c->out_split,
         bias ? (void *) (uintptr_t) (bias + split * biases) : NULL,
       };
+      if (work->sum && work->sum != work->out)
+        memcpy (work->out + first, work->sum + first, count * sizeof (float));
       const dnnl_status_t status = primitive_run (&c->conv, data);
       if (status != dnnl_success)
         {
@@ -321,6 +368,7 @@ conv_run (const kt_host *host, kt_run *run, void *state)
                 c->wide_out ? more + c->wide_in : run->out[0].data,
                 more,
                 c->with_bias ? run->in[2].data : NULL,
+                c->sum ? run->in[c->sum].data : NULL,
                 dnnl_success };
 
   if (status == KT_OK && c->wide_in)

@@ -37,8 +37,9 @@ typedef struct
 } Descriptors;
 bool conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_splits,
                     Descriptors *d);
-/* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. */
-dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc);
+/* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. SUM: the result is
+ * added to what is there. */
+dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc, bool sum);
 
 /* How the work is cut: PER images at a time, or of one image 1 / SPLITS of the channels or
  * 1 / BANDS of the result's rows. */

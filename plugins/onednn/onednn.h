@@ -30,8 +30,12 @@
   X (memory_desc_init_by_tag)                                                            \
   X (memory_destroy)                                                                     \
   X (memory_set_data_handle)                                                             \
+  X (post_ops_append_sum)                                                                \
+  X (post_ops_create)                                                                    \
+  X (post_ops_destroy)                                                                   \
   X (primitive_attr_create)                                                              \
   X (primitive_attr_destroy)                                                             \
+  X (primitive_attr_set_post_ops)                                                        \
   X (primitive_attr_set_scratchpad_mode)                                                 \
   X (primitive_create)                                                                   \
   X (primitive_desc_create)                                                              \

@@ -96,8 +96,23 @@ conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_split
          && dnn.memory_desc_init_by_tag (&d->b, 1, b, dnnl_f32, dnnl_x) == dnnl_success;
 }
 
+static dnnl_status_t
+add_sum (dnnl_primitive_attr_t attr)
+{
+  dnnl_post_ops_t ops;
+  dnnl_status_t status = dnn.post_ops_create (&ops);
+
+  if (status != dnnl_success)
+    return status;
+  status = dnn.post_ops_append_sum (ops, 1);
+  if (status == dnnl_success)
+    status = dnn.primitive_attr_set_post_ops (attr, ops);
+  dnn.post_ops_destroy (ops);
+  return status;
+}
+
 dnnl_primitive_desc_t
-conv_create (const_dnnl_op_desc_t desc)
+conv_create (const_dnnl_op_desc_t desc, bool sum)
 {
   dnnl_primitive_attr_t attr;
   dnnl_primitive_desc_t made = NULL;
@@ -106,6 +121,7 @@ conv_create (const_dnnl_op_desc_t desc)
     return NULL;
   if (dnn.primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user)
           != dnnl_success
+      || (sum && add_sum (attr) != dnnl_success)
       || dnn.primitive_desc_create (&made, desc, attr, dnn.engine, NULL) != dnnl_success)
     made = NULL;
   dnn.primitive_attr_destroy (attr);

@@ -104,11 +104,17 @@ last (KetteGraph *graph, const Case *c, KetteValue *x)
                             { .name = "group", .kind = KT_A_INT, .i = c->group } };
   KetteValue *in[3]     = { x };
 
-  if (strcmp (c->op, "Conv") == 0)
+  if (strcmp (c->op, "Conv") == 0 || strcmp (c->op, "ConvAdd") == 0)
     {
-      in[1] = weights (graph, 4, w);
-      in[2] = weights (graph, 1, w);
-      return node (graph, "", "Conv", in, 3, attrs, 5);
+      in[1]         = weights (graph, 4, w);
+      in[2]         = weights (graph, 1, w);
+      KetteValue *y = node (graph, "", "Conv", in, 3, attrs, 5);
+      if (!c->op[4])
+        return y;
+      /* Summands: what the convolution reads, and something that ends there. */
+      y = graph_node (graph, "", "Add", y, x);
+      y = node (graph, "", "Conv", (KetteValue *[]){ y, in[1], in[2] }, 3, attrs, 5);
+      return graph_node (graph, "", "Add", second_input (graph, c, c->channels), y);
     }
   if (strncmp (c->op, "ConvGrad", 8) == 0)
     {
@@ -215,6 +221,13 @@ static const Case cases[] = {
   { "conv", 1, 16, 32, 7, "", "Conv", 3, 1, 1, 1, 1 },
   { "conv-many", 6, 16, 128, 9, "", "Conv", 3, 1, 1, 1, 1 },
   { "conv-split", 1, 16, 256, 9, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-bands", 1, 16, 64, 16, "", "Conv", 3, 1, 1, 1, 1 },
+  { "conv-bands-unpadded", 1, 16, 64, 18, "", "Conv", 3, 1, 0, 1, 1 },
+  { "conv-add", 2, 16, 32, 9, "", "ConvAdd", 3, 1, 1, 1, 1 },
+  { "conv-add-1x1", 1, 16, 256, 14, "", "ConvAdd", 1, 1, 0, 1, 1 },
+  { "conv-add-bands", 1, 16, 64, 16, "", "ConvAdd", 3, 1, 1, 1, 1 },
+  { "conv-add-split", 1, 16, 256, 9, "", "ConvAdd", 3, 1, 1, 1, 1 },
+  { "conv-add-8", 2, 8, 24, 9, "", "ConvAdd", 3, 1, 1, 1, 1 },
   { "conv-1x1", 3, 16, 64, 6, "", "Conv", 1, 2, 0, 1, 1 },
   { "conv-dilated", 1, 16, 32, 9, "", "Conv", 3, 1, 2, 1, 2 },
   { "conv-groups", 2, 16, 64, 7, "", "Conv", 3, 1, 1, 4, 1 },
