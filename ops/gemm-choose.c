@@ -12,9 +12,9 @@
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
 #define PASS_BYTES                                                                       \
   1024 /* along k, in a pass over a packed b; four times that if it is small */
-#define PASS_COLS 1024        /* columns of a pass */
-#define WHOLE_BYTES 0x100000  /* of a b that is packed at once, not pass by pass */
-#define MOST_PACKED 0x2000000 /* bytes of a b that is kept packed beside itself */
+#define PASS_COLS 1024       /* columns of a pass */
+#define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
+#define MOST_PACKED 0x800000 /* bytes of a b that is kept packed beside itself */
 #define FEW_ROWS 128 /* for which packing b is a good part of the work: more than 5 % */
 #define PANEL_ROWS 64
 #define STRIP 64 /* rows of a wide b that a few rows of a go through at a time */
