@@ -16,6 +16,7 @@ typedef struct
   /* In floats, from one image or share of it to the next: of what is read, of the result. */
   size_t in_image, in_split, out_image, out_split;
   Packing packing;
+  const float *bias; /* filled up; NULL: the node's */
   Primitive conv;
   Bands bands; /* if there are several */
   /* Channels that are no multiple of 16, in blocks of that: floats of all images in the
@@ -165,10 +166,15 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
   const size_t x_image = (size_t) (s->x_channels * window_count (s->w.large, s->w.n)),
                y_image = (size_t) (s->y_channels * window_count (s->w.small, s->w.n)),
                kernel  = (size_t) window_count (s->w.kernel, s->w.n);
+  const float *weights;
   Descriptors d;
-  dnnl_primitive_desc_t desc = choose (host, prep, c, &d);
-  kt_status status;
+  kt_status status = wide_fill (host, prep, &c->s, &weights, &c->bias);
 
+  if (status != KT_OK)
+    return status;
+  if (weights)
+    c->pieces = conv_pieces_of (s, conv_units (s, s->y_made, s->y_block));
+  const dnnl_primitive_desc_t desc = choose (host, prep, c, &d);
   if (!desc)
     return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN has no code for this shape");
   status = primitive_init (host, prep, &c->conv, desc, c->backward ? backward : forward,
@@ -179,16 +185,17 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
   c->in_image         = c->backward ? y_image : x_image;
   c->in_split         = grouped ? c->in_image / splits : 0;
   c->out_image        = c->backward ? x_image : y_image;
-  c->out_split        = c->out_image / splits;
+  c->out_split = c->out_image / (size_t) s->y_channels * (size_t) s->y_made / splits;
+  if (c->backward)
+    c->out_split = c->out_image / splits;
   if (s->x_wide) /* forward only */
-    c->wide_in = (size_t) ((s->x_channels + 15) / 16 * 16
-                           * window_count (s->w.large, s->w.n) * s->images);
+    c->wide_in = (size_t) s->images
+                 * wide_floats (s->x_channels, window_count (s->w.large, s->w.n));
   if (s->y_wide)
-    c->wide_out = (size_t) ((s->y_channels + 15) / 16 * 16
-                            * window_count (s->w.small, s->w.n) * s->images);
+    c->wide_out = (size_t) s->images
+                  * wide_floats (s->y_channels, window_count (s->w.small, s->w.n));
 
-  const size_t all
-      = (size_t) s->y_channels * (size_t) (s->x_channels / s->group) * kernel;
+  const size_t all = (size_t) s->y_made * (size_t) (s->x_channels / s->group) * kernel;
   const size_t step
       = c->backward && !grouped ? (size_t) s->x_channels / splits * kernel : all / splits;
   const size_t more
@@ -196,7 +203,7 @@ prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
             ? (size_t) c->pieces.bands * (bands_in (&c->bands) + bands_out (&c->bands))
             : c->wide_in + c->wide_out;
   return packing_init (host, prep, &c->packing, &d.plain_w, step, &c->conv.md[1],
-                       (int64_t) splits, 1, more, &c->more_at);
+                       (int64_t) splits, weights, more, &c->more_at);
 }
 
 static void
@@ -241,50 +248,30 @@ typedef struct
   _Atomic int status;
 } Work;
 
-/* Blocks of 16 channels from blocks of 8, the last half of the last one zero. ITEM: a block of
- * 16 of an image. */
 static void
 widen (void *arg, int64_t begin, int64_t end, int32_t worker)
 {
-  const Work *work    = arg;
-  const Shape *s      = &work->conv->s;
-  const int64_t spots = window_count (s->w.large, s->w.n), eights = s->x_channels / 8,
-                wides = (s->x_channels + 15) / 16;
+  const Work *work = arg;
 
   (void) worker;
-  for (int64_t i = begin; i < end; i++)
-    {
-      const int64_t first = i % wides * 2;
-      const float *from   = (const float *) work->run->in[0].data
-                          + (i / wides * eights + first) * spots * 8;
-      float *to = work->in + i * spots * 16;
-      for (int64_t q = 0; q < spots; q++, to += 16)
-        {
-          memcpy (to, from + q * 8, 8 * sizeof *to);
-          if (first + 1 < eights)
-            memcpy (to + 8, from + (spots + q) * 8, 8 * sizeof *to);
-          else
-            memset (to + 8, 0, 8 * sizeof *to);
-        }
-    }
+  wide_get (&work->conv->s, work->run->in[0].data, work->in, begin, end);
 }
 
-/* Back, for COUNT images from IMAGE on. */
+/* A share of image IMAGE, or PER images, is in blocks of 16: puts it where it belongs. */
 static void
-narrow (const Work *work, int64_t image, int64_t count)
+narrow (const Work *work, int64_t image, int64_t split)
 {
-  const Shape *s      = &work->conv->s;
-  const int64_t spots = window_count (s->w.small, s->w.n), eights = s->y_channels / 8,
-                wides = (s->y_channels + 15) / 16;
+  const Conv *c        = work->conv;
+  const int64_t eights = c->s.y_channels / 8;
+  const int64_t share = c->s.y_made / 8 / c->pieces.splits, first = split * share;
+  const int64_t last = first + share < eights ? first + share : eights;
 
-  for (int64_t n = image; n < image + count; n++)
-    for (int64_t e = 0; e < eights; e++)
-      {
-        const float *from = work->out + (n * wides + e / 2) * spots * 16 + e % 2 * 8;
-        float *to = (float *) work->run->out[0].data + (n * eights + e) * spots * 8;
-        for (int64_t q = 0; q < spots; q++)
-          memcpy (to + q * 8, from + q * 16, 8 * sizeof *to);
-      }
+  if (c->pieces.splits > 1)
+    wide_put (&c->s, work->out, work->run->out[0].data, image * eights + first,
+              image * eights + last);
+  else
+    wide_put (&c->s, work->out, work->run->out[0].data, image * eights,
+              (image + c->pieces.per) * eights);
 }
 
 static void
@@ -316,23 +303,26 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
   Work *work          = arg;
   Conv *c             = work->conv;
   const Pieces *p     = &c->pieces;
-  const size_t count  = p->splits > 1 ? c->out_split : (size_t) p->per * c->out_image;
   const size_t images = (size_t) c->s.images;
   const size_t in     = c->wide_in ? c->wide_in / images : c->in_image,
                out    = c->wide_out ? c->wide_out / images : c->out_image;
   const int before    = dnn_begin ();
   const float *bias   = work->bias;
-  const size_t biases = (size_t) (c->s.y_channels / p->splits);
+  const size_t biases = (size_t) (c->s.y_made / p->splits);
 
   for (int64_t i = begin; i < end; i++)
     {
-      const size_t image = (size_t) (i / p->splits * p->per),
-                   split = (size_t) (i % p->splits);
-      const size_t first = image * c->out_image + split * c->out_split;
+      const size_t image  = (size_t) (i / p->splits * p->per),
+                   split  = (size_t) (i % p->splits);
+      const size_t begins = split * c->out_split, left = c->out_image - begins;
+      const size_t first = image * c->out_image + begins;
+      const size_t count = p->splits == 1        ? (size_t) p->per * c->out_image
+                           : left < c->out_split ? left
+                                                 : c->out_split;
       void *const data[] = {
         work->in + image * in + split * c->in_split,
         work->packed + split * c->packing.packed_step,
-        work->out + image * out + split * c->out_split,
+        work->out + image * out + begins,
         bias ? (void *) (uintptr_t) (bias + split * biases) : NULL,
       };
       if (work->sum && work->sum != work->out)
@@ -344,7 +334,7 @@ conv_pieces (void *arg, int64_t begin, int64_t end, int32_t worker)
           continue;
         }
       if (c->wide_out)
-        narrow (work, (int64_t) image, p->per);
+        narrow (work, (int64_t) image, (int64_t) split);
       work->host->epilogue (work->run, (int64_t) first, (int64_t) (first + count),
                             worker);
     }
@@ -367,7 +357,9 @@ conv_run (const kt_host *host, kt_run *run, void *state)
                 c->wide_in ? more : run->in[0].data,
                 c->wide_out ? more + c->wide_in : run->out[0].data,
                 more,
-                c->with_bias ? run->in[2].data : NULL,
+                c->bias        ? c->bias
+                : c->with_bias ? run->in[2].data
+                               : NULL,
                 c->sum ? run->in[c->sum].data : NULL,
                 dnnl_success };
 

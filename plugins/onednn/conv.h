@@ -18,6 +18,8 @@ typedef struct
   int x_block, y_block; /* as oneDNN sees them */
   bool x_wide, y_wide;  /* they lie in blocks of 8 instead */
   int64_t images, group, x_channels, y_channels;
+  int64_t
+      y_made; /* channels of Y that oneDNN sees: y_channels, or their last block is full */
   double work;        /* additions and products */
   int32_t processors; /* of the machine */
 } Shape;
@@ -70,6 +72,17 @@ void bands_get (const Bands *b, const float *image, int64_t band, float *in);
 void bands_put (const Bands *b, const kt_host *host, kt_run *run, const float *out,
                 int64_t band, int32_t worker);
 
+/* Values in blocks of 8 channels, by way of memory in blocks of 16 (wide.c). */
+size_t wide_floats (int64_t channels, int64_t spots); /* of an image */
+/* Blocks of 16, those of all images counted through. */
+void wide_get (const Shape *s, const float *x, float *wide, int64_t begin, int64_t end);
+/* Blocks of 8, likewise. */
+void wide_put (const Shape *s, const float *wide, float *y, int64_t begin, int64_t end);
+/* Constant weights and bias with zeros for channels that fill up the last block of Y, so that
+ * Y can be made in shares; NULL both: S stays as it is. */
+kt_status wide_fill (const kt_host *host, kt_prep *prep, Shape *s, const float **weights,
+                     const float **bias);
+
 /* Weights packed piece by piece, once if they are constant. */
 typedef struct
 {
@@ -78,12 +91,13 @@ typedef struct
   size_t step, packed_step; /* in floats, from one share to the next */
   float *constant;          /* NULL: packed by each run, into the workspace */
 } Packing;
-/* FROM: of a share in row-major weights, which lie STEP floats apart; INPUT: of the node. The
+/* FROM: of a share in row-major weights, which lie STEP floats apart; WEIGHTS: them, if they
+ * are known and not those of the node's input 1. The
  * workspace gets MORE floats, which begin *AT floats behind its begin. */
 kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
                         const dnnl_memory_desc_t *from, size_t step,
-                        const dnnl_memory_desc_t *to, int64_t splits, int32_t input,
-                        size_t more, size_t *at);
+                        const dnnl_memory_desc_t *to, int64_t splits,
+                        const float *weights, size_t more, size_t *at);
 /* The packed weights for a run, or NULL with *status. */
 float *packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
                     kt_status *status);

@@ -110,10 +110,10 @@ pack (Packing *p, const float *weights, float *packed, int64_t begin, int64_t en
 kt_status
 packing_init (const kt_host *host, kt_prep *prep, Packing *p,
               const dnnl_memory_desc_t *from, size_t step, const dnnl_memory_desc_t *to,
-              int64_t splits, int32_t input, size_t more, size_t *at)
+              int64_t splits, const float *known, size_t more, size_t *at)
 {
-  kt_status status = primitive_init_reorder (host, prep, &p->pack, from, to);
-  kt_tensor weights;
+  kt_status status  = primitive_init_reorder (host, prep, &p->pack, from, to);
+  kt_tensor weights = { 0 };
   void *memory;
 
   if (status != KT_OK)
@@ -123,19 +123,19 @@ packing_init (const kt_host *host, kt_prep *prep, Packing *p,
   p->packed_step = (dnn.memory_desc_get_size (to) + 63) / 64 * 64 / sizeof (float);
 
   const size_t floats = (size_t) splits * p->packed_step;
-  const bool constant
-      = host->constant (prep, input, &weights) == KT_OK && weights.data != NULL;
-  *at = constant ? 0 : floats;
+  if (!known && host->constant (prep, 1, &weights) == KT_OK)
+    known = weights.data;
+  *at = known ? 0 : floats;
   if (*at + more > 0
       && (status = host->want_workspace (prep, (*at + more) * sizeof (float), 0))
              != KT_OK)
     return status;
-  if (!constant)
+  if (!known)
     return KT_OK;
   if ((status = host->keep (prep, floats * sizeof (float) + 64, &memory)) != KT_OK)
     return status;
   p->constant = (float *) (((uintptr_t) memory + 63) & ~(uintptr_t) 63);
-  return dnn_failed (host, prep, pack (p, weights.data, p->constant, 0, splits));
+  return dnn_failed (host, prep, pack (p, known, p->constant, 0, splits));
 }
 
 typedef struct

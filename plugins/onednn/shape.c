@@ -22,7 +22,7 @@ conv_shape (const kt_host *host, const void *ctx, const ConvLayout *layout, kt_t
   s->images     = x.dims[0];
   s->group      = dnn_int (host, ctx, "group", 1);
   s->x_channels = x.dims[1];
-  s->y_channels = y.dims[1];
+  s->y_channels = s->y_made = y.dims[1];
   if (s->images < 1 || s->group < 1 || s->x_channels < 1 || s->y_channels < 1
       || s->images > INT32_MAX || s->x_channels > INT32_MAX || s->y_channels > INT32_MAX
       || s->x_channels % s->group || s->y_channels % s->group)
@@ -61,8 +61,8 @@ conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_split
                Descriptors *d)
 {
   const int n = s->w.n, grouped = s->group > 1;
-  dnnl_dims_t b = { s->y_channels / y_splits }, x = { images, s->x_channels / x_splits },
-              y = { images, s->y_channels / y_splits }, w = { 0 }, w_steps = { 0 };
+  dnnl_dims_t b = { s->y_made / y_splits }, x = { images, s->x_channels / x_splits },
+              y = { images, s->y_made / y_splits }, w = { 0 }, w_steps = { 0 };
   int at = 0;
 
   if (grouped)

@@ -116,6 +116,17 @@ last (KetteGraph *graph, const Case *c, KetteValue *x)
       y = node (graph, "", "Conv", (KetteValue *[]){ y, in[1], in[2] }, 3, attrs, 5);
       return graph_node (graph, "", "Add", second_input (graph, c, c->channels), y);
     }
+  if (strcmp (c->op, "ConvTwice") == 0)
+    { /* through twice as many channels */
+      const int64_t out[]  = { 2 * w[0], w[1], w[2], w[3] },
+                    back[] = { w[0], 2 * w[1], w[2], w[3] };
+      in[1]                = weights (graph, 4, out);
+      in[2]                = weights (graph, 1, out);
+      in[0]                = node (graph, "", "Conv", in, 3, attrs, 5);
+      in[1]                = weights (graph, 4, back);
+      in[2]                = weights (graph, 1, back);
+      return node (graph, "", "Conv", in, 3, attrs, 5);
+    }
   if (strncmp (c->op, "ConvGrad", 8) == 0)
     {
       in[c->op[8] == 'W'] = second_input (graph, c, c->channels);
@@ -228,6 +239,8 @@ static const Case cases[] = {
   { "conv-add-bands", 1, 16, 64, 16, "", "ConvAdd", 3, 1, 1, 1, 1 },
   { "conv-add-split", 1, 16, 256, 9, "", "ConvAdd", 3, 1, 1, 1, 1 },
   { "conv-add-8", 2, 8, 24, 9, "", "ConvAdd", 3, 1, 1, 1, 1 },
+  { "conv-twice-24", 1, 8, 24, 28, "", "ConvTwice", 3, 1, 1, 1, 1 },
+  { "conv-twice-24-many", 5, 8, 24, 12, "", "ConvTwice", 1, 1, 0, 1, 1 },
   { "conv-1x1", 3, 16, 64, 6, "", "Conv", 1, 2, 0, 1, 1 },
   { "conv-dilated", 1, 16, 32, 9, "", "Conv", 3, 1, 2, 1, 2 },
   { "conv-groups", 2, 16, 64, 7, "", "Conv", 3, 1, 1, 4, 1 },
