@@ -23,9 +23,11 @@ typedef struct
 } Weights;
 
 static bool
-weights_read (const kt_host *host, const void *ctx, const ConvLayout *layout, Weights *c)
+weights_read (const kt_host *host, const void *ctx, const void *user, void *state)
 {
-  const kt_type w = dnn_type (host, ctx, 1, 0);
+  const ConvLayout *layout = user;
+  Weights *c               = state;
+  const kt_type w          = dnn_type (host, ctx, 1, 0);
 
   if (!conv_shape (host, ctx, layout, dnn_type (host, ctx, 0, 0), w,
                    dnn_type (host, ctx, 0, 1), &c->s))
@@ -41,8 +43,9 @@ weights_read (const kt_host *host, const void *ctx, const ConvLayout *layout, We
 }
 
 static dnnl_primitive_desc_t
-describe (const Weights *c, Descriptors *d)
+describe (void *state, Descriptors *d)
 {
+  const Weights *c = state;
   dnnl_convolution_desc_t desc;
 
   if (!conv_describe (&c->s, c->s.images / c->parts, 1, 1, d)
@@ -52,22 +55,6 @@ describe (const Weights *c, Descriptors *d)
              != dnnl_success)
     return NULL;
   return conv_create (&desc, false);
-}
-
-static int32_t
-weights_suits (const kt_host *host, const void *ctx, void *user)
-{
-  Weights c = { 0 };
-  Descriptors d;
-
-  if (!weights_read (host, ctx, user, &c) || !dnn_open ())
-    return 0;
-  const int before                 = dnn_begin ();
-  const dnnl_primitive_desc_t desc = describe (&c, &d);
-  if (desc)
-    dnn.primitive_desc_destroy (desc);
-  dnn_end (before);
-  return desc != NULL;
 }
 
 /* Cuts the first dim of PACKED into ranges of whole blocks: *SUB and *ROWS describe one. */
@@ -100,8 +87,9 @@ cut_ranges (Weights *c, const dnnl_memory_desc_t *packed, const dnnl_memory_desc
 }
 
 static kt_status
-prepare_primitives (const kt_host *host, kt_prep *prep, Weights *c)
+prepare_primitives (const kt_host *host, kt_prep *prep, void *state)
 {
+  Weights *c = state;
   static const int args[]
       = { DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS };
   const Shape *s      = &c->s;
@@ -137,26 +125,19 @@ weights_destroy (void *state)
   primitive_clear (&c->unpack);
 }
 
+static const ConvCode code
+    = { sizeof (Weights), weights_read, describe, prepare_primitives, weights_destroy };
+
+static int32_t
+weights_suits (const kt_host *host, const void *ctx, void *user)
+{
+  return code_suits (&code, host, ctx, user);
+}
+
 static kt_status
 weights_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  Weights *c;
-  kt_status status;
-
-  if (!dnn_open ())
-    return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN cannot be opened");
-  if ((status = host->keep (prep, sizeof *c, state)) != KT_OK)
-    return status;
-  c = *state;
-  if (!weights_read (host, prep, user, c))
-    return dnn_fail (host, prep, KT_E_UNSUPPORTED, "a shape that oneDNN does not serve");
-
-  const int before = dnn_begin ();
-  status           = prepare_primitives (host, prep, c);
-  if (status != KT_OK)
-    weights_destroy (c);
-  dnn_end (before);
-  return status;
+  return code_prepare (&code, host, prep, user, state);
 }
 
 typedef struct

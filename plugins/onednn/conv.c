@@ -32,8 +32,10 @@ typedef struct
 } Kind;
 
 static bool
-conv_read (const kt_host *host, const void *ctx, const Kind *kind, Conv *c)
+conv_read (const kt_host *host, const void *ctx, const void *user, void *state)
 {
+  const Kind *kind = user;
+  Conv *c          = state;
   const kt_type in = dnn_type (host, ctx, 0, 0), w = dnn_type (host, ctx, 0, 1),
                 out    = dnn_type (host, ctx, 1, 0);
   const Shape *const s = &c->s;
@@ -50,8 +52,9 @@ conv_read (const kt_host *host, const void *ctx, const Kind *kind, Conv *c)
 
 /* The primitive descriptor of a piece; NULL: oneDNN has no fast code for it. */
 static dnnl_primitive_desc_t
-describe (Conv *c, Descriptors *d)
+describe (void *state, Descriptors *d)
 {
+  Conv *c              = state;
   const int64_t splits = c->pieces.splits, both = c->s.group > 1 ? splits : 1;
   Shape piece = c->s;
   const dnnl_alg_kind_t way
@@ -138,25 +141,10 @@ choose (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
   return desc;
 }
 
-static int32_t
-conv_suits (const kt_host *host, const void *ctx, void *user)
-{
-  Conv c = { 0 };
-  Descriptors d;
-
-  if (!conv_read (host, ctx, user, &c) || !dnn_open ())
-    return 0;
-  const int before                 = dnn_begin ();
-  const dnnl_primitive_desc_t desc = describe (&c, &d);
-  if (desc)
-    dnn.primitive_desc_destroy (desc);
-  dnn_end (before);
-  return desc != NULL;
-}
-
 static kt_status
-prepare_primitives (const kt_host *host, kt_prep *prep, Conv *c)
+prepare_primitives (const kt_host *host, kt_prep *prep, void *state)
 {
+  Conv *c = state;
   static const int forward[]
       = { DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS };
   static const int backward[]
@@ -215,26 +203,19 @@ conv_destroy (void *state)
   primitive_clear (&c->packing.pack);
 }
 
+static const ConvCode code
+    = { sizeof (Conv), conv_read, describe, prepare_primitives, conv_destroy };
+
+static int32_t
+conv_suits (const kt_host *host, const void *ctx, void *user)
+{
+  return code_suits (&code, host, ctx, user);
+}
+
 static kt_status
 conv_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  Conv *c;
-  kt_status status;
-
-  if (!dnn_open ())
-    return dnn_fail (host, prep, KT_E_UNSUPPORTED, "oneDNN cannot be opened");
-  if ((status = host->keep (prep, sizeof *c, state)) != KT_OK)
-    return status;
-  c = *state;
-  if (!conv_read (host, prep, user, c))
-    return dnn_fail (host, prep, KT_E_UNSUPPORTED, "a shape that oneDNN does not serve");
-
-  const int before = dnn_begin ();
-  status           = prepare_primitives (host, prep, c);
-  if (status != KT_OK)
-    conv_destroy (c);
-  dnn_end (before);
-  return status;
+  return code_prepare (&code, host, prep, user, state);
 }
 
 typedef struct

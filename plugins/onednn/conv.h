@@ -101,3 +101,20 @@ kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
 /* The packed weights for a run, or NULL with *status. */
 float *packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
                     kt_status *status);
+
+/* What the kernels of Conv and its gradients differ in (code.c). Functions get the state. */
+typedef struct
+{
+  size_t size; /* of the state, which begins as zeros */
+  /* From the node and the kernel's user. FALSE: this plugin does not serve it. */
+  bool (*read) (const kt_host *host, const void *ctx, const void *user, void *state);
+  /* The primitive descriptor of a piece; NULL: oneDNN has no fast code for it. */
+  dnnl_primitive_desc_t (*describe) (void *state, Descriptors *d);
+  kt_status (*init) (const kt_host *host, kt_prep *prep, void *state);
+  void (*clear) (void *state);
+} ConvCode;
+/* kt_kernel.suits and prepare. */
+int32_t code_suits (const ConvCode *code, const kt_host *host, const void *ctx,
+                    const void *user);
+kt_status code_prepare (const ConvCode *code, const kt_host *host, kt_prep *prep,
+                        const void *user, void **state);
