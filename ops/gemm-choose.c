@@ -5,13 +5,13 @@
 #include "gemm-fast.h"
 
 #define FORK 2e6 /* additions and products that are worth a hand-over: 15-30 us */
-#define READ                                                                             \
-  0x40000 /* bytes of b, likewise, where each is read for a few products only */
+/* Bytes of b, likewise, where each is read for a few products only. */
+#define READ 0x40000
 #define MOST_BLOCKS 32 /* unless they would be longer than ... */
 #define MOST_COLS 16   /* blocks side by side: each reads all of its rows of a */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-#define PASS_BYTES                                                                       \
-  1024 /* along k, in a pass over a packed b; four times that if it is small */
+/* Along k, in a pass over a packed b; four times that if b is small. */
+#define PASS_BYTES 1024
 #define PASS_COLS 1024       /* columns of a pass */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
 #define MOST_PACKED 0x800000 /* bytes of a b that is kept packed beside itself */
