@@ -10,7 +10,8 @@
 #define MOST_BLOCKS 32 /* unless they would be longer than ... */
 #define MOST_COLS 16   /* blocks side by side: each reads all of its rows of a */
 #define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
-/* Along k, in a pass over a packed b; four times that if b is small. */
+/* Along k, in a pass over a packed b; four times that if b is small, or what it is multiplied
+ * with. */
 #define PASS_BYTES 1024
 #define PASS_COLS 1024       /* columns of a pass */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
@@ -105,9 +106,11 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, int32_t processors)
   f->chunk = f->n;
   if (f->pack)
     {
-      const bool small = f->k * f->n * size <= WHOLE_BYTES && !f->copy;
-      f->depth = kt_parts (f->k, kt_parts (f->k, (small ? 4 : 1) * PASS_BYTES / size));
-      f->chunk = kt_least (f->n, PASS_COLS);
+      const bool near
+          = !f->copy && (f->k * f->n * size <= WHOLE_BYTES || f->m <= PANEL_ROWS);
+      const int64_t most = (near ? 4 : 1) * PASS_BYTES / size;
+      f->depth           = kt_parts (f->k, kt_parts (f->k, most));
+      f->chunk           = kt_least (f->n, PASS_COLS);
     }
   f->span  = f->k * f->n * size <= WHOLE_BYTES && f->chunk == f->n ? f->k : f->depth;
   f->strip = f->depth;
