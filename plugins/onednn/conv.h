@@ -91,13 +91,13 @@ typedef struct
   size_t step, packed_step; /* in floats, from one share to the next */
   float *constant;          /* NULL: packed by each run, into the workspace */
 } Packing;
-/* FROM: of a share in row-major weights, which lie STEP floats apart; WEIGHTS: them, if they
- * are known and not those of the node's input 1. The
+/* FROM: of a share in row-major weights, which lie STEP floats apart; KNOWN: them, or NULL:
+ * those of the node's input 1. The
  * workspace gets MORE floats, which begin *AT floats behind its begin. */
 kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
                         const dnnl_memory_desc_t *from, size_t step,
-                        const dnnl_memory_desc_t *to, int64_t splits,
-                        const float *weights, size_t more, size_t *at);
+                        const dnnl_memory_desc_t *to, int64_t splits, const float *known,
+                        size_t more, size_t *at);
 /* The packed weights for a run, or NULL with *status. */
 float *packing_get (const kt_host *host, kt_run *run, Packing *p, const float *weights,
                     kt_status *status);
