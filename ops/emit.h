@@ -135,7 +135,7 @@ kt_scalar (const kt_host *host, kt_graph *g, int32_t dtype, double v)
     }
   else
     {
-      kt_fail (host, g, KT_E_INTERNAL, "no scalar constants of element type %d",
+      kt_fail (host, g, KT_E_UNSUPPORTED, "no scalar constants of element type %d",
                (int) dtype);
       return 0;
     }

@@ -123,16 +123,42 @@ infer_graph (KetteGraph *graph, KetteFaults *faults, GError **error)
          && _kette_pass_infer_all (graph, faults, error);
 }
 
+/* Graphs that are still to be inferred. */
+typedef struct
+{
+  KetteGraph **graphs;
+  size_t n, capacity;
+} Queue;
+
+/* Those in GRAPH's nodes. */
+static gboolean
+add_subgraphs (Queue *queue, const KetteGraph *graph, GError **error)
+{
+  for (size_t i = 0; i < graph->n_nodes; i++)
+    for (int32_t a = 0; graph->nodes[i]->subgraphs && a < graph->nodes[i]->n_attrs; a++)
+      {
+        KetteGraph *inner = graph->nodes[i]->subgraphs[a];
+        if (!inner)
+          continue;
+        if (!_kette_grow (&queue->graphs, &queue->capacity, queue->n + 1,
+                          sizeof *queue->graphs, error))
+          return FALSE;
+        queue->graphs[queue->n++] = inner;
+      }
+  return TRUE;
+}
+
+/* From the outside in. A graph's nodes may go away as it is inferred, and what is in them. */
 static gboolean
 infer_all (KetteGraph *copy, KetteFaults *faults, GError **error)
 {
-  KetteReach own = { 0 };
-  gboolean ok
-      = infer_graph (copy, faults, error) && _kette_reach_init (&own, copy, FALSE, error);
+  Queue queue = { 0 };
+  gboolean ok = infer_graph (copy, faults, error) && add_subgraphs (&queue, copy, error);
 
-  for (size_t g = 1; ok && g < own.n_own; g++)
-    ok = infer_graph (own.graphs[g], faults, error);
-  _kette_reach_clear (&own);
+  for (size_t i = 0; ok && i < queue.n; i++)
+    ok = infer_graph (queue.graphs[i], faults, error)
+         && add_subgraphs (&queue, queue.graphs[i], error);
+  _kette_free (queue.graphs);
   return ok;
 }
 
