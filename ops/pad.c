@@ -285,6 +285,11 @@ kt_pad_run (const kt_host *host, kt_run *run, const kt_pad *p, const void *value
 {
   Job job = { p, value, in, out };
 
+  if (p->bits < 8 && p->n_units > 0)
+    { /* What is left of the last byte has a value, too. */
+      const int64_t count = p->n_units / p->n_chunks * p->last.out * p->inner;
+      job.out[(count * p->bits - 1) / 8] = 0;
+    }
   if (p->n_units > p->grain)
     return host->parallel_for (run, p->n_units, p->grain, pad_units, &job);
   pad_units (&job, 0, p->n_units, 0);
