@@ -61,7 +61,7 @@ def main():
         x = write_npy(os.path.join(folder, "x.npy"), [4], [1, 2, 3, 4])
         v = write_npy(os.path.join(folder, "v.npy"), [300, 300], [1.0] * 90000)
         products, fewer = chain(folder, "products", 20000, 300), chain(folder, "fewer", 1000, 300)
-        constants = chain(folder, "constants", 3000, 400, True)
+        constants = chain(folder, "constants", 1000, 400, True)
         endless, asking = fault(folder, "endless"), fault(folder, "asking")
         faulty = ("--plugin", PLUGIN)
         timed("run, a long chain", 0.5, "", "run", products, "--input", f"v0={v}")
