@@ -8,17 +8,17 @@
 /* Bytes of b, likewise, where each is read for a few products only. */
 #define READ 0x40000
 #define MOST_BLOCKS 32 /* unless they would be longer than ... */
-#define MOST_COLS 16   /* blocks side by side: each reads all of its rows of a */
-#define LONG 32e6 /* ... about half a millisecond, after which a run can be stopped */
+#define LONG 32e6    /* ... about half a millisecond, after which a run can be stopped */
+#define MOST_COLS 16 /* blocks side by side: each reads all of its rows of a */
 /* Along k, in a pass over a packed b; four times that if b is small, or what it is multiplied
  * with. */
 #define PASS_BYTES 1024
 #define PASS_COLS 1024       /* columns of a pass */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
 #define MOST_PACKED 0x800000 /* bytes of a b that is kept packed beside itself */
-#define FEW_ROWS 128 /* for which packing b is a good part of the work: more than 5 % */
-#define PANEL_ROWS 64
-#define STRIP 64 /* rows of a wide b that a few rows of a go through at a time */
+#define FEW_ROWS 128  /* for which packing b is a good part of the work: more than 5 % */
+#define PANEL_ROWS 64 /* of a, at least, for which a packed b is read */
+#define STRIP 64      /* rows of a wide b that a few rows of a go through at a time */
 
 double
 kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)

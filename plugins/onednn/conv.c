@@ -173,9 +173,9 @@ prepare_primitives (const kt_host *host, kt_prep *prep, void *state)
   c->in_image         = c->backward ? y_image : x_image;
   c->in_split         = grouped ? c->in_image / splits : 0;
   c->out_image        = c->backward ? x_image : y_image;
-  c->out_split = c->out_image / (size_t) s->y_channels * (size_t) s->y_made / splits;
-  if (c->backward)
-    c->out_split = c->out_image / splits;
+  c->out_split
+      = (c->backward ? x_image : y_image / (size_t) s->y_channels * (size_t) s->y_made)
+        / splits;
   if (s->x_wide) /* forward only */
     c->wide_in = (size_t) s->images
                  * wide_floats (s->x_channels, window_count (s->w.large, s->w.n));

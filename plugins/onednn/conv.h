@@ -92,8 +92,8 @@ typedef struct
   float *constant;          /* NULL: packed by each run, into the workspace */
 } Packing;
 /* FROM: of a share in row-major weights, which lie STEP floats apart; KNOWN: them, or NULL:
- * those of the node's input 1. The
- * workspace gets MORE floats, which begin *AT floats behind its begin. */
+ * those of the node's input 1. The workspace gets MORE floats, which begin *AT floats behind
+ * its begin. */
 kt_status packing_init (const kt_host *host, kt_prep *prep, Packing *p,
                         const dnnl_memory_desc_t *from, size_t step,
                         const dnnl_memory_desc_t *to, int64_t splits, const float *known,

@@ -117,12 +117,13 @@ discharge_both (KetteAccount *account, size_t bytes)
 static void
 advise (char *start, size_t bytes)
 {
+  if (bytes < LARGE)
+    return;
   const uintptr_t page  = (uintptr_t) sysconf (_SC_PAGESIZE);
   const uintptr_t begin = ((uintptr_t) start + page - 1) & ~(page - 1);
 
-  if (bytes >= LARGE)
-    (void) madvise ((void *) begin, ((uintptr_t) start + bytes - begin) & ~(page - 1),
-                    MADV_HUGEPAGE);
+  (void) madvise ((void *) begin, ((uintptr_t) start + bytes - begin) & ~(page - 1),
+                  MADV_HUGEPAGE);
 }
 
 static void *
