@@ -39,7 +39,7 @@
 KT_BEGIN_DECLS
 
 #define KT_ABI_MAJOR 0u
-#define KT_ABI_MINOR 2u
+#define KT_ABI_MINOR 3u
 
 /* Does the struct behind P, written by somebody else, hold the field F? */
 #define KT_HAS(T, p, f) ((p)->struct_size >= offsetof (T, f) + sizeof ((p)->f))
@@ -82,7 +82,8 @@ typedef struct kt_tensor
 enum /* kt_tensor.device_type, DLPack's numbers */
 {
   KT_CPU  = 1,
-  KT_CUDA = 2
+  KT_CUDA = 2,
+  KT_EXT  = 12
 };
 
 /* Element types: ONNX's TensorProto.DataType numbers. */
@@ -195,6 +196,7 @@ typedef void kt_body (void *arg, int64_t begin, int64_t end, int32_t worker);
 
 struct kt_op;
 struct kt_kernel;
+struct kt_device; /* kette-device.h */
 
 /* A node behind the one that is prepared: it takes that one's result element by element. */
 typedef struct kt_follower
@@ -298,6 +300,14 @@ typedef struct kt_host
   /* How many processors this machine has, however many threads run: for cutting work into
    * enough pieces. Anywhere. */
   int32_t (*processors) (void);
+
+  /* Devices (kette-device.h) -------------------------------------------------------------- */
+
+  /* register: adds a kind of device. Its name is unique in the process. */
+  kt_status (*add_device) (kt_reg *, const struct kt_device *);
+  /* prepare, run: the device that the node is placed on, as its kt_device.open gave it; NULL:
+   * the CPU. prepare is called on the host's thread and may allocate there for its state. */
+  void *(*device) (const void *ctx);
 } kt_host;
 
 enum /* kt_param.flags */

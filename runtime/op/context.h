@@ -17,6 +17,7 @@ typedef struct
 {
   KetteNode *node; /* NULL while a plugin registers */
   KetteFailure *failure;
+  void *device; /* handle of the node's device; NULL: the CPU */
 } KetteContext;
 
 struct kt_reg
@@ -82,6 +83,7 @@ struct _KetteStepRun
   /* epilogue: what follows in the chain; NULL: nothing. */
   kt_status (*follow) (KetteStepRun *self, int64_t begin, int64_t end, int32_t worker);
   gpointer owner; /* of sized and follow */
+  void *stream;   /* the device's; NULL: the CPU */
 };
 
 /* Where this thread's errors go instead of the context's failure; NULL: there. Tiles run on

@@ -4,6 +4,7 @@
  */
 #include "base/pool.h"
 #include "base/random.h"
+#include "op/devices.h"
 #include "op/host-private.h"
 #include <string.h>
 
@@ -311,8 +312,13 @@ host_cancelled (const kt_run *run)
 static void *
 host_native_stream (kt_run *run)
 {
-  (void) run;
-  return NULL;
+  return ((const KetteStepRun *) run)->stream;
+}
+
+static void *
+host_device (const void *ctx)
+{
+  return context_of (ctx)->device;
 }
 
 /* Chains --------------------------------------------------------------------------------- */
@@ -417,6 +423,8 @@ static const kt_host host = {
   .absorb         = host_absorb,
   .epilogue       = host_epilogue,
   .processors     = _kette_pool_get_processors,
+  .add_device     = _kette_devices_add,
+  .device         = host_device,
 };
 
 const kt_host *

@@ -32,8 +32,8 @@ def main():
     glib = subprocess.run(["pkg-config", "--cflags", "gio-2.0"], capture_output=True, text=True,
                           check=True).stdout.split()
     cases = [(h, l, s, ["-Iruntime", *glib]) for h in headers for l, s in (("c", "gnu11"), ("c++", "c++17"))]
-    cases += [("kette-plugin.h", l, s, ["-Iplugins/include", "-Wpedantic"])
-              for l, s in (("c", "c11"), ("c++", "c++17"))]
+    cases += [(h, l, s, ["-Iplugins/include", "-Wpedantic"])
+              for h in ("kette-plugin.h", "kette-device.h") for l, s in (("c", "c11"), ("c++", "c++17"))]
     for header, language, standard, flags in cases:
         faults = compiles(language, standard, header, flags)
         name = f"{header} is {standard}"

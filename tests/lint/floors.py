@@ -9,6 +9,7 @@ import tree
 
 FLOORS = ["base", "graph", "op", "pass", "exec", "io", "train", "draw"]
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
+ABI = {"kette-plugin.h", "kette-device.h"}
 C_HEADERS = {"assert.h", "complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h",
              "limits.h", "locale.h", "math.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
              "stdint.h", "stdio.h", "stdlib.h", "string.h", "tgmath.h", "time.h"}
@@ -50,7 +51,7 @@ def beside(path, name):
 
 def runtime_fault(path, name, public):
     floor = path.split("/")[1]
-    if name == "kette-plugin.h":
+    if name in ABI:
         return "a public header needs no plugin ABI" if path[8:] in public else None
     if name == "onnx.pb-c.h":
         return None if floor == "io" else "only io/ sees protobuf"
@@ -76,18 +77,18 @@ def fault_of(path, quoted, name, public):
     if path.startswith("runtime/") and path.count("/") > 1:
         return runtime_fault(path, name, public) if quoted else None
     if path.startswith("plugins/include/"):
-        return None if not quoted and name in C_HEADERS else "the ABI is plain C11"
+        return None if name in (ABI if quoted else C_HEADERS) else "the ABI is plain C11"
     if path.startswith("ops/"):
         if not quoted:
             return None if name in C_HEADERS | VECTOR_HEADERS else "operators use the C library only"
-        return None if name == "kette-plugin.h" or beside(path, name) or os.path.exists(
+        return None if name in ABI or beside(path, name) or os.path.exists(
             os.path.join(tree.ROOT, "ops", name)) else "operators see the ABI and ops/ only"
     if path.startswith("plugins/"):
         if not quoted:
             return "plugins do not use GLib" if name.startswith(("glib", "gio")) else None
-        return None if name == "kette-plugin.h" or beside(path, name) else "plugins see the ABI only"
+        return None if name in ABI or beside(path, name) else "plugins see the ABI only"
     if path.startswith(("tools/", "bench/", "examples/")) and quoted:
-        return None if name in public or beside(path, name) or name == "kette-plugin.h" else \
+        return None if name in public or beside(path, name) or name in ABI else \
             "only public headers"
     return None
 

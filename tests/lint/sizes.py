@@ -10,11 +10,13 @@ NAME = re.compile(r"(\w+) \(")
 
 
 def long_functions(path):
-    """Functions as clang-format lays them out: braces in the first column."""
+    """Functions as clang-format lays them out: braces in the first column; types are none."""
     lines = tree.code(path).split("\n")
     start = name = None
     for number, line in enumerate(lines, 1):
         if line.startswith("{"):
+            if re.match(r"(typedef )?(struct|union|enum)\b[^(]*$", lines[number - 2]):
+                continue
             start = number
             for back in range(number - 2, max(number - 20, -1), -1):
                 found = NAME.match(lines[back])
