@@ -98,17 +98,15 @@ describe_winograd (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
   return desc;
 }
 
-/* The input of the node that would hold what is added behind the convolution, element by
- * element and in the same layout; 0: nothing is. */
-static int32_t
-summand (const kt_host *host, kt_prep *prep, const Conv *c)
+int32_t
+conv_summand (const kt_host *host, kt_prep *prep)
 {
   const kt_type y = dnn_type (host, prep, 1, 0);
   int32_t n_in, n_out, version;
   kt_follower next;
   kt_type other;
 
-  if (c->backward || c->s.y_wide || host->follower (prep, 0, &next) != KT_OK || !next.op
+  if (host->follower (prep, 0, &next) != KT_OK || !next.op
       || strcmp (next.domain, "") != 0 || strcmp (next.op, "Add") != 0 || next.n_in != 2
       || host->follower_type (prep, 0, 1 - next.operand, &other) != KT_OK
       || other.kind != KT_TENSOR || other.ndim != y.ndim
@@ -126,7 +124,7 @@ choose (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)
 {
   dnnl_primitive_desc_t desc;
 
-  c->sum = summand (host, prep, c);
+  c->sum = c->backward || c->s.y_wide ? 0 : conv_summand (host, prep);
   desc   = describe_winograd (host, prep, c, d);
   if (!desc && !(desc = describe (c, d)) && c->sum > 0)
     {
@@ -375,11 +373,11 @@ const kt_kernel conv_kernels_8[] = {
 const kt_kernel conv_kernels_16[] = {
   CONV ("", "Conv", false, 16, 16, false, 116, "c16,,>c16"),
   CONV ("", "Conv", false, 0, 16, false, 115, ",,>c16"),
-  CONV ("", "Conv", false, 16, 8, true, 114, "c16,,>c8"),
-  CONV ("", "Conv", false, 8, 16, true, 113, "c8,,>c16"),
-  CONV ("", "Conv", false, 8, 8, false, 112, "c8,,>c8"),
-  CONV ("", "Conv", false, 0, 8, false, 111, ",,>c8"),
+  CONV ("", "Conv", false, 16, 8, true, 110, "c16,,>c8"),
+  CONV ("", "Conv", false, 8, 16, true, 109, "c8,,>c16"),
+  CONV ("", "Conv", false, 8, 8, false, 108, "c8,,>c8"),
+  CONV ("", "Conv", false, 0, 8, false, 107, ",,>c8"),
   CONV ("kette", "ConvGradX", true, 16, 16, false, 116, "c16,,>c16"),
-  CONV ("kette", "ConvGradX", true, 8, 8, false, 112, "c8,,>c8"),
+  CONV ("kette", "ConvGradX", true, 8, 8, false, 108, "c8,,>c8"),
   { 0 },
 };

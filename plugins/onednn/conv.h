@@ -39,6 +39,9 @@ typedef struct
 } Descriptors;
 bool conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_splits,
                     Descriptors *d);
+/* The input of the node that would hold what is added behind the convolution, element by
+ * element and in the same layout; 0: nothing is. */
+int32_t conv_summand (const kt_host *host, kt_prep *prep);
 /* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. SUM: the result is
  * added to what is there. */
 dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc, bool sum);
@@ -50,6 +53,8 @@ typedef struct
   int64_t per, splits, bands, n_pieces;
 } Pieces;
 Pieces conv_pieces_of (const Shape *s, int64_t units);
+/* Pieces of one image for which the machine has processors and the image work, at least 1. */
+int64_t conv_pieces_wanted (const Shape *s);
 /* The same for Winograd's way. FALSE: S is nothing for it. */
 bool winograd_pieces (const Shape *s, Pieces *p);
 

@@ -7,6 +7,7 @@
  *   primitive.c  a primitive of oneDNN, callable from any thread without allocation
  *   window.c     the geometry of convolutions and pools
  *   conv.c ...   one file per operator
+ *   pointwise.c  convolutions of single pixels, by own code
  *
  * Work is cut into pieces that shapes alone decide; each is one primitive on one thread.
  */
@@ -148,5 +149,6 @@ dnnl_format_tag_t dnn_tag (int n_spatial, int block);
 
 extern const kt_kernel conv_kernels_8[], conv_kernels_16[];
 extern const kt_kernel weights_kernels_8[], weights_kernels_16[];
+extern const kt_kernel point_kernels_8[], point_kernels_16[];
 extern const kt_kernel pool_kernels_8[], pool_kernels_16[];
 extern const kt_kernel norm_kernels_8[], norm_kernels_16[];

@@ -23,6 +23,26 @@ enough_pieces (const Shape *s)
                                        : MOST_PIECES;
 }
 
+/* Additions and products of an image; reading and writing are worth some. */
+static double
+image_work (const Shape *s)
+{
+  const double bytes = (double) sizeof (float)
+                       * ((double) (s->x_channels * window_count (s->w.large, s->w.n))
+                          + (double) (s->y_channels * window_count (s->w.small, s->w.n)));
+
+  return s->work / (double) s->images + PER_BYTE * bytes;
+}
+
+int64_t
+conv_pieces_wanted (const Shape *s)
+{
+  const int64_t want  = enough_pieces (s) / s->images;
+  const double enough = image_work (s) / SMALL;
+
+  return want <= 1 || enough < 2 ? 1 : enough < (double) want ? (int64_t) enough : want;
+}
+
 /* How many parts UNITS are cut into: WANT, or the next number that divides them. EASY: more
  * parts than wanted cost nothing. */
 static int64_t
@@ -48,10 +68,9 @@ conv_pieces_of (const Shape *s, int64_t units)
   const int64_t out_bytes
       = s->y_channels * window_count (s->w.small, s->w.n) * (int64_t) sizeof (float);
   const bool easy    = s->group > 1 || in_bytes <= NEAR; /* who reads how much */
-  const double image = s->work / (double) s->images
-                       + PER_BYTE * ((double) in_bytes + (double) out_bytes);
-  int64_t want = enough_pieces (s) / s->images;
-  Pieces p     = { 1, 1, 1, 0 };
+  const double image = image_work (s);
+  int64_t want       = enough_pieces (s) / s->images;
+  Pieces p           = { 1, 1, 1, 0 };
 
   if (easy && s->images < MOST_PIECES && want * PIECE_BYTES < out_bytes)
     want = MOST_PIECES / s->images;

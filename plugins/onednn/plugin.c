@@ -11,6 +11,7 @@ kt_status
 kette_plugin_v0 (const kt_host *host, kt_reg *reg)
 {
   static const kt_kernel *const tables[][2] = { { conv_kernels_8, conv_kernels_16 },
+                                                { point_kernels_8, point_kernels_16 },
                                                 { weights_kernels_8, weights_kernels_16 },
                                                 { pool_kernels_8, pool_kernels_16 },
                                                 { norm_kernels_8, norm_kernels_16 } };

@@ -116,6 +116,12 @@ last (KetteGraph *graph, const Case *c, KetteValue *x)
       y = node (graph, "", "Conv", (KetteValue *[]){ y, in[1], in[2] }, 3, attrs, 5);
       return graph_node (graph, "", "Add", second_input (graph, c, c->channels), y);
     }
+  if (strcmp (c->op, "ConvFed") == 0)
+    { /* weights and bias are no constants */
+      in[1] = graph_input (graph, "w", KT_F32, 4, w);
+      in[2] = graph_input (graph, "b", KT_F32, 1, w);
+      return node (graph, "", "Conv", in, 3, attrs, 5);
+    }
   if (strcmp (c->op, "ConvTwice") == 0)
     { /* through twice as many channels */
       const int64_t out[]  = { 2 * w[0], w[1], w[2], w[3] },
@@ -187,7 +193,7 @@ run (KetteGraph *graph, gboolean in_rows, int threads)
   _kette_pool_set_threads (threads);
   state = 7;
   for (size_t i = 0; i < graph->n_inputs; i++)
-    in[i] = tensor (4, graph->inputs[i]->type.dims, 1);
+    in[i] = tensor (graph->inputs[i]->type.ndim, graph->inputs[i]->type.dims, 1);
   g_assert_true (kette_session_run (session, in, &y, NULL, &error));
   g_assert_no_error (error);
   for (size_t i = 0; i < graph->n_inputs; i++)
@@ -242,6 +248,15 @@ static const Case cases[] = {
   { "conv-twice-24", 1, 8, 24, 28, "", "ConvTwice", 3, 1, 1, 1, 1 },
   { "conv-twice-24-many", 5, 8, 24, 12, "", "ConvTwice", 1, 1, 0, 1, 1 },
   { "conv-1x1", 3, 16, 64, 6, "", "Conv", 1, 2, 0, 1, 1 },
+  { "pixels", 1, 16, 32, 20, "", "Conv", 1, 1, 0, 1, 1 },
+  { "pixels-narrow", 2, 16, 48, 13, "", "Conv", 1, 1, 0, 1, 1 },
+  { "pixels-strided", 1, 16, 64, 28, "", "Conv", 1, 2, 0, 1, 1 },
+  { "pixels-add", 1, 16, 64, 28, "", "ConvAdd", 1, 1, 0, 1, 1 },
+  { "pixels-add-40", 3, 8, 40, 9, "", "ConvAdd", 1, 1, 0, 1, 1 },
+  { "pixels-twice-24", 1, 8, 24, 28, "", "ConvTwice", 1, 1, 0, 1, 1 },
+  { "pixels-twice-strided-24", 2, 8, 24, 21, "", "ConvTwice", 1, 2, 0, 1, 1 },
+  { "pixels-fed", 2, 16, 32, 20, "", "ConvFed", 1, 1, 0, 1, 1 },
+  { "pixels-fed-24", 2, 16, 24, 9, "", "ConvFed", 1, 1, 0, 1, 1 },
   { "conv-dilated", 1, 16, 32, 9, "", "Conv", 3, 1, 2, 1, 2 },
   { "conv-groups", 2, 16, 64, 7, "", "Conv", 3, 1, 1, 4, 1 },
   { "conv-depthwise", 2, 16, 64, 8, "", "Conv", 3, 2, 1, 64, 1 },
@@ -250,6 +265,8 @@ static const Case cases[] = {
   { "conv-depthwise-24", 2, 16, 24, 8, "", "Conv", 3, 1, 1, 24, 1 },
   { "grad-x", 4, 16, 32, 7, "kette", "ConvGradX", 3, 1, 1, 1, 1 },
   { "grad-x-split", 1, 16, 256, 9, "kette", "ConvGradX", 3, 1, 1, 1, 1 },
+  { "grad-x-pixels", 2, 16, 32, 20, "kette", "ConvGradX", 1, 1, 0, 1, 1 },
+  { "grad-x-pixels-24", 2, 16, 24, 9, "kette", "ConvGradX", 1, 1, 0, 1, 1 },
   { "grad-x-groups", 2, 16, 64, 7, "kette", "ConvGradX", 3, 2, 1, 4, 1 },
   { "grad-x-depthwise", 2, 16, 64, 7, "kette", "ConvGradX", 3, 2, 1, 64, 1 },
   { "grad-w", 4, 16, 32, 7, "kette", "ConvGradW", 3, 1, 1, 1, 1 },
