@@ -65,13 +65,17 @@ cut (kt_reduce *r)
     r->lanes *= 2;
   for (int32_t d = 0; d < r->n_kept; d++)
     kept *= r->kept_dims[d];
-  r->chunks = (r->columns + KT_COLUMNS - 1) / KT_COLUMNS;
-  r->units  = kept * r->blocks * r->chunks;
 
   const int64_t runs = r->group < r->runs ? r->group : r->runs;
-  const int64_t work = (r->parts > 1 ? KT_BLOCK : r->run * runs)
-                       * (r->columns < KT_COLUMNS ? r->columns : KT_COLUMNS);
-  r->grain = work < GRAIN ? GRAIN / work : 1;
+  const int64_t each = r->parts > 1 ? KT_BLOCK : r->run * runs; /* elements of a block */
+  r->wide            = KT_COLUMNS;
+  if (r->rows && each * r->wide > KT_BLOCK)
+    r->wide = each < KT_BLOCK ? KT_BLOCK / each : 1;
+  r->chunks = (r->columns + r->wide - 1) / r->wide;
+  r->units  = kept * r->blocks * r->chunks;
+
+  const int64_t work = each * (r->columns < r->wide ? r->columns : r->wide);
+  r->grain           = work < GRAIN ? GRAIN / work : 1;
 }
 
 void
@@ -95,8 +99,10 @@ kt_reduce_plan (kt_reduce *r, int32_t ndim, const int64_t *dims, uint32_t set)
       r->run    = list[next].size;
       r->stride = list[next++].stride;
     }
-  if (next < n && r->columns == 1 && r->run <= KT_SHORT)
+  r->rows = r->columns == 1; /* and the stride is 1 */
+  if (next < n && r->columns == 1)
     {
+      r->rows    = r->run > KT_SHORT;
       r->columns = list[next].size;
       r->step    = list[next++].stride;
     }
@@ -148,16 +154,16 @@ reduce_units (void *arg, int64_t begin, int64_t end, int32_t worker)
     {
       const int64_t kept = share == 1 ? unit : unit / share, rest = unit - kept * share;
       const int64_t block = r->chunks == 1 ? rest : rest / r->chunks;
-      const int64_t first = (rest - block * r->chunks) * KT_COLUMNS;
+      const int64_t first = (rest - block * r->chunks) * r->wide;
       const int64_t out   = kept * r->columns + first;
-      const char *x
-          = job->x + (size_t) (kept_offset (r, kept) + first * r->step) * job->in_size;
+      const int64_t from  = kept_offset (r, kept) + first * r->step;
       char *partials
           = r->blocks > 1
                 ? job->partials + (size_t) (out * r->blocks + block) * job->loops->size
                 : NULL;
-      kt_piece piece = { .width = r->columns - first < KT_COLUMNS ? r->columns - first
-                                                                  : KT_COLUMNS };
+      kt_piece piece
+          = { .width = r->columns - first < r->wide ? r->columns - first : r->wide,
+              .left  = r->outs * r->count - from };
 
       if (r->parts > 1)
         {
@@ -172,8 +178,9 @@ reduce_units (void *arg, int64_t begin, int64_t end, int32_t worker)
           piece.end = r->runs - piece.first < r->group ? r->runs : piece.first + r->group;
           piece.n   = r->run;
         }
-      (r->columns == 1 && r->stride == 1 ? job->loops->rows : job->loops->columns) (
-          r, x, &piece, job->y + (size_t) out * job->out_size, partials);
+      (r->rows ? job->loops->rows
+               : job->loops->columns) (r, job->x + (size_t) from * job->in_size, &piece,
+                                       job->y + (size_t) out * job->out_size, partials);
     }
 }
 

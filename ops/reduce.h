@@ -16,18 +16,19 @@
 #define KT_BLOCK 4096 /* elements */
 #define KT_LANES 16   /* partial results */
 #define KT_COLUMNS 64 /* neighbouring outputs that are worked on together */
-#define KT_SHORT 32   /* rows up to this length are worked on together, too */
+#define KT_SHORT 16   /* rows up to this length are worked on together like columns */
 
 typedef struct kt_reduce
 {
   int64_t outs, count; /* outputs; elements per output */
   int64_t columns,
       step; /* outputs worked on together, or 1; distance of their elements */
-  int64_t run, stride, runs;    /* a run: elements, their distance; runs per output */
-  int64_t parts, group;         /* blocks of a long run; short runs of a block */
-  int64_t blocks;               /* per output */
-  int64_t chunks, units, grain; /* chunks of columns; pieces of work */
+  int64_t run, stride, runs; /* a run: elements, their distance; runs per output */
+  int64_t parts, group;      /* blocks of a long run; short runs of a block */
+  int64_t blocks;            /* per output */
+  int64_t wide, chunks, units, grain; /* outputs of a chunk of columns; pieces of work */
   int32_t lanes, n_kept, n_outer;
+  bool rows; /* the elements of a run adjoin, and are more than a few */
   int64_t kept_dims[KT_MAX_RANK],
       kept[KT_MAX_RANK]; /* outer dims that stay, their strides */
   int64_t outer_dims[KT_MAX_RANK], outer[KT_MAX_RANK]; /* outer reduced dims */
@@ -38,6 +39,7 @@ typedef struct kt_reduce
 typedef struct kt_piece
 {
   int64_t first, end, begin, n, width;
+  int64_t left; /* elements from where the piece begins to the end of all */
 } kt_piece;
 
 /* Reduces a piece at X; the results go to Y, or unfinished to PARTIALS, r->blocks apart. */
@@ -99,36 +101,82 @@ kt_run_offset (const kt_reduce *r, int64_t i)
   return offset;
 }
 
+/* gcc unrolls a short loop before it tries vectors, and then sees only branches. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define KT_ONE_LOOP _Pragma ("GCC unroll 1")
+#else
+#define KT_ONE_LOOP
+#endif
+
+/* One level of the trees of WIDTH outputs. */
+#define KT_HALVE(HALF, JOIN)                                                             \
+  for (int64_t c = 0; c < width; c++)                                                    \
+    KT_ONE_LOOP for (int l = 0; l < HALF; l++) sums[c * KT_LANES + l]                    \
+        = JOIN (sums[c * KT_LANES + l], sums[c * KT_LANES + l + HALF]);
+
 /* The loops NAME_rows_SUFFIX, NAME_columns_SUFFIX, NAME_join_SUFFIX: elements and outputs of
  * type T, partial results of type A. MAP (LOAD (x)): an element as A; JOIN (a, b); STORE (END
  * (a, n)): the output from the joined result of n elements; START: the result of none. */
 #define KT_REDUCE_LOOPS(NAME, SUFFIX, T, A, LOAD, STORE, START, MAP, JOIN, END)          \
   KT_VECTOR static void NAME##_rows_##SUFFIX (const kt_reduce *r, const void *x_data,    \
-                                              const kt_piece *piece, void *y,            \
+                                              const kt_piece *piece, void *y_data,       \
                                               void *partials)                            \
   {                                                                                      \
-    A lane[KT_LANES];                                                                    \
+    const int64_t n = piece->n, full = n - n % KT_LANES, width = piece->width;           \
+    A sums[KT_LANES * KT_COLUMNS];                                                       \
+    int32_t some[KT_LANES]; /* is there such an element behind the full vectors? */      \
+    T *const y = y_data;                                                                 \
                                                                                          \
     for (int l = 0; l < KT_LANES; l++)                                                   \
-      lane[l] = START;                                                                   \
-    for (int64_t run = piece->first; run < piece->end; run++)                            \
+      some[l] = l < n - full;                                                            \
+    for (int64_t k = 0; k < width * KT_LANES; k++)                                       \
+      sums[k] = START;                                                                   \
+    for (int64_t c = 0; c < width; c++)                                                  \
       {                                                                                  \
-        const T *x      = (const T *) x_data + kt_run_offset (r, run) + piece->begin;    \
-        const int64_t n = piece->n;                                                      \
-        int64_t i       = 0;                                                             \
-        for (; i + KT_LANES <= n; i += KT_LANES)                                         \
-          for (int l = 0; l < KT_LANES; l++)                                             \
-            lane[l] = JOIN (lane[l], MAP (LOAD (x[i + l])));                             \
-        for (int l = 0; i + l < n; l++)                                                  \
-          lane[l] = JOIN (lane[l], MAP (LOAD (x[i + l])));                               \
+        A *const lane = sums + c * KT_LANES;                                             \
+        for (int64_t run = piece->first; run < piece->end; run++)                        \
+          {                                                                              \
+            const int64_t at = c * r->step + kt_run_offset (r, run) + piece->begin;      \
+            const T *x       = (const T *) x_data + at;                                  \
+            A part[KT_LANES];                                                            \
+            T last[KT_LANES];                                                            \
+            if (full > 0)                                                                \
+              KT_ONE_LOOP for (int l = 0; l < KT_LANES; l++) part[l]                     \
+                  = JOIN (lane[l], MAP (LOAD (x[l])));                                   \
+            else                                                                         \
+              memcpy (part, lane, sizeof part);                                          \
+            for (int64_t i = KT_LANES; i < full; i += KT_LANES)                          \
+              KT_ONE_LOOP for (int l = 0; l < KT_LANES; l++) part[l]                     \
+                  = JOIN (part[l], MAP (LOAD (x[i + l])));                               \
+            if (full == n)                                                               \
+              {                                                                          \
+                memcpy (lane, part, sizeof part);                                        \
+                continue;                                                                \
+              }                                                                          \
+            /* Whole vectors are read, as far as there are, and cut. */                  \
+            x += full;                                                                   \
+            if (piece->left - at - full < KT_LANES)                                      \
+              {                                                                          \
+                memset (last, 0, sizeof last);                                           \
+                memcpy (last, x, (size_t) (n - full) * sizeof *x);                       \
+                x = last;                                                                \
+              }                                                                          \
+            KT_ONE_LOOP for (int l = 0; l < KT_LANES; l++)                               \
+            {                                                                            \
+              const A joined = JOIN (part[l], MAP (LOAD (x[l])));                        \
+              lane[l]        = some[l] ? joined : part[l];                               \
+            }                                                                            \
+          }                                                                              \
       }                                                                                  \
-    for (int half = KT_LANES / 2; half > 0; half /= 2)                                   \
-      for (int l = 0; l < half; l++)                                                     \
-        lane[l] = JOIN (lane[l], lane[l + half]);                                        \
-    if (partials)                                                                        \
-      *(A *) partials = lane[0];                                                         \
-    else                                                                                 \
-      *(T *) y = (T) STORE (END (lane[0], r->count));                                    \
+    KT_HALVE (8, JOIN)                                                                   \
+    KT_HALVE (4, JOIN)                                                                   \
+    KT_HALVE (2, JOIN)                                                                   \
+    KT_HALVE (1, JOIN)                                                                   \
+    for (int64_t c = 0; c < width; c++)                                                  \
+      if (partials)                                                                      \
+        ((A *) partials)[c * r->blocks] = sums[c * KT_LANES];                            \
+      else                                                                               \
+        y[c] = (T) STORE (END (sums[c * KT_LANES], r->count));                           \
   }                                                                                      \
                                                                                          \
   KT_VECTOR static void NAME##_columns_##SUFFIX (const kt_reduce *r, const void *x_data, \
