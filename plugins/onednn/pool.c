@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pool.c: MaxPool, AveragePool, GlobalAveragePool, kette.MaxPoolGrad, kette.AveragePoolGrad.
+ * pool.c: MaxPool, AveragePool, GlobalAveragePool, ReduceMean over all places,
+ * kette.MaxPoolGrad, kette.AveragePoolGrad.
  */
 #include "pool.h"
 #include <math.h>
@@ -103,7 +104,8 @@ typedef enum
 {
   MAX,
   AVERAGE,
-  GLOBAL
+  GLOBAL, /* to one place */
+  MEAN    /* the same as a reduction over the axes in input 1 */
 } Op;
 
 /* What a kernel is for. */
@@ -135,7 +137,7 @@ pool_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
   const Job *job = arg;
 
   (void) worker;
-  if (job->s->op == GLOBAL)
+  if (job->s->op >= GLOBAL)
     job->s->global_loop (&job->s->global, job->x, job->y, begin, end);
   else
     job->s->loop (&job->s->pool, job->x, job->y, begin, end);
@@ -148,13 +150,33 @@ pool_run (const kt_host *host, kt_run *run, void *state)
   const Pool *p  = &s->pool;
   Job job        = { s, run->in[0].data, run->out[0].data };
   const int64_t n
-      = s->op == GLOBAL ? s->global.planes : p->planes * p->small[0] * p->small[1];
-  const int64_t grain = s->op == GLOBAL ? s->global.grain : p->grain;
+      = s->op >= GLOBAL ? s->global.planes : p->planes * p->small[0] * p->small[1];
+  const int64_t grain = s->op >= GLOBAL ? s->global.grain : p->grain;
 
   if (n > grain)
     return host->parallel_for (run, n, grain, pool_piece, &job);
   pool_piece (&job, 0, n, 0);
   return KT_OK;
+}
+
+/* Are the axes in input 1 those of the places, each of them once? */
+static bool
+over_places (const kt_host *host, const void *ctx, int32_t ndim)
+{
+  const int64_t *axes;
+  uint64_t seen = 0;
+  size_t n;
+
+  if (host->ints (ctx, 1, &axes, &n) != KT_OK || !axes || n != (size_t) (ndim - 2))
+    return false;
+  for (size_t i = 0; i < n; i++)
+    {
+      const int64_t axis = axes[i] < 0 && axes[i] >= -ndim ? axes[i] + ndim : axes[i];
+      if (axis < 2 || axis >= ndim || seen >> axis & 1)
+        return false;
+      seen |= (uint64_t) 1 << axis;
+    }
+  return true;
 }
 
 static int32_t
@@ -166,9 +188,10 @@ suits (const kt_host *host, const void *ctx, void *user)
 
   if (host->arity (ctx, &n_in, &n_out, NULL) != KT_OK || n_out != 1) /* no Indices */
     return 0;
-  if (kind->op == GLOBAL)
+  if (kind->op >= GLOBAL)
     return x.kind == KT_TENSOR && x.dtype == KT_F32 && x.ndim >= 3
-           && window_count (x.dims, x.ndim) > 0;
+           && window_count (x.dims, x.ndim) > 0
+           && (kind->op == GLOBAL || over_places (host, ctx, x.ndim));
   return pool_suits (host, ctx, x, dnn_type (host, ctx, 1, 0), kind->op == MAX);
 }
 
@@ -187,7 +210,7 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s->op          = kind->op;
   s->loop        = s->op == MAX ? loops->max[wide] : loops->average[wide];
   s->global_loop = loops->global[wide];
-  if (s->op != GLOBAL)
+  if (s->op < GLOBAL)
     return pool_prepare (host, prep, kind->block, x, dnn_type (host, prep, 1, 0),
                          &s->pool);
   s->global.planes = x.dims[0] * x.dims[1] / kind->block;
@@ -262,21 +285,26 @@ grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   return status;
 }
 
-#define POOL(DOMAIN, NAME, BLOCK, OP, LAYOUT, SUITS, PREPARE, RUN)                       \
+#define POOL(DOMAIN, NAME, SINCE, BLOCK, OP, LAYOUT, SUITS, PREPARE, RUN)                \
   {                                                                                      \
     .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .device = "cpu",  \
-    .types = "T=f32", .since = 1, .priority = 100 + BLOCK,                               \
+    .types = "T=f32", .since = SINCE, .priority = 100 + BLOCK,                           \
     .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_FOLLOWS,                         \
     .user = (void *) &(const Kind){ BLOCK, OP }, .layout = LAYOUT, .suits = SUITS,       \
     .prepare = PREPARE, .run = RUN                                                       \
   }
 #define FORWARD(NAME, BLOCK, OP)                                                         \
-  POOL ("", NAME, BLOCK, OP, "c" #BLOCK ">c" #BLOCK, suits, prepare, pool_run)
+  POOL ("", NAME, 1, BLOCK, OP, "c" #BLOCK ">c" #BLOCK, suits, prepare, pool_run)
+/* One place may have lost its dims, and is the same memory anyway. Axes are an attribute before
+ * version 18. */
+#define REDUCTION(NAME, BLOCK, OP)                                                       \
+  POOL ("", NAME, 18, BLOCK, OP, "c" #BLOCK ">", suits, prepare, pool_run)
 #define BACKWARD(NAME, BLOCK, OP, LAYOUT)                                                \
-  POOL ("kette", NAME, BLOCK, OP, LAYOUT, grad_suits, grad_prepare, grad_run)
+  POOL ("kette", NAME, 1, BLOCK, OP, LAYOUT, grad_suits, grad_prepare, grad_run)
 #define ALL(BLOCK)                                                                       \
   FORWARD ("MaxPool", BLOCK, MAX), FORWARD ("AveragePool", BLOCK, AVERAGE),              \
       FORWARD ("GlobalAveragePool", BLOCK, GLOBAL),                                      \
+      REDUCTION ("ReduceMean", BLOCK, MEAN),                                             \
       BACKWARD ("MaxPoolGrad", BLOCK, MAX, "c" #BLOCK ",c" #BLOCK ">c" #BLOCK),          \
       BACKWARD ("AveragePoolGrad", BLOCK, AVERAGE, "c" #BLOCK ",>c" #BLOCK)
 

@@ -217,11 +217,10 @@ compare (const KetteTensor *a, const KetteTensor *b)
     g_assert_cmpfloat (fabsf (p[i] - q[i]), <=, 1e-5f * most);
 }
 
+/* GRAPH in blocks against rows, and the same bits with any number of threads. */
 static void
-test_case (gconstpointer data)
+check (KetteGraph *graph)
 {
-  const Case *c                = data;
-  g_autoptr (KetteGraph) graph = (state = 3, graph_of (c));
   g_autoptr (KetteTensor) rows = run (graph, TRUE, 1), one = run (graph, FALSE, 1);
 
   compare (one, rows);
@@ -231,6 +230,71 @@ test_case (gconstpointer data)
       g_assert_cmpmem (one->data, one->bytes, many->data, many->bytes);
     }
 }
+
+static void
+test_case (gconstpointer data)
+{
+  const Case *c                = data;
+  g_autoptr (KetteGraph) graph = (state = 3, graph_of (c));
+
+  check (graph);
+}
+
+/* ReduceMean of what a convolution leaves in blocks: over all places it takes them as they
+ * are. */
+typedef struct
+{
+  const char *name;
+  int32_t opset; /* before 18 axes are an attribute */
+  int64_t n_axes, axes[4], keepdims, noop;
+  gboolean as_they_are;
+} Mean;
+
+static void
+test_mean (gconstpointer data)
+{
+  const Mean *c                = data;
+  g_autoptr (KetteGraph) graph = (state = 3, graph_new (c->opset));
+  const int64_t x[] = { 2, 3, 9, 10 }, w[] = { 32, 3, 3, 3 };
+  const kt_attr attrs[] = { { .name = "keepdims", .kind = KT_A_INT, .i = c->keepdims },
+                            c->opset < 18 ? pair ("axes", c->axes, (size_t) c->n_axes)
+                                          : (kt_attr){ .name = "noop_with_empty_axes",
+                                                       .kind = KT_A_INT,
+                                                       .i    = c->noop } };
+  g_autoptr (KetteTensor) axes  = tensor_i64 ((size_t) c->n_axes, c->axes);
+  const KetteSessionOptions all = { .struct_size = sizeof all };
+  GError *error                 = NULL;
+  KetteValue *in[] = { graph_input (graph, "x", KT_F32, 4, x), weights (graph, 4, w) };
+  KetteValue *h    = node (graph, "", "Conv", in, 2, NULL, 0), *y;
+
+  in[0] = graph_node (graph, "", "Relu", h, NULL);
+  in[1] = _kette_graph_add_constant (graph, NULL, axes, NULL);
+  y     = _kette_graph_add_value (graph, NULL, NULL);
+  g_assert_nonnull (_kette_graph_add_node (graph, "", "", "ReduceMean", c->opset, in,
+                                           c->opset < 18 ? 1 : 2, &y, 1, attrs, 2,
+                                           &error));
+  g_assert_true (
+      _kette_graph_add_output (graph, graph_node (graph, "", "Abs", y, NULL), NULL));
+  check (graph);
+
+  g_autoptr (KetteSession) session = _kette_session_new_full (graph, &all, &error);
+  g_autofree char *text
+      = _kette_session_plan_text (session, &graph->inputs[0]->type, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (strstr (text, "Reorder") == NULL, ==, c->as_they_are);
+}
+
+static const Mean means[] = {
+  { "places", 18, 2, { 2, 3 }, 1, 0, TRUE },
+  { "places-dropped", 18, 2, { -1, -2 }, 0, 0, TRUE },
+  { "places-attribute", 13, 2, { -1, 2 }, 1, 0, TRUE },
+  { "places-attribute-dropped", 11, 2, { 2, 3 }, 0, 0, TRUE },
+  { "one-axis", 18, 1, { 3 }, 1, 0, FALSE },
+  { "channels-too", 18, 3, { 1, 2, 3 }, 0, 0, FALSE },
+  { "channels", 18, 2, { 1, 2 }, 1, 0, FALSE },
+  { "all", 18, 0, { 0 }, 1, 0, FALSE },
+  { "none", 18, 0, { 0 }, 1, 1, FALSE },
+};
 
 static const Case cases[] = {
   { "relu", 2, 16, 32, 5, "", "Relu", 0, 1, 0, 1, 1 },
@@ -298,6 +362,12 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/blocks/%s", cases[i].name);
       if (conv->kernels[0]->kernel.layout)
         g_test_add_data_func (path, &cases[i], test_case);
+    }
+  for (size_t i = 0; i < G_N_ELEMENTS (means); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/blocks/mean/%s", means[i].name);
+      if (conv->kernels[0]->kernel.layout)
+        g_test_add_data_func (path, &means[i], test_mean);
     }
   return g_test_run ();
 }
