@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WORK 32768 /* vectors read that are worth a thread */
+#define SUMS 2048  /* the same for a sum of all: half of them lie near another thread */
 
 /* Cells of dim D of the window at Q inside the plane, and those that an average counts. */
 static Reach
@@ -215,7 +216,7 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
                          &s->pool);
   s->global.planes = x.dims[0] * x.dims[1] / kind->block;
   s->global.spots  = window_count (x.dims + 2, x.ndim - 2);
-  s->global.grain  = s->global.spots < WORK ? WORK / s->global.spots : 1;
+  s->global.grain  = s->global.spots < SUMS ? SUMS / s->global.spots : 1;
   return KT_OK;
 }
 
