@@ -69,13 +69,16 @@ conv_pieces_of (const Shape *s, int64_t units)
       = s->y_channels * window_count (s->w.small, s->w.n) * (int64_t) sizeof (float);
   const bool easy    = s->group > 1 || in_bytes <= NEAR; /* who reads how much */
   const double image = image_work (s);
+  /* Of groups a piece reads only its own: shares are worth it for less, and keep what another
+   * thread made from coming over to one alone. */
+  const double small = s->group > 1 ? SMALL / 2 : SMALL;
   int64_t want       = enough_pieces (s) / s->images;
   Pieces p           = { 1, 1, 1, 0 };
 
   if (easy && s->images < MOST_PIECES && want * PIECE_BYTES < out_bytes)
     want = MOST_PIECES / s->images;
-  if ((double) want * SMALL > image)
-    want = (int64_t) (image / SMALL);
+  if ((double) want * small > image)
+    want = (int64_t) (image / small);
   p.splits = parts_of (units, want, easy);
   for (int64_t d = 2; p.splits == 1 && d <= s->images && image * (double) p.per < SMALL;
        d++)
