@@ -146,6 +146,7 @@ store_part_f32 (float *to, __m256i mask, __m256 x)
 #define ZERO _mm256_setzero_ps
 #define FMA _mm256_fmadd_ps
 #define MUL _mm256_mul_ps
+#define MAX _mm256_max_ps
 #define SUMS sums_f32
 #define MASK_OF mask_f32
 #define TURN kt_turn_f32
@@ -215,6 +216,7 @@ store_part_f64 (double *to, __m256i mask, __m256d x)
 #define ZERO _mm256_setzero_pd
 #define FMA _mm256_fmadd_pd
 #define MUL _mm256_mul_pd
+#define MAX _mm256_max_pd
 #define SUMS sums_f64
 #define MASK_OF mask_f64
 #define TURN kt_turn_f64

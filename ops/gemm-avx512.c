@@ -81,6 +81,7 @@ sums_f64 (const __m512d *x, const int n, double *sum)
 #define ZERO _mm512_setzero_ps
 #define FMA _mm512_fmadd_ps
 #define MUL _mm512_mul_ps
+#define MAX _mm512_max_ps
 #define SUMS sums_f32
 #define MASK_OF(n) (__mmask16) ((1u << (n)) - 1)
 #define TURN kt_turn_f32
@@ -99,6 +100,7 @@ sums_f64 (const __m512d *x, const int n, double *sum)
 #define ZERO _mm512_setzero_pd
 #define FMA _mm512_fmadd_pd
 #define MUL _mm512_mul_pd
+#define MAX _mm512_max_pd
 #define SUMS sums_f64
 #define MASK_OF(n) (__mmask8) ((1u << (n)) - 1)
 #define TURN kt_turn_f64

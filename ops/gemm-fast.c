@@ -195,7 +195,8 @@ compute_pass (const Pass *s, const int64_t at[4], char *copy)
                        .y_row = f->n,
                        .c_row = again ? f->n : f->c_row,
                        .alpha = o->alpha,
-                       .beta  = again ? 1 : o->beta };
+                       .beta  = again ? 1 : o->beta,
+                       .relu  = f->relu && s->p + s->depth == f->k };
 
   if (f->dot)
     {

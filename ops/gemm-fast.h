@@ -31,6 +31,7 @@ kt_parts (int64_t n, int64_t part)
 typedef struct kt_fast
 {
   int64_t m, n, k, a_row, a_col, b_row, b_col, c_row;
+  bool relu; /* Y = max (Y, 0) behind it */
   /* Set by kt_fast_prepare. */
   const kt_tiles *tiles;
   bool dot, pack, copy, packed;

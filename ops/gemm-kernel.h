@@ -7,7 +7,7 @@
  *   WIDTH             elements of a vector
  *   NAME(x)           x with the suffix of this inclusion
  *   FN                attributes of each function (target)
- *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL SUMS MASK_OF TURN
+ *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL MAX SUMS MASK_OF TURN
  *   ISA MASKED_ONLY MOST_ROWS MOST_VECTORS DOT_COLS EACH_TILE EACH_DOT   the table
  *
  * rows and vectors are constants wherever tile () and dot () are called, so that the loops
@@ -46,6 +46,10 @@ NAME (finish) (const kt_tile *t, const int rows, const int vectors, MASK mask,
       if (has_c)
         c += c_row;
     }
+  if (t->relu) /* the second operand where one is NaN, or both are 0 */
+#pragma GCC unroll 64
+    for (int i = 0; i < rows * vectors; i++)
+      sums[i] = MAX (ZERO (), sums[i]);
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++)
     {
@@ -180,8 +184,11 @@ NAME (dot) (const kt_tile *t, const int rows, const int cols)
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < cols && j < t->cols; j++)
       {
-        const T x = (T) t->alpha * sum[i * cols + j], *const c = t->c;
-        ((T *) t->y)[i * t->y_row + j] = c ? x + (T) t->beta * c[i * t->c_row + j] : x;
+        const T *const c = t->c;
+        T x              = (T) t->alpha * sum[i * cols + j];
+        if (c)
+          x += (T) t->beta * c[i * t->c_row + j];
+        ((T *) t->y)[i * t->y_row + j] = t->relu && x < 0 ? 0 : x;
       }
 }
 
@@ -225,6 +232,7 @@ const kt_tiles NAME (kt_tiles)
 #undef ZERO
 #undef FMA
 #undef MUL
+#undef MAX
 #undef SUMS
 #undef MASK_OF
 #undef TURN

@@ -10,14 +10,15 @@
 #define KT_MOST_VECTORS 8 /* side by side in a tile     */
 #define KT_MOST_DOT_ROWS 4
 
-/* One tile: y (rows, cols) = alpha a b + beta c, or without c where it is NULL. Steps are in
- * elements. Sums run along k in one chain per element of y, by fused multiply-adds. */
+/* One tile: y (rows, cols) = alpha a b + beta c, or without c where it is NULL; RELU: 0 where that
+ * is less. Steps are in elements. Sums run along k in one chain per element of y, by fused multiply-adds. */
 typedef struct kt_tile
 {
   const void *a, *b, *c;
   void *y;
   int64_t k, cols, a_row, a_col, b_row, y_row, c_row;
   double alpha, beta;
+  bool relu;
 } kt_tile;
 
 typedef void kt_tile_fn (const kt_tile *t);

@@ -97,6 +97,16 @@ absorb (const kt_host *host, kt_prep *prep, kt_gemm *g, bool *absorbed)
   return KT_OK;
 }
 
+/* Is what follows, the first N nodes aside, a Relu? */
+static bool
+ends_in_relu (const kt_host *host, const kt_prep *prep, int32_t n)
+{
+  kt_follower next;
+
+  return host->follower (prep, n, &next) == KT_OK && next.op
+         && strcmp (next.domain, "") == 0 && strcmp (next.op, "Relu") == 0;
+}
+
 /* Blocks of the whole batch that one thread takes at a time. */
 static void
 choose_grain (kt_gemm *g)
@@ -190,8 +200,9 @@ kt_gemm_prepare (const kt_host *host, kt_prep *prep, kt_gemm *g, int32_t dtype, 
   KT_TRY (prepack (host, prep, g));
   if (best && !(g->is_fast && (absorbed || g->packed || kt_fast_is_best (&g->fast))))
     return KT_E_UNSUPPORTED;
-  if (absorbed)
-    KT_TRY (host->absorb (prep, 1));
+  g->fast.relu = g->is_fast && !half && ends_in_relu (host, prep, absorbed);
+  if (absorbed || g->fast.relu)
+    KT_TRY (host->absorb (prep, absorbed + g->fast.relu));
   g->fast.c_row = g->spread ? g->n : g->c_row;
   if (g->is_fast)
     choose_grain (g);

@@ -206,6 +206,61 @@ test_followers (void)
     g_assert_cmpuint (absorbed, >=, 4);
 }
 
+/* MatMul and Relu; B a constant where TENSOR is given. */
+static KetteSession *
+relu_session (const Shape *s, KetteTensor *tensor, gboolean fused)
+{
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *a                = graph_input (graph, "a", s->dtype, s->rank_a, s->a);
+  KetteValue *b = tensor ? _kette_graph_add_constant (graph, NULL, tensor, NULL)
+                         : graph_input (graph, "b", s->dtype, s->rank_b, s->b);
+  GError *error = NULL;
+  KetteValue *y
+      = graph_node (graph, "", "Relu", graph_node (graph, "", "MatMul", a, b), NULL);
+
+  g_assert_true (_kette_graph_add_output (graph, y, NULL));
+  KetteSession *session = kette_session_new_with_flags (
+      graph, fused ? (KetteSessionFlags) 0 : KETTE_SESSION_NO_FUSION, &error);
+  g_assert_no_error (error);
+  return session;
+}
+
+/* A product that takes over the Relu behind it gives the bits of the two nodes, NaN and the sign
+ * of zeros included. */
+static void
+test_relu (gconstpointer data)
+{
+  const Shape *s            = data;
+  uint32_t state            = 9;
+  g_autoptr (KetteTensor) a = random_tensor (s->dtype, s->rank_a, s->a, &state);
+  g_autoptr (KetteTensor) b = random_tensor (s->dtype, s->rank_b, s->b, &state);
+  const size_t k            = (size_t) s->a[s->rank_a - 1];
+
+  _kette_tensor_set_double (s->b[s->rank_b - 1] > 1 ? b : a, 0,
+                            NAN);                     /* a column or a row */
+  for (size_t i = 0; i < k && a->count >= 2 * k; i++) /* a row of zeros with a sign */
+    _kette_tensor_set_double (a, k + i, -0.0);
+  for (int constant = 0; constant < 2; constant++)
+    {
+      KetteTensor *const known         = constant ? b : NULL;
+      g_autoptr (KetteSession) one     = relu_session (s, known, TRUE);
+      g_autoptr (KetteSession) two     = relu_session (s, known, FALSE);
+      g_autoptr (KetteTensor) together = product (one, a, constant ? NULL : b);
+      g_autoptr (KetteTensor) apart    = product (two, a, constant ? NULL : b);
+      size_t zeros = 0, nans = 0;
+      g_assert_cmpmem (together->data, together->bytes, apart->data, apart->bytes);
+      for (size_t i = 0; i < together->count; i++)
+        {
+          const double y = _kette_tensor_get_double (together, i);
+          zeros += y == 0;
+          nans += isnan (y);
+          g_assert_false (y < 0);
+        }
+      g_assert_cmpuint (zeros, >, 0);
+      g_assert_cmpuint (nans, >, 0);
+    }
+}
+
 typedef struct
 {
   KetteTensor *a, *b, *expected;
@@ -263,7 +318,9 @@ main (int argc, char **argv)
   for (size_t i = 0; i < G_N_ELEMENTS (shapes); i++)
     {
       g_autofree char *path = g_strdup_printf ("/products/%s", shapes[i].name);
+      g_autofree char *relu = g_strconcat (path, "/relu", NULL);
       g_test_add_data_func (path, &shapes[i], test_shape);
+      g_test_add_data_func (relu, &shapes[i], test_relu);
     }
   g_test_add_func ("/products/followers", test_followers);
   g_test_add_func ("/products/at once", test_at_once);
