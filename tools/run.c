@@ -92,10 +92,17 @@ deliver (KetteGraph *graph, KetteTensor **outputs, char *const *words, int top)
   return 0;
 }
 
+typedef struct
+{
+  int first, top;
+  gboolean no_fusion;
+  char *device, **place;
+} Options;
+
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
 static int
 run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words,
-           int first, int top, gboolean no_fusion)
+           const Options *o)
 {
   g_autoptr (GError) error = NULL;
   const guint n_in         = kette_graph_get_n_inputs (graph),
@@ -103,7 +110,7 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
               n_out        = kette_graph_get_n_outputs (graph);
   int status               = check_outputs (graph, output_words);
   KetteTensor **inputs
-      = status ? NULL : kette_tool_feed (graph, input_words, first, &status);
+      = status ? NULL : kette_tool_feed (graph, input_words, o->first, &status);
 
   if (!inputs)
     return status;
@@ -111,15 +118,15 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
   gboolean fed          = FALSE; /* an input that has a default */
   for (guint i = 0; i < n_default; i++)
     fed = fed || inputs[n_in + i];
-  g_autoptr (KetteSession) session = kette_session_new_with_flags (
+  g_autoptr (KetteSession) session = kette_session_new_on (
       graph,
       (KetteSessionFlags) ((fed ? KETTE_SESSION_FEED_DEFAULTS : 0)
-                           | (no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
-      &error);
+                           | (o->no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
+      o->device, (const char *const *) o->place, &error);
   if (session
       && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
                                           kette_tool_deadline (), &error))
-    status = deliver (graph, outputs, output_words, top);
+    status = deliver (graph, outputs, output_words, o->top);
   else
     {
       status = kette_tool_fail (error);
@@ -133,22 +140,27 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
 int
 kette_verb_run (int argc, char **argv)
 {
-  g_auto (GStrv) inputs    = NULL;
-  g_auto (GStrv) outputs   = NULL;
-  g_autoptr (GError) error = NULL;
-  int first = 0, top = 0, threads = 0, status;
-  gboolean no_fusion           = FALSE;
+  g_auto (GStrv) inputs        = NULL;
+  g_auto (GStrv) outputs       = NULL;
+  g_autoptr (GError) error     = NULL;
+  Options o                    = { 0 };
+  int threads                  = 0, status;
   const GOptionEntry entries[] = {
     { "input", 'i', 0, G_OPTION_ARG_STRING_ARRAY, &inputs,
       "content of an input: .npy, TensorProto .pb, IDX, IDX.gz", "NAME=FILE" },
     { "output", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &outputs,
       "write an output as .npy or .pb instead of printing all", "NAME=FILE" },
-    { "first", 0, 0, G_OPTION_ARG_INT, &first, "only the first N samples of each file",
+    { "first", 0, 0, G_OPTION_ARG_INT, &o.first, "only the first N samples of each file",
       "N" },
-    { "top", 0, 0, G_OPTION_ARG_INT, &top, "print the indices of the K largest elements",
-      "K" },
-    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &no_fusion,
+    { "top", 0, 0, G_OPTION_ARG_INT, &o.top,
+      "print the indices of the K largest elements", "K" },
+    { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &o.no_fusion,
       "run each node on its own; the same bits, slower", NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &o.device,
+      "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.place,
+      "nodes whose name or operator fits go there; the first rule that fits counts",
+      "GLOB=D" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads,
       "threads; the results do not depend on it", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -163,13 +175,15 @@ kette_verb_run (int argc, char **argv)
     return status;
   if (argc != 2)
     return kette_tool_usage ("run needs one MODEL");
-  if (first < 0 || top < 0 || threads < 0 || threads > 256)
+  if (o.first < 0 || o.top < 0 || threads < 0 || threads > 256)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
 
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
-  return graph ? run_graph (graph, inputs, outputs, first, top, no_fusion)
-               : kette_tool_fail (error);
+  status = graph ? run_graph (graph, inputs, outputs, &o) : kette_tool_fail (error);
+  g_free (o.device);
+  g_strfreev (o.place);
+  return status;
 }
 
 int
@@ -216,5 +230,5 @@ kette_verb_grad (int argc, char **argv)
       || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
       || (out && !kette_graph_save (graph, out, &error)))
     return kette_tool_fail (error);
-  return inputs ? run_graph (graph, inputs, NULL, 0, 0, FALSE) : 0;
+  return inputs ? run_graph (graph, inputs, NULL, &(const Options){ 0 }) : 0;
 }

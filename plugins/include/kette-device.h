@@ -38,7 +38,8 @@ typedef struct kt_recording kt_recording;
 
 enum /* kt_device.flags */
 {
-  KT_D_PEER = 1 /* copies between two devices of the kind go directly */
+  KT_D_PEER  = 1, /* copies between two devices of the kind go directly  */
+  KT_D_ASKED = 2  /* used where it is asked for, never chosen by itself */
 };
 
 /* What placement reckons with: constants of the kind, measured once, never at run time, so
@@ -117,8 +118,8 @@ typedef struct kt_device
   kt_status (*record) (kt_call *, kt_stream *, kt_event *);
   /* STREAM goes on only behind the event's last record; of any stream of the kind. */
   kt_status (*wait) (kt_call *, kt_stream *, kt_event *);
-  /* The host waits: for the event; for all that the stream was given. Afterwards the stream's
-   * errors are told, once: the first one. */
+  /* The host waits: for the event; for all that the stream was given. Both tell the first error
+   * of the stream; behind synchronize it has none any more. */
   kt_status (*wait_host) (kt_call *, kt_event *);
   kt_status (*synchronize) (kt_call *, kt_stream *);
 

@@ -15,6 +15,7 @@ struct _KetteTensor
   void (*release) (gpointer owner); /* gives back owner; NULL: nothing to give back */
   gpointer owner;
   gboolean mapped; /* data lie in a read-only map of a file: pages can be dropped */
+  gpointer copies; /* on devices: exec/resident.c; NULL: none */
   int64_t dims[KETTE_MAX_RANK];
 };
 

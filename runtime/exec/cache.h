@@ -15,6 +15,7 @@ struct _KetteSession
   /* By input: its default; NULL: none, or it is a constant here. */
   KetteTensor **defaults;
   uint8_t *has_default; /* by input: the caller need not feed it */
+  KettePlaces *places;  /* NULL: all on the host */
   GMutex lock;
   KettePlan *plans; /* latest first */
   size_t n_plans;

@@ -79,7 +79,8 @@ fits (const KettePlan *plan, uint32_t first, gboolean product, uint32_t j)
   const KetteValue *out   = nodes[first]->out[0];
   gboolean near           = FALSE;
 
-  if (node->n_out != 1 || !node->out[0] || !same_places (plan, node->out[0], out))
+  if (node->n_out != 1 || !node->out[0] || node->unit != nodes[first]->unit
+      || !same_places (plan, node->out[0], out))
     return FALSE;
   for (int32_t k = 0; k < node->n_in; k++)
     {
@@ -100,10 +101,17 @@ static gboolean
 may_be_product (const KettePlan *plan, const KetteNode *node)
 {
   const KetteFamily *family = node->def->family;
+  const KetteUnit *unit     = _kette_plan_unit (plan, node->unit);
+
+  if (unit && !unit->device->execute)
+    return FALSE; /* launches: what follows is launched behind */
 
   for (size_t i = 0; i < family->n_kernels; i++)
     if (family->kernels[i]->kernel.flags & KT_K_EPILOGUE
-        && _kette_kernel_serves (family->kernels[i], node, plan->device->name))
+        && (_kette_kernel_serves (family->kernels[i], node, _kette_unit_kernels (unit, 0))
+            || (_kette_unit_kernels (unit, 1)
+                && _kette_kernel_serves (family->kernels[i], node,
+                                         _kette_unit_kernels (unit, 1)))))
       return TRUE;
   return FALSE;
 }
@@ -163,6 +171,15 @@ end_of_phase (const KettePlan *plan, size_t n_forward_nodes, uint32_t i)
   return (uint32_t) (i < n_forward_nodes ? n_forward_nodes : plan->graph->n_nodes);
 }
 
+/* Kernels of its device launch themselves: nothing is interleaved. */
+static gboolean
+launches (const KettePlan *plan, const KetteNode *node)
+{
+  const KetteUnit *unit = _kette_plan_unit (plan, node->unit);
+
+  return unit && !unit->device->execute;
+}
+
 static void
 find_chains (KettePlan *plan, size_t n_forward_nodes)
 {
@@ -175,6 +192,7 @@ find_chains (KettePlan *plan, size_t n_forward_nodes)
 
       last = i;
       if (plan->planned[i] && !(plan->flags & KETTE_PLAN_UNFUSED)
+          && !_kette_is_copy (step->node) && !launches (plan, step->node)
           && (is_product (step) || is_tileable (step)))
         while (last + 1 < end && plan->planned[last + 1]
                && is_tileable (&plan->steps[last + 1])

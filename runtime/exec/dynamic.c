@@ -234,7 +234,8 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
         }
     }
 
-  KettePlan *plan  = _kette_plan_new (next, NULL, 0, (*run)->plan->flags, error);
+  KettePlan *plan
+      = _kette_plan_new (next, NULL, 0, (*run)->plan->flags, (*run)->plan->places, error);
   KetteRun *follow = plan ? _kette_run_new (plan, error) : NULL;
   if (!follow)
     {

@@ -101,7 +101,7 @@ _kette_evaluate (KetteGraph *graph, KetteNode *const *nodes, size_t n, GError **
       = _kette_alloc (_kette_account_process (), graph->n_values + 1, sizeof *map, error);
   KetteGraph *sub = map ? extract (graph, nodes, n, map, error) : NULL;
   KettePlan *plan
-      = sub ? _kette_plan_new (sub, NULL, 0, KETTE_PLAN_UNFUSED, error) : NULL;
+      = sub ? _kette_plan_new (sub, NULL, 0, KETTE_PLAN_UNFUSED, NULL, error) : NULL;
   KetteRun *run = plan ? _kette_run_new (plan, error) : NULL;
   gboolean ok   = run
                 && _kette_run_execute (run, KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE,

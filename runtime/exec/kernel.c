@@ -58,17 +58,22 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
 {
   KetteNode *node           = step->node;
   const KetteFamily *family = node->def->family;
-  KetteFailure failure      = { 0 };
+  const KetteUnit *unit
+      = _kette_is_copy (node) ? NULL : _kette_plan_unit (plan, node->unit);
+  const size_t n_rounds = _kette_unit_kernels (unit, 1) ? 2 : 1;
+  KetteFailure failure  = { 0 };
 
-  for (size_t i = 0; i < family->n_kernels; i++)
+  for (size_t r = 0; r < n_rounds * family->n_kernels; r++)
     {
+      const size_t i          = r % family->n_kernels;
       const kt_kernel *kernel = &family->kernels[i]->kernel;
-      KetteContext context    = { node, &failure };
+      KetteContext context    = { node, &failure, unit ? unit->handle : NULL };
       kt_prep prep            = { .context = &context, .followers = followers };
       kt_status status        = KT_OK;
       gboolean ok;
 
-      if (!_kette_kernel_serves (family->kernels[i], node, plan->device->name)
+      if (!_kette_kernel_serves (family->kernels[i], node,
+                                 _kette_unit_kernels (unit, r >= family->n_kernels))
           || !_kette_kernel_lies (plan, node, kernel)
           || !_kette_kernel_suits (family->kernels[i], node))
         continue;
@@ -107,5 +112,5 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
         step->kernel = NULL;
       return ok;
     }
-  return no_kernel (node, plan->device->name, &failure, error);
+  return no_kernel (node, unit ? unit->name : plan->device->name, &failure, error);
 }

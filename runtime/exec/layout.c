@@ -162,11 +162,16 @@ static const kt_kernel *
 choose (const Pass *p, KetteNode *node, int *any)
 {
   const KetteFamily *family = node->def->family;
+  const KetteUnit *unit     = _kette_plan_unit (p->plan, node->unit);
+  size_t n_rounds           = _kette_unit_kernels (unit, 1) ? 2 : 1;
 
-  for (size_t i = 0; i < family->n_kernels; i++)
+  for (size_t r = 0; r < n_rounds * family->n_kernels; r++)
     {
+      const size_t i = r % family->n_kernels;
+
       const kt_kernel *kernel = &family->kernels[i]->kernel;
-      if (!_kette_kernel_serves (family->kernels[i], node, p->plan->device->name))
+      if (!_kette_kernel_serves (family->kernels[i], node,
+                                 _kette_unit_kernels (unit, r >= family->n_kernels)))
         continue;
       *any = kernel->layout ? any_of (p->plan, node, kernel) : 0;
       if (*any && !can_lie (node, kernel, *any))
@@ -204,6 +209,7 @@ add_twin (Pass *p, const KetteValue *like, int block, GError **error)
       || !_kette_grow (&p->plan->layouts, &p->layouts_capacity, p->graph->n_values,
                        sizeof *p->plan->layouts, error))
     return NULL;
+  twin->unit                    = like->unit;
   p->original[twin->index]      = original;
   p->plan->layouts[twin->index] = (uint8_t) block;
   p->twins[original][block / 8] = twin;
@@ -222,7 +228,8 @@ add_reorder (Pass *p, KetteValue *from, KetteValue *to, GError **error)
 
   if (!node)
     return FALSE;
-  node->def = p->reorder;
+  node->def  = p->reorder;
+  node->unit = from->unit;
   return append (p, node, error);
 }
 

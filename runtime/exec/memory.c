@@ -43,7 +43,7 @@ compare_first (const void *a, const void *b)
 
 /* PLACED is kept in order of offset, so that one sweep finds the lowest gap. */
 static void
-place_by_size (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **placed)
+place_by_size (KetteStorage **all, size_t n, KetteStorage **placed, size_t *end)
 {
   size_t n_placed = 0;
 
@@ -61,8 +61,8 @@ place_by_size (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **pla
             break;
           offset = MAX (offset, ALIGN (p->offset + p->bytes));
         }
-      s->offset         = offset;
-      plan->arena_bytes = MAX (plan->arena_bytes, offset + s->bytes);
+      s->offset = offset;
+      *end      = MAX (*end, offset + s->bytes);
       for (at = n_placed++; at > 0 && compare_offset (&placed[at - 1], &s) > 0; at--)
         placed[at] = placed[at - 1];
       placed[at] = s;
@@ -134,7 +134,7 @@ compare_last (const void *a, const void *b)
 }
 
 static gboolean
-place_by_time (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **ending,
+place_by_time (KetteStorage **all, size_t n, KetteStorage **ending, size_t *end,
                GError **error)
 {
   Gap *gaps     = _kette_alloc (_kette_account_process (), n + 2, sizeof *gaps, error);
@@ -151,8 +151,7 @@ place_by_time (KettePlan *plan, KetteStorage **all, size_t n, KetteStorage **end
       for (; next_end < n && ending[next_end]->last < all[i]->first; next_end++)
         give_gap (gaps, &n_gaps, ending[next_end]->offset,
                   ALIGN (ending[next_end]->bytes));
-      all[i]->offset
-          = take_gap (gaps, &n_gaps, ALIGN (all[i]->bytes), &plan->arena_bytes);
+      all[i]->offset = take_gap (gaps, &n_gaps, ALIGN (all[i]->bytes), end);
     }
   _kette_free (gaps);
   return TRUE;
@@ -191,16 +190,20 @@ _kette_plan_memory (KettePlan *plan, GError **error)
   KetteStorage **all = _kette_alloc (account, plan->n_storages + 1, sizeof *all, error);
   KetteStorage **placed
       = all ? _kette_alloc (account, plan->n_storages + 1, sizeof *placed, error) : NULL;
-  size_t n    = 0;
   gboolean ok = placed != NULL;
 
-  for (size_t i = 0; ok && i < plan->n_storages; i++)
-    if (plan->storages[i].place == KETTE_AT_ARENA && plan->storages[i].bytes)
-      all[n++] = &plan->storages[i];
-  if (ok && n <= MAX_BY_SIZE)
-    place_by_size (plan, all, n, placed);
-  else if (ok)
-    ok = place_by_time (plan, all, n, placed, error);
+  for (uint32_t unit = 0; ok && unit <= plan->n_units; unit++)
+    {
+      size_t *end = unit ? &plan->unit_arena[unit] : &plan->arena_bytes, n = 0;
+      for (size_t i = 0; i < plan->n_storages; i++)
+        if (plan->storages[i].place == KETTE_AT_ARENA && plan->storages[i].bytes
+            && plan->storages[i].unit == unit)
+          all[n++] = &plan->storages[i];
+      if (n <= MAX_BY_SIZE)
+        place_by_size (all, n, placed, end);
+      else
+        ok = place_by_time (all, n, placed, end, error);
+    }
   _kette_free (all);
   _kette_free (placed);
   return ok && find_live_peak (plan, error);

@@ -62,9 +62,11 @@ new_storage (KettePlan *plan, const KetteValue *value, KettePlace place, uint32_
 {
   KetteStorage *s = &plan->storages[plan->n_storages];
 
-  *s = (KetteStorage){
-    .place = place, .first = step, .last = step, .tensor = value->data
-  };
+  *s = (KetteStorage){ .place  = place,
+                       .first  = step,
+                       .last   = step,
+                       .tensor = value->data,
+                       .unit   = value->unit };
   if (!count_bytes (value, &s->bytes, error))
     return FALSE;
   plan->storage_of[value->index] = (uint32_t) ++plan->n_storages;
@@ -76,12 +78,11 @@ static gboolean
 make_resident (const KettePlan *plan, KetteStorage *s, GError **error)
 {
   s->resident = s->tensor->data;
-  if (plan->device->shares_host_memory)
+  if (s->unit == 0)
     return TRUE;
-  if (!(s->resident = plan->device->alloc (s->bytes, error)))
-    return FALSE;
-  plan->device->copy_in (s->resident, s->tensor->data, s->bytes);
-  return TRUE;
+  s->copy = _kette_resident_acquire (s->tensor, _kette_plan_unit (plan, s->unit), error);
+  s->resident = s->copy ? _kette_resident_memory (s->copy) : NULL;
+  return s->copy != NULL;
 }
 
 /* A graph's inputs and everything with content. */
@@ -147,7 +148,7 @@ try_view (KettePlan *plan, const KetteNode *node, const kt_alias *alias)
   const KetteStorage *s = _kette_plan_storage (plan, in);
   size_t bytes;
 
-  if (!s || !bytes_of (&out->type, &bytes) || bytes != s->bytes)
+  if (!s || s->unit != out->unit || !bytes_of (&out->type, &bytes) || bytes != s->bytes)
     return FALSE;
   /* A state changes under its views; the new content of a state must not be a view. */
   if ((s->place == KETTE_AT_CONSTANT && s->tensor && plan->n_updates)
@@ -168,8 +169,8 @@ try_in_place (KettePlan *plan, const KetteNode *node, const kt_alias *alias,
   const KetteBinding *update = update_with (plan, out);
   size_t bytes;
 
-  if (!s || !bytes_of (&out->type, &bytes) || bytes != s->bytes || bytes == 0
-      || !_kette_chain_allows (plan, node, s))
+  if (!s || s->unit != out->unit || !bytes_of (&out->type, &bytes) || bytes != s->bytes
+      || bytes == 0 || !_kette_chain_allows (plan, node, s))
     return FALSE;
   if (update)
     { /* straight into the state, if this node is its last reader; not before the caller has

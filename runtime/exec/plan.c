@@ -150,7 +150,7 @@ set_operands (KettePlan *plan, GError **error)
       KetteStep *step    = &plan->steps[i];
       step->first_tensor = (uint32_t) plan->n_tensors;
       plan->n_tensors += step->node ? list_operands (plan, step, NULL) : 0;
-      if (!step->per_worker)
+      if (!step->per_worker && !(step->node && step->node->unit))
         plan->workspace_bytes = MAX (plan->workspace_bytes, step->workspace);
     }
   plan->operands = _kette_alloc (_kette_account_process (), plan->n_tensors + 1,
@@ -163,7 +163,7 @@ set_operands (KettePlan *plan, GError **error)
 
 KettePlan *
 _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
-                 unsigned flags, GError **error)
+                 unsigned flags, const KettePlaces *places, GError **error)
 {
   KettePlan *plan = _kette_alloc (_kette_account_process (), 1, sizeof *plan, error);
   size_t n_forward_nodes;
@@ -177,10 +177,12 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
   plan->device    = _kette_device_cpu ();
   plan->n_updates = n_updates;
   plan->flags     = flags;
+  plan->places    = places;
   if (_kette_plan_countable (graph, error)
       && _kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
-      && allocate_updates (plan, updates, error)
-      && _kette_plan_layouts (plan, &n_forward_nodes, error) && allocate (plan, error))
+      && allocate_updates (plan, updates, error) && _kette_plan_assign (plan, error)
+      && _kette_plan_layouts (plan, &n_forward_nodes, error)
+      && _kette_plan_spread (plan, &n_forward_nodes, error) && allocate (plan, error))
     {
       if (_kette_plan_place_sources (plan, error) && mark_planned (plan, error)
           && _kette_plan_prepare (plan, n_forward_nodes, error)
@@ -189,7 +191,8 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
           add_copies (plan);
           extend_lifetimes (plan);
           _kette_plan_join (plan);
-          if (set_operands (plan, error) && _kette_plan_memory (plan, error))
+          if (set_operands (plan, error) && _kette_plan_memory (plan, error)
+              && _kette_plan_lanes (plan, error))
             return plan;
         }
     }
@@ -213,8 +216,7 @@ _kette_plan_free (KettePlan *plan)
     if (plan->steps[i].kernel && plan->steps[i].kernel->kernel.destroy)
       plan->steps[i].kernel->kernel.destroy (plan->steps[i].state);
   for (size_t i = 0; i < plan->n_storages; i++)
-    if (plan->storages[i].resident && !plan->device->shares_host_memory)
-      plan->device->release (plan->storages[i].resident);
+    _kette_resident_release (plan->storages[i].copy);
   for (size_t i = 0; i < plan->n_kept; i++)
     _kette_free (plan->kept[i]);
   for (size_t i = 0; plan->input_types && i < plan->graph->n_inputs; i++)
@@ -234,6 +236,8 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->planned);
   _kette_free (plan->layouts);
   _kette_free (plan->updates);
+  _kette_free (plan->sync);
+  _kette_free (plan->waits);
   kette_graph_unref (plan->graph);
   _kette_free (plan);
 }

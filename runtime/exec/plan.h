@@ -10,6 +10,7 @@
 #include "base/deadline-private.h"
 #include "base/device.h"
 #include "base/running.h"
+#include "exec/places.h"
 #include "exec/session-private.h"
 #include "op/context.h"
 
@@ -31,6 +32,8 @@ typedef struct
   uint32_t operand; /* of AT_INPUT: the first operand that it is, plus 1; 0: none */
   KetteTensor *tensor; /* of AT_CONSTANT; not owned */
   void *resident;      /* of AT_CONSTANT: where the device reads it */
+  uint32_t unit;       /* on which device it is; 0: the host */
+  KetteResident *copy; /* of AT_CONSTANT on a device */
 } KetteStorage;
 
 typedef struct
@@ -48,6 +51,16 @@ typedef struct
   int64_t count, tile, grain; /* of the chain: elements; of a tile; of a piece */
   KetteRunning running;
 } KetteStep;
+
+/* A step among those of other streams: who it waits for, and whether somebody waits for it.
+ * Lane 0 is the host; of unit u, 2u - 1 is where kernels run and 2u where copies do. */
+typedef struct
+{
+  uint32_t lane;
+  uint32_t event;                 /* recorded behind it, plus 1; 0: none */
+  uint32_t first_wait, n_waits;   /* in plan->waits: steps */
+  uint32_t first_range, n_ranges; /* in run->ranges, of units that execute */
+} KetteSync;
 
 /* The chain of a node, by node indices; first == last: none. */
 typedef struct
@@ -69,6 +82,12 @@ struct _KettePlan
   const KetteDevice *device;
   KetteGraph *graph; /* owned; all types concrete where planned */
   unsigned flags;
+  const KettePlaces *places; /* the session's; NULL: all on the host */
+  uint32_t n_units;          /* without the host; 0: all on the host */
+  KetteSync *sync;           /* by step; NULL without units */
+  uint32_t *waits;
+  size_t n_waits, waits_capacity, n_events, n_copies;
+  size_t unit_arena[KETTE_MOST_UNITS + 1], unit_workspace[KETTE_MOST_UNITS + 1];
   KetteStep *steps; /* while kernels are prepared by node index */
   size_t n_steps, n_forward, n_tensors;
   size_t n_forward_nodes; /* of the graph; n_forward counts steps */
@@ -106,6 +125,23 @@ typedef struct
   KetteFailure failure;
 } KetteChainFailure;
 
+/* A device's part of a run. */
+typedef struct
+{
+  KetteUnit *unit;
+  void *arena, *workspace; /* as the host knows them */
+  kt_stream *streams[2];   /* of kernels, of copies */
+  KetteFailure failure;
+  KetteChainFailure chain_failure;
+} KetteUnitRun;
+
+/* What a stream's thread executes. */
+typedef struct
+{
+  KetteRun *run;
+  size_t step;
+} KetteTask;
+
 struct _KetteRun
 {
   KetteRun *next;
@@ -118,11 +154,22 @@ struct _KetteRun
   KetteFailure failure;
   KetteChainFailure chain_failure;
   int threads; /* that the workspace was made for */
+  /* launch.c: with units only. */
+  KetteUnitRun *units; /* from 1 on */
+  kt_event **events;
+  KetteTask *tasks; /* by step */
+  kt_range *ranges;
+  KetteCall call;
+  GMutex lock; /* of what streams tell: */
+  GError *told;
+  size_t told_step;
 };
 
-/* Makes a plan for GRAPH, which is taken over (also on failure). */
+/* Makes a plan for GRAPH, which is taken over (also on failure). PLACES: NULL, or valid for as
+ * long as the plan is. */
 KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates,
-                            size_t n_updates, unsigned flags, GError **error);
+                            size_t n_updates, unsigned flags, const KettePlaces *places,
+                            GError **error);
 void _kette_plan_free (KettePlan *plan);
 
 static inline KetteStorage *
@@ -195,6 +242,32 @@ gboolean _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error
 /* Do NODE's operands lie as KERNEL wants? */
 gboolean _kette_kernel_lies (const KettePlan *plan, const KetteNode *node,
                              const kt_kernel *kernel);
+/* The device of NODE; NULL: the host. */
+static inline KetteUnit *
+_kette_plan_unit (const KettePlan *plan, uint32_t unit)
+{
+  return plan->places ? plan->places->units[unit] : NULL;
+}
+
+/* places.c: which device executes each node. */
+gboolean _kette_plan_assign (KettePlan *plan, GError **error);
+/* places.c: the kernel that UNIT has for NODE; NULL: none. */
+const KetteKernel *_kette_unit_kernel (const KetteUnit *unit, KetteNode *node);
+/* spread.c: inserts kette.Copy, keeps *n_forward right. */
+gboolean _kette_plan_spread (KettePlan *plan, size_t *n_forward, GError **error);
+gboolean _kette_is_copy (const KetteNode *node);
+/* lanes.c: who waits for whom; last of all. */
+gboolean _kette_plan_lanes (KettePlan *plan, GError **error);
+/* launch.c: what a run has on devices; executing its steps there. */
+gboolean _kette_launch_prepare (KetteRun *run, GError **error);
+/* Once operands are resolved: what devices see instead. */
+void _kette_launch_resolve (KetteRun *run);
+void _kette_launch_clear (KetteRun *run);
+gboolean _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error);
+/* Parameters are where the plan reads them. */
+gboolean _kette_launch_update (const KetteRun *run, GError **error);
+/* run.c: executes one step on this thread; the failure goes where the step's context says. */
+gboolean _kette_run_step (KetteRun *run, size_t step, GError **error);
 /* kernel.c: picks and prepares the kernel of a node; FOLLOWERS: what it may absorb. */
 gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step,
                               KetteNode *const *followers, int32_t n_followers,

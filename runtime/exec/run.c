@@ -17,7 +17,8 @@ _kette_run_data (const KetteRun *run, const KetteValue *value)
   switch (s ? s->place : KETTE_AT_NONE)
     {
     case KETTE_AT_ARENA:
-      return run->arena + s->offset;
+      return s->unit ? (uint8_t *) run->units[s->unit].arena + s->offset
+                     : run->arena + s->offset;
     case KETTE_AT_INPUT:
       return run->inputs[s->input];
     case KETTE_AT_CONSTANT:
@@ -36,9 +37,12 @@ _kette_run_view (const KetteRun *run, const KetteValue *value, kt_tensor *out)
   *out = (kt_tensor){ 0 };
   if (!row)
     return;
+  const KetteUnit *unit
+      = run->plan->n_units ? _kette_plan_unit (run->plan, value->unit) : NULL;
+
   out->data        = _kette_run_data (run, value);
-  out->device_type = run->plan->device->dl_type;
-  out->device_id   = run->plan->device->dl_id;
+  out->device_type = unit ? unit->device->dl_type : run->plan->device->dl_type;
+  out->device_id   = unit ? unit->index : run->plan->device->dl_id;
   out->ndim        = value->type.ndim;
   out->code        = row->code;
   out->bits        = row->bits;
@@ -104,7 +108,7 @@ workspace_bytes (const KettePlan *plan, int threads)
   size_t most = 0;
 
   for (size_t i = 0; i < plan->n_steps; i++)
-    if (plan->steps[i].per_worker)
+    if (plan->steps[i].per_worker && !(plan->steps[i].node && plan->steps[i].node->unit))
       most = MAX (most, plan->steps[i].workspace);
   return ALIGN (plan->workspace_bytes) + most * (size_t) threads;
 }
@@ -150,12 +154,15 @@ _kette_run_new (KettePlan *plan, GError **error)
            = _kette_alloc (account, plan->n_steps + 1, sizeof *run->steps, error))
       || !(run->tensors
            = _kette_alloc (account, plan->n_tensors + 1, sizeof *run->tensors, error))
-      || !allocate_inputs (run, error))
+      || !allocate_inputs (run, error)
+      || (plan->n_units && !_kette_launch_prepare (run, error)))
     {
       _kette_run_free (run);
       return NULL;
     }
   resolve (run);
+  if (plan->n_units)
+    _kette_launch_resolve (run);
   return run;
 }
 
@@ -165,6 +172,8 @@ _kette_run_free (KetteRun *run)
   if (!run)
     return;
   const KetteDevice *device = run->plan->device;
+  if (run->plan->n_units)
+    _kette_launch_clear (run);
   for (size_t i = 0; run->inputs && i < run->plan->graph->n_inputs; i++)
     device->release (run->inputs[run->plan->graph->n_inputs + i]);
   _kette_free (run->inputs);
@@ -270,6 +279,37 @@ stop_at (const KetteRun *run, const KetteStep *step, GError **error)
                             error);
 }
 
+gboolean
+_kette_run_step (KetteRun *run, size_t i, GError **error)
+{
+  const KetteStep *step       = &run->plan->steps[i];
+  const KetteFailure *failure = run->steps[i].context.failure;
+  kt_status status;
+
+  if (!step->node || step->span > 1)
+    return run_step (run, step, &run->steps[i], error);
+  _kette_running = &step->running;
+  status = step->kernel->kernel.run (_kette_host (), &run->steps[i].head, step->state);
+  if (G_LIKELY (status == KT_OK && failure->status == KT_OK))
+    return TRUE;
+  return _kette_step_failed (&run->shared, failure, status, step->node, error);
+}
+
+/* Some parameters have copies on devices: those that this plan reads must be here, those that
+ * it rewrites are older there. */
+static gboolean
+hand_over (const KetteRun *run, size_t end, GError **error)
+{
+  const KettePlan *plan = run->plan;
+
+  if (!_kette_launch_update (run, error))
+    return FALSE;
+  for (size_t u = 0; end > plan->n_forward && u < plan->n_updates; u++)
+    if (plan->updates[u].key->data)
+      _kette_tensor_written (plan->updates[u].key->data);
+  return TRUE;
+}
+
 static gboolean
 run_phases (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **error)
 {
@@ -282,6 +322,14 @@ run_phases (KetteRun *run, unsigned phases, GCancellable *cancellable, GError **
   run->shared.cancellable = cancellable;
   run->failure.status     = KT_OK;
   run->failure.text[0]    = '\0';
+  if (plan->n_units)
+    {
+      ok = _kette_launch_update (run, error) && _kette_launch (run, begin, end, error);
+      _kette_running = outer;
+      return ok;
+    }
+  if (G_UNLIKELY (_kette_resident_tensors) && !hand_over (run, end, error))
+    return FALSE;
   for (size_t i = begin; ok && i < end; i += plan->steps[i].span)
     ok = (!cancellable || !_kette_stopped (cancellable)
           || stop_at (run, &plan->steps[i], error))
@@ -305,8 +353,9 @@ _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype)
 {
   const KetteGraph *g = run->plan->graph;
 
-  if (i >= g->n_outputs || !run->plan->storage_of[g->outputs[i]->index])
-    return FALSE;
+  if (i >= g->n_outputs || !run->plan->storage_of[g->outputs[i]->index]
+      || g->outputs[i]->unit)
+    return FALSE; /* not computed, or on a device because nobody wants it */
   _kette_run_view (run, g->outputs[i], out);
   if (dtype)
     *dtype = g->outputs[i]->type.dtype;

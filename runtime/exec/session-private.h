@@ -25,6 +25,11 @@ typedef struct
   gboolean fold_defaults, feed_defaults;
   gboolean unfused; /* no chains: one kernel call per node */
   gboolean in_rows; /* no kernels that want blocks of channels */
+  /* Where: "guard:0", "auto"; NULL: the host. Rules "PATTERN=DEVICE" that come before it, ended
+   * by NULL; or NULL. */
+  const char *device;
+  const char *const *place;
+  size_t n_fetched; /* with devices: outputs that are looked at, plus 1; 0: all results */
 } KetteSessionOptions;
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of

@@ -168,6 +168,22 @@ prepare (KetteSession *self, GError **error)
          && _kette_pass_fold (g, self->options.live, _kette_evaluate, error);
 }
 
+/* The words of the caller are not needed later. */
+static gboolean
+set_places (KetteSession *self, GError **error)
+{
+  KetteSessionOptions *o = &self->options;
+
+  if (!_kette_places_new (o->device, o->place, &self->places, error))
+    return FALSE;
+  if (self->places)
+    self->places->n_fetched
+        = o->n_fetched ? MIN (o->n_fetched - 1, self->n_outputs) : self->n_outputs;
+  o->device = NULL;
+  o->place  = NULL;
+  return TRUE;
+}
+
 KetteSession *
 _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
                          GError **error)
@@ -185,8 +201,8 @@ _kette_session_new_full (KetteGraph *graph, const KetteSessionOptions *options,
     memcpy (&self->options, options, MIN (options->struct_size, sizeof *options));
   self->graph = _kette_graph_clone (graph, &map, error);
   ok          = self->graph && _kette_graph_make_dense (self->graph, error)
-       && copy_updates (self, graph, map, error) && set_defaults (self, error)
-       && prepare (self, error);
+       && copy_updates (self, graph, map, error) && set_places (self, error)
+       && set_defaults (self, error) && prepare (self, error);
   _kette_free (map);
   ok = _kette_guard_outcome (graph->model->maps, ok, error);
   if (ok)
@@ -205,12 +221,21 @@ kette_session_new (KetteGraph *graph, GError **error)
 KetteSession *
 kette_session_new_with_flags (KetteGraph *graph, KetteSessionFlags flags, GError **error)
 {
+  return kette_session_new_on (graph, flags, NULL, NULL, error);
+}
+
+KetteSession *
+kette_session_new_on (KetteGraph *graph, KetteSessionFlags flags, const char *device,
+                      const char *const *place, GError **error)
+{
   const KetteSessionOptions options
       = { .struct_size   = sizeof options,
           .no_native     = (flags & KETTE_SESSION_NO_NATIVE) != 0,
           .fold_defaults = (flags & KETTE_SESSION_FOLD_DEFAULTS) != 0,
           .feed_defaults = (flags & KETTE_SESSION_FEED_DEFAULTS) != 0,
-          .unfused       = (flags & KETTE_SESSION_NO_FUSION) != 0 };
+          .unfused       = (flags & KETTE_SESSION_NO_FUSION) != 0,
+          .device        = device,
+          .place         = place };
 
   return _kette_session_new_full (graph, &options, error);
 }
@@ -237,6 +262,7 @@ kette_session_unref (KetteSession *self)
     kette_tensor_unref (self->defaults[i]);
   _kette_free (self->defaults);
   _kette_free (self->has_default);
+  _kette_places_free (self->places);
   kette_graph_unref (self->graph);
   _kette_free (self->updates);
   g_mutex_clear (&self->lock);

@@ -53,6 +53,26 @@ typedef enum
 KETTE_EXPORT KetteSession *kette_session_new_with_flags (KetteGraph *graph,
                                                          KetteSessionFlags flags,
                                                          GError **error);
+/**
+ * kette_session_new_on:
+ * @graph: a graph
+ * @flags: how
+ * @device: (nullable): where nodes are executed: "cpu", "cuda", "guard:1"; "auto": where it
+ *   costs least; %NULL: "cpu"
+ * @place: (nullable) (array zero-terminated=1): exceptions, "PATTERN=DEVICE", the first that
+ *   fits counts; the glob is compared with a node's name and with its operator
+ * @error: return location
+ *
+ * Nodes that a device has no kernel for are executed on the CPU.
+ *
+ * Returns: (transfer full) (nullable): a session for the graph's outputs; `device` if there is
+ *   no such device
+ */
+KETTE_EXPORT KetteSession *kette_session_new_on (KetteGraph *graph,
+                                                 KetteSessionFlags flags,
+                                                 const char *device,
+                                                 const char *const *place,
+                                                 GError **error);
 KETTE_EXPORT KetteSession *kette_session_ref (KetteSession *self);
 KETTE_EXPORT void kette_session_unref (KetteSession *self);
 /**

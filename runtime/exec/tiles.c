@@ -5,12 +5,21 @@
 #include "base/pool.h"
 #include "exec/plan.h"
 
+/* Chains of several devices run at the same time. */
+static KetteChainFailure *
+failure_of (KetteRun *run, size_t chain)
+{
+  const uint32_t unit = run->plan->steps[chain].node->unit;
+
+  return unit ? &run->units[unit].chain_failure : &run->chain_failure;
+}
+
 /* Keeps what running node by node would have reported first. */
 static void
-note (KetteRun *run, uint32_t step, int64_t begin, kt_status status,
+note (KetteRun *run, size_t chain, uint32_t step, int64_t begin, kt_status status,
       const KetteFailure *failure)
 {
-  KetteChainFailure *first = &run->chain_failure;
+  KetteChainFailure *first = failure_of (run, chain);
 
   g_mutex_lock (&first->lock);
   if (first->status == KT_OK || step < first->step
@@ -52,7 +61,7 @@ run_tiles (KetteRun *run, size_t step, uint32_t from, int64_t begin, int64_t end
                                                MIN (at + tile, end), worker);
         if (G_LIKELY (status == KT_OK && failure.status == KT_OK))
           continue;
-        note (run, k, at, status, &failure);
+        note (run, step, k, at, status, &failure);
         result          = status != KT_OK ? status : failure.status;
         failure.status  = KT_OK;
         failure.text[0] = '\0';
@@ -87,24 +96,27 @@ run_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 
 /* What went wrong in a chain whose first kernel returned STATUS; returns FALSE. */
 static gboolean
-fail (const KetteRun *run, const KetteStep *steps, kt_status status, GError **error)
+fail (KetteRun *run, size_t step, kt_status status, GError **error)
 {
-  const KetteChainFailure *first = &run->chain_failure;
+  const KetteStep *steps         = &run->plan->steps[step];
+  const KetteChainFailure *first = failure_of (run, step);
+  const KetteFailure *failure    = run->steps[step].context.failure;
 
-  if (run->failure.status == KT_OK && first->status != KT_OK)
+  if (failure->status == KT_OK && first->status != KT_OK)
     return _kette_step_failed (&run->shared, &first->failure, first->status,
                                steps[first->step].node, error);
-  return _kette_step_failed (&run->shared, &run->failure, status, steps[0].node, error);
+  return _kette_step_failed (&run->shared, failure, status, steps[0].node, error);
 }
 
 gboolean
 _kette_run_chain (KetteRun *run, size_t step, GError **error)
 {
-  const KetteStep *steps = &run->plan->steps[step];
-  Work work              = { run, step };
-  kt_status status       = KT_OK;
+  const KetteStep *steps   = &run->plan->steps[step];
+  Work work                = { run, step };
+  KetteChainFailure *first = failure_of (run, step);
+  kt_status status         = KT_OK;
 
-  run->chain_failure.status = KT_OK;
+  first->status = KT_OK;
   if (steps->kernel->kernel.flags & KT_K_EPILOGUE)
     {
       _kette_running = &steps->running;
@@ -116,8 +128,8 @@ _kette_run_chain (KetteRun *run, size_t step, GError **error)
   else if (!_kette_pool_for_until (steps->count, steps->grain, run_piece, &work,
                                    run->shared.cancellable))
     status = KT_E_CANCELLED;
-  if (G_LIKELY (status == KT_OK && run->failure.status == KT_OK
-                && run->chain_failure.status == KT_OK))
+  if (G_LIKELY (status == KT_OK && run->steps[step].context.failure->status == KT_OK
+                && first->status == KT_OK))
     return TRUE;
-  return fail (run, steps, status, error);
+  return fail (run, step, status, error);
 }

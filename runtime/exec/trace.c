@@ -83,7 +83,7 @@ _kette_trace (KetteGraph *graph, KetteTensor *const *inputs, GError **error)
 
   if (ok)
     {
-      plan = _kette_plan_new (copy, NULL, 0, KETTE_PLAN_UNFUSED, error);
+      plan = _kette_plan_new (copy, NULL, 0, KETTE_PLAN_UNFUSED, NULL, error);
       copy = NULL;
       run  = plan ? _kette_run_new (plan, error) : NULL;
       ok   = run && collect (run, inputs, map, graph->n_values, values, error);

@@ -49,6 +49,7 @@ struct _KetteValue
   KetteValue *outer;       /* the value this one stands for, in an enclosing graph */
   KetteValue *replacement; /* set by a pass, obeyed by _kette_graph_apply_replacements */
   const void *proto;       /* ValueInfoProto or TensorProto of the file, or NULL */
+  uint32_t unit; /* in a plan: the device where it lies, 0: the host; not copied */
 };
 
 struct _KetteNode
@@ -67,6 +68,7 @@ struct _KetteNode
   const struct _KetteOp *def; /* resolved definition, NULL before the check pass */
   const char *origin; /* name or "#index" of the file's node it came from, or NULL */
   const void *proto;  /* NodeProto of the file if it is still what it says, or NULL */
+  uint32_t unit, why; /* in a plan: its device, 0: the host, and the reason; not copied */
 };
 
 enum /* KetteNode.flags */

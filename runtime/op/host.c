@@ -468,10 +468,12 @@ _kette_failure_to_error (const KetteFailure *failure, kt_status status,
   char where[KETTE_WHERE_SIZE];
   const kt_status s = failure->status != KT_OK ? failure->status : status;
 
+  if (node)
+    _kette_node_where (node, where);
   for (size_t i = 0; i < G_N_ELEMENTS (statuses); i++)
     if (statuses[i].status == s)
-      return _kette_fail (error, statuses[i].code, _kette_node_where (node, where), "%s",
+      return _kette_fail (error, statuses[i].code, node ? where : NULL, "%s",
                           *failure->text ? failure->text : statuses[i].text);
-  return _kette_fail (error, KETTE_ERROR_PLUGIN, _kette_node_where (node, where),
+  return _kette_fail (error, KETTE_ERROR_PLUGIN, node ? where : NULL,
                       "the operator's plugin returned the unknown status %d", (int) s);
 }

@@ -10,7 +10,7 @@
  *   threads    the same bits with 1 and with 3 threads
  *   gradient   central differences in f64, wherever the descriptor has a gradient
  *
- * opcheck FILE.txt... ; prints TAP.
+ * opcheck FILE.txt... ; prints TAP. On the device that KETTE_TEST_DEVICE names.
  */
 #include "opcheck.h"
 #include "base/compare.h"
@@ -118,9 +118,11 @@ gboolean
 opcheck_run (KetteGraph *graph, KetteTensor *const *in, int n_in, gboolean no_native,
              KetteTensor **out, GError **error)
 {
-  const KetteSessionOptions options
-      = { .struct_size = sizeof options, .no_native = no_native, .seed = 7 };
-  g_autoptr (KetteSession) session = _kette_session_new_full (graph, &options, error);
+  const KetteSessionOptions options = { .struct_size = sizeof options,
+                                        .no_native   = no_native,
+                                        .seed        = 7,
+                                        .device      = g_getenv ("KETTE_TEST_DEVICE") };
+  g_autoptr (KetteSession) session  = _kette_session_new_full (graph, &options, error);
   KetteTensor *fed[CASE_MOST];
   int n = 0;
 

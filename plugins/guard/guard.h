@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard: a device without hardware that is stricter than any. Its memory has an address that
+ * the host can never touch and one, the alias, for its streams, which are threads with queues.
+ * What its streams do is checked: who may touch which bytes, and who comes before whom.
+ *
+ * KETTE_GUARD holds words with commas between them:
+ *   devices=N   how many there are (2; 0 to 8), asked once
+ *   delay=US    before a part of the operations a stream waits up to that long
+ *   reorder     streams let others go ahead at random, where no event says who is first
+ *   lazy        nothing runs until somebody waits for it
+ *   seed=N      of what is random
+ *   oom=N       the N-th allocation from now on is refused
+ *   fail=N      the N-th launch or copy from now on fails
+ *   nocapture   nothing can be recorded
+ * It is looked at again whenever it has changed; then counting begins anew.
+ */
+#pragma once
+#include "kette-device.h"
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum
+{
+  MOST_DEVICES = 8,
+  MOST_STREAMS = 96, /* at the same time, of all devices */
+  MOST_LISTED  = 24, /* ranges of an operation without a list of its own */
+  TEXT         = 400
+};
+
+typedef struct
+{
+  unsigned delay;
+  bool reorder, lazy, no_capture;
+  uint64_t seed;
+  long oom, fail; /* counted down; 0: never */
+} Knobs;
+
+typedef struct
+{
+  uint32_t at[MOST_STREAMS];
+} Clock;
+
+typedef struct Stream Stream;
+typedef struct Recording Recording;
+typedef struct Block Block;
+
+typedef struct
+{
+  int32_t index;
+} Device;
+
+typedef enum
+{
+  OP_TASK,
+  OP_COPY,
+  OP_WAIT,
+  OP_REPLAY
+} OpKind;
+
+typedef struct Op Op;
+struct Op
+{
+  Op *next;
+  OpKind kind;
+  bool fails; /* on demand */
+  const char *label;
+  Clock clock;
+  kt_task *task;
+  void *arg;
+  int32_t n_ranges;
+  kt_range listed[MOST_LISTED], *ranges; /* ranges NULL: listed */
+  /* A copy: host addresses as they are, the device's as the host knows them. */
+  void *to;
+  const void *from;
+  size_t bytes;
+  Device *to_device, *from_device; /* NULL: the host */
+  Stream *of;                      /* a wait: until OF has done SEQ operations */
+  uint64_t seq;
+  Recording *recording;
+};
+
+struct Stream
+{
+  Device *device;
+  uint32_t id;
+  bool taken;
+  Knobs knobs; /* of the time when it was made */
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t wake, progress;
+  Op *first, **last, *unused;
+  uint64_t given, done, released; /* operations; released: what may run */
+  bool sleeping;
+  kt_status status; /* the first error since the last synchronize */
+  char text[TEXT];
+  uint64_t random;
+  /* The host's side. */
+  Clock clock;
+  Recording *capture;
+};
+
+typedef struct
+{
+  Stream *stream; /* NULL: never recorded */
+  uint64_t seq;
+  Clock clock;
+  Recording *capture;
+} Event;
+
+struct Recording
+{
+  Stream *origin;
+  Op *first, **last;
+  size_t n;
+  bool broken;
+  char text[TEXT];
+};
+
+/* plugin.c */
+kt_status guard_fail (kt_call *call, kt_status status, const char *format, ...)
+    __attribute__ ((format (printf, 3, 4)));
+Knobs *guard_knobs (void); /* as the environment has them now */
+extern Knobs guard_known;  /* as they were when somebody looked */
+bool guard_count (long *counter);
+extern const kt_host *guard_host;
+
+/* memory.c */
+kt_status guard_alloc (kt_call *call, void *device, size_t bytes, void **memory);
+void guard_release (void *device, void *memory);
+kt_status guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **memory);
+void guard_release_pinned (void *device, void *memory);
+bool guard_is_pinned (const void *memory, size_t bytes);
+void *guard_alias (void *device, const void *memory);
+/* Is the range within one live block of the device? The block is held until guard_drop. Else NULL,
+ * with TEXT saying what is there instead. */
+Block *guard_hold (const Device *device, const void *memory, size_t bytes, char *text);
+void guard_drop (Block *block);
+kt_status guard_memory (kt_call *call, void *device, size_t *free_bytes,
+                        size_t *all_bytes);
+
+/* race.c */
+typedef struct History History;
+/* Notes that LABEL with CLOCK on STREAM reads or writes FIRST .. END - 1 of a block; false: that is
+ * a fault, told in TEXT. */
+bool guard_access (History **history, const Clock *clock, uint32_t stream,
+                   const char *label, size_t first, size_t end, bool write, char *text);
+void guard_history_free (History *history);
+/* The same for ranges of a device's memory. */
+bool guard_check (const kt_range *ranges, int32_t n, const Device *device,
+                  uint32_t stream, const Clock *clock, const char *label, char *text);
+History **guard_block_history (Block *block, const void *memory, size_t *offset);
+void guard_merge (Clock *into, const Clock *from);
+extern Clock guard_host_clock;
+extern pthread_mutex_t guard_clocks; /* of the host's clock and the streams' */
+
+/* stream.c */
+kt_status guard_stream_new (kt_call *call, void *device, kt_stream **stream);
+void guard_stream_free (kt_stream *stream);
+kt_status guard_event_new (kt_call *call, void *device, kt_event **event);
+void guard_event_free (kt_event *event);
+kt_status guard_record (kt_call *call, kt_stream *stream, kt_event *event);
+kt_status guard_wait (kt_call *call, kt_stream *stream, kt_event *event);
+kt_status guard_wait_host (kt_call *call, kt_event *event);
+kt_status guard_synchronize (kt_call *call, kt_stream *stream);
+/* An operation to be filled in and given to the stream, or to what it records; NULL: failed. */
+Op *guard_op (kt_call *call, Stream *stream, OpKind kind, const char *label);
+void guard_give (Stream *stream, Op *op);
+void guard_leave (const Recording *recording); /* no stream is part of it any more */
+void guard_await (Stream *stream, uint64_t seq);
+
+/* Has some stream's error text; keeps the first one. */
+void guard_stream_failed (Stream *stream, kt_status status, const char *text);
+
+/* work.c: what the streams' threads do */
+void *guard_work (void *stream);
+void guard_op_free (Op *op);
+kt_status guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
+                      const void *from, size_t bytes, void *peer, const char *label);
+kt_status guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
+                         const kt_range *ranges, int32_t n, const char *label);
+
+/* capture.c */
+extern int guard_captures; /* that are open */
+/* A call that no capture allows, of whatever stream. */
+kt_status guard_forbid_all (kt_call *call, const char *what);
+void guard_record_op (Stream *stream, Op *op);
+kt_status guard_capture_begin (kt_call *call, kt_stream *stream);
+kt_status guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording);
+kt_status guard_replay (kt_call *call, kt_stream *stream, kt_recording *recording);
+void guard_recording_free (kt_recording *recording);

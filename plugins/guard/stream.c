@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stream.c: the host's side of streams and events. Clocks are set while work is given, because
+ * they follow from what the host said, not from when something ran.
+ */
+#include "guard.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Stream *streams[MOST_STREAMS]; /* threads that are there stay */
+static uint32_t n_streams;
+
+static Stream *
+start (uint32_t id)
+{
+  Stream *s = calloc (1, sizeof *s);
+
+  if (!s)
+    return NULL;
+  s->id   = id;
+  s->last = &s->first;
+  pthread_mutex_init (&s->lock, NULL);
+  pthread_cond_init (&s->wake, NULL);
+  pthread_cond_init (&s->progress, NULL);
+  if (pthread_create (&s->thread, NULL, guard_work, s) == 0)
+    return s;
+  free (s);
+  return NULL;
+}
+
+kt_status
+guard_stream_new (kt_call *call, void *device, kt_stream **stream)
+{
+  const Knobs knobs = *guard_knobs ();
+  Stream *s         = NULL;
+
+  pthread_mutex_lock (&lock);
+  for (uint32_t i = 0; i < n_streams && !s; i++)
+    if (!streams[i]->taken)
+      s = streams[i];
+  if (!s && n_streams < MOST_STREAMS && (s = start (n_streams)))
+    streams[n_streams++] = s;
+  if (s)
+    {
+      s->device = device;
+      s->taken  = true;
+      s->random = (knobs.seed * 2654435761u + s->id * 40503u) | 1;
+      s->knobs  = knobs;
+    }
+  pthread_mutex_unlock (&lock);
+  *stream = (kt_stream *) s;
+  return s ? KT_OK
+           : guard_fail (call, KT_E_NOMEM, "there are %u streams already", n_streams);
+}
+
+void
+guard_stream_free (kt_stream *stream)
+{
+  Stream *s = (Stream *) stream;
+
+  guard_await (s, s->given);
+  pthread_mutex_lock (&lock);
+  s->taken   = false;
+  s->status  = KT_OK;
+  s->capture = NULL;
+  pthread_mutex_unlock (&lock);
+}
+
+void
+guard_leave (const Recording *recording)
+{
+  pthread_mutex_lock (&lock);
+  for (uint32_t i = 0; i < n_streams; i++)
+    if (streams[i]->capture == recording)
+      streams[i]->capture = NULL;
+  pthread_mutex_unlock (&lock);
+}
+
+kt_status
+guard_event_new (kt_call *call, void *device, kt_event **event)
+{
+  (void) device;
+  *event = calloc (1, sizeof (Event));
+  return *event ? KT_OK : guard_fail (call, KT_E_NOMEM, "no memory for an event");
+}
+
+void
+guard_event_free (kt_event *event)
+{
+  free (event);
+}
+
+void
+guard_stream_failed (Stream *stream, kt_status status, const char *text)
+{
+  pthread_mutex_lock (&stream->lock);
+  if (stream->status == KT_OK)
+    {
+      stream->status = status;
+      snprintf (stream->text, sizeof stream->text, "%s", text);
+    }
+  pthread_mutex_unlock (&stream->lock);
+}
+
+static kt_status
+told (kt_call *call, Stream *s, bool forget)
+{
+  char text[TEXT];
+
+  pthread_mutex_lock (&s->lock);
+  const kt_status status = s->status;
+  memcpy (text, s->text, sizeof text);
+  if (forget)
+    s->status = KT_OK;
+  pthread_mutex_unlock (&s->lock);
+  return status == KT_OK ? KT_OK : guard_fail (call, status, "%s", text);
+}
+
+Op *
+guard_op (kt_call *call, Stream *s, OpKind kind, const char *label)
+{
+  pthread_mutex_lock (&s->lock);
+  Op *op = s->unused;
+  if (op)
+    s->unused = op->next;
+  pthread_mutex_unlock (&s->lock);
+  if (!op && !(op = malloc (sizeof *op)))
+    {
+      guard_fail (call, KT_E_NOMEM, "no memory for an operation");
+      return NULL;
+    }
+  op->next        = NULL;
+  op->kind        = kind;
+  op->label       = label;
+  op->fails       = false;
+  op->n_ranges    = 0;
+  op->ranges      = NULL;
+  op->to_device   = NULL;
+  op->from_device = NULL;
+  return op;
+}
+
+void
+guard_give (Stream *s, Op *op)
+{
+  pthread_mutex_lock (&guard_clocks);
+  guard_merge (&s->clock, &guard_host_clock);
+  s->clock.at[s->id]++;
+  op->clock = s->clock;
+  pthread_mutex_unlock (&guard_clocks);
+  if (s->capture)
+    {
+      guard_record_op (s, op);
+      return;
+    }
+  pthread_mutex_lock (&s->lock);
+  *s->last = op;
+  s->last  = &op->next;
+  s->given++;
+  if (!s->knobs.lazy)
+    __atomic_store_n (&s->released, s->given, __ATOMIC_RELEASE);
+  const bool asleep = s->sleeping && !s->knobs.lazy;
+  pthread_mutex_unlock (&s->lock);
+  if (asleep)
+    pthread_cond_signal (&s->wake);
+}
+
+void
+guard_await (Stream *s, uint64_t seq)
+{
+  pthread_mutex_lock (&s->lock);
+  if (s->released < seq)
+    {
+      s->released = seq;
+      pthread_cond_signal (&s->wake);
+    }
+  while (s->done < seq)
+    pthread_cond_wait (&s->progress, &s->lock);
+  pthread_mutex_unlock (&s->lock);
+}
+
+kt_status
+guard_record (kt_call *call, kt_stream *stream, kt_event *event)
+{
+  Stream *s = (Stream *) stream;
+  Event *e  = (Event *) event;
+
+  (void) call;
+  e->stream  = s;
+  e->seq     = s->given;
+  e->capture = s->capture;
+  pthread_mutex_lock (&guard_clocks);
+  e->clock = s->clock;
+  pthread_mutex_unlock (&guard_clocks);
+  return KT_OK;
+}
+
+kt_status
+guard_wait (kt_call *call, kt_stream *stream, kt_event *event)
+{
+  Stream *s = (Stream *) stream;
+  Event *e  = (Event *) event;
+
+  if (!e->stream)
+    return KT_OK;
+  if (e->capture && !s->capture)
+    s->capture = e->capture;
+  if (e->capture != s->capture)
+    return guard_forbid_all (
+        call, "a stream was to wait for what is not part of the recording");
+  if (!s->capture)
+    {
+      Op *op = guard_op (call, s, OP_WAIT, NULL);
+      if (!op)
+        return KT_E_NOMEM;
+      op->of  = e->stream;
+      op->seq = e->seq;
+      guard_give (s, op);
+    }
+  pthread_mutex_lock (&guard_clocks);
+  guard_merge (&s->clock, &e->clock);
+  pthread_mutex_unlock (&guard_clocks);
+  return KT_OK;
+}
+
+kt_status
+guard_wait_host (kt_call *call, kt_event *event)
+{
+  Event *e = (Event *) event;
+
+  if (guard_captures)
+    return guard_forbid_all (call, "the host waited for an event");
+  if (!e->stream)
+    return KT_OK;
+  guard_await (e->stream, e->seq);
+  pthread_mutex_lock (&guard_clocks);
+  guard_merge (&guard_host_clock, &e->clock);
+  pthread_mutex_unlock (&guard_clocks);
+  return told (call, e->stream, false);
+}
+
+kt_status
+guard_synchronize (kt_call *call, kt_stream *stream)
+{
+  Stream *s = (Stream *) stream;
+
+  if (guard_captures)
+    return guard_forbid_all (call, "the host waited for a stream");
+  guard_await (s, s->given);
+  pthread_mutex_lock (&guard_clocks);
+  guard_merge (&guard_host_clock, &s->clock);
+  pthread_mutex_unlock (&guard_clocks);
+  return told (call, s, true);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work.c: what streams are given, and the threads that do it.
+ */
+#include "guard.h"
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum
+{
+  SPINS = 4000 /* about 20 us without work, then a thread sleeps */
+};
+
+kt_status
+guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
+               const kt_range *ranges, int32_t n, const char *label)
+{
+  Stream *s = (Stream *) stream;
+  Op *op    = guard_op (call, s, OP_TASK, label);
+
+  if (!op)
+    return KT_E_NOMEM;
+  op->task  = task;
+  op->arg   = arg;
+  op->fails = guard_count (&guard_known.fail);
+  if (n > MOST_LISTED && !(op->ranges = malloc ((size_t) n * sizeof *ranges)))
+    {
+      guard_op_free (op);
+      return guard_fail (call, KT_E_NOMEM, "no memory for an operation");
+    }
+  op->n_ranges = n;
+  if (n > 0)
+    memcpy (op->ranges ? op->ranges : op->listed, ranges, (size_t) n * sizeof *ranges);
+  guard_give (s, op);
+  return KT_OK;
+}
+
+kt_status
+guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
+            const void *from, size_t bytes, void *peer, const char *label)
+{
+  Stream *s = (Stream *) stream;
+
+  if (direction < KT_COPY_IN || direction > KT_COPY_PEER)
+    return guard_fail (call, KT_E_INTERNAL, "a copy goes nowhere");
+  if (s->capture
+      && ((direction == KT_COPY_IN && !guard_is_pinned (from, bytes))
+          || (direction == KT_COPY_OUT && !guard_is_pinned (to, bytes))))
+    return guard_forbid_all (call, "a copy used memory of the host that is not pinned");
+  Op *op = guard_op (call, s, OP_COPY, label);
+  if (!op)
+    return KT_E_NOMEM;
+  op->fails       = guard_count (&guard_known.fail);
+  op->to          = to;
+  op->from        = from;
+  op->bytes       = bytes;
+  op->to_device   = direction == KT_COPY_OUT    ? NULL
+                    : direction == KT_COPY_PEER ? peer
+                                                : s->device;
+  op->from_device = direction == KT_COPY_IN ? NULL : s->device;
+  guard_give (s, op);
+  return KT_OK;
+}
+
+void
+guard_op_free (Op *op)
+{
+  free (op->ranges);
+  free (op);
+}
+
+static uint64_t
+draw (Stream *s)
+{
+  s->random ^= s->random << 13;
+  s->random ^= s->random >> 7;
+  s->random ^= s->random << 17;
+  return s->random;
+}
+
+static void
+pause_us (uint64_t us)
+{
+  const struct timespec time = { (time_t) (us / 1000000), (long) (us % 1000000) * 1000 };
+
+  nanosleep (&time, NULL);
+}
+
+/* Lets others go first, now and then. */
+static void
+disturb (Stream *s)
+{
+  if (s->knobs.delay && draw (s) % 4 == 0)
+    pause_us (draw (s) % s->knobs.delay);
+  if (s->knobs.reorder && draw (s) % 2 == 0)
+    for (uint64_t n = draw (s) % 8; n > 0; n--)
+      sched_yield ();
+  if (s->knobs.reorder && draw (s) % 8 == 0)
+    pause_us (draw (s) % 50);
+}
+
+static bool
+check_copy (const Stream *s, const Op *op, const Clock *clock, char *text)
+{
+  const kt_range from = { op->from, op->bytes, 0, 0 }, to = { op->to, op->bytes, 1, 0 };
+
+  return (!op->from_device
+          || guard_check (&from, 1, op->from_device, s->id, clock, op->label, text))
+         && (!op->to_device
+             || guard_check (&to, 1, op->to_device, s->id, clock, op->label, text));
+}
+
+static void
+run_op (Stream *s, const Op *op, const Clock *clock)
+{
+  char text[TEXT];
+  kt_status status = KT_OK;
+
+  if (s->status != KT_OK && op->kind != OP_WAIT)
+    return;
+  if (op->fails)
+    {
+      snprintf (text, sizeof text, "\"%.80s\" failed on demand",
+                op->label ? op->label : "?");
+      guard_stream_failed (s, KT_E_DEVICE, text);
+      return;
+    }
+  switch (op->kind)
+    {
+    case OP_WAIT:
+      guard_await (op->of, op->seq);
+      break;
+    case OP_TASK:
+      if (!guard_check (op->ranges ? op->ranges : op->listed, op->n_ranges, s->device,
+                        s->id, clock, op->label, text))
+        guard_stream_failed (s, KT_E_DEVICE, text);
+      else if ((status = op->task (op->arg)) != KT_OK)
+        {
+          snprintf (text, sizeof text, "\"%.80s\" failed", op->label ? op->label : "?");
+          guard_stream_failed (s, status, text);
+        }
+      break;
+    case OP_COPY:
+      if (!check_copy (s, op, clock, text))
+        guard_stream_failed (s, KT_E_DEVICE, text);
+      else if (op->bytes)
+        memcpy (op->to_device ? guard_alias (op->to_device, op->to) : op->to,
+                op->from_device ? guard_alias (op->from_device, op->from) : op->from,
+                op->bytes);
+      break;
+    case OP_REPLAY:
+      for (const Op *each = op->recording->first; each; each = each->next)
+        run_op (s, each, clock);
+      break;
+    }
+}
+
+static inline void
+relax (void)
+{
+#if defined(__x86_64__)
+  __builtin_ia32_pause ();
+#endif
+}
+
+/* The next operation; sleeps until there is one. */
+static Op *
+take (Stream *s)
+{
+  for (int i = 0;
+       i < SPINS && __atomic_load_n (&s->released, __ATOMIC_ACQUIRE) == s->done; i++)
+    relax ();
+  pthread_mutex_lock (&s->lock);
+  s->sleeping = true;
+  while (s->released == s->done)
+    pthread_cond_wait (&s->wake, &s->lock);
+  s->sleeping = false;
+  Op *op      = s->first;
+  s->first    = op->next;
+  if (!s->first)
+    s->last = &s->first;
+  pthread_mutex_unlock (&s->lock);
+  return op;
+}
+
+void *
+guard_work (void *stream)
+{
+  Stream *s = stream;
+
+  for (;;)
+    {
+      Op *op = take (s);
+
+      disturb (s);
+      run_op (s, op, &op->clock);
+      free (op->ranges);
+      pthread_mutex_lock (&s->lock);
+      op->next  = s->unused;
+      s->unused = op;
+      __atomic_store_n (&s->done, s->done + 1, __ATOMIC_RELEASE);
+      pthread_cond_broadcast (&s->progress);
+      pthread_mutex_unlock (&s->lock);
+    }
+  return NULL;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What is wanted of placement, from the words of a command line, and where nodes go by it.
+ */
+#include "exec/places.h"
+#include "exec/plan.h"
+#include <string.h>
+
+static gboolean
+unit_number (KettePlaces *p, const char *device, uint32_t *out, GError **error)
+{
+  KetteUnit *unit;
+
+  if (!_kette_unit_get (device, &unit, error))
+    return FALSE;
+  for (*out = 0; *out <= p->n_units; ++*out)
+    if (p->units[*out] == unit)
+      return TRUE;
+  if (p->n_units == KETTE_MOST_UNITS)
+    return _kette_fail (error, KETTE_ERROR_DEVICE, NULL,
+                        "more than %d devices in one session", KETTE_MOST_UNITS);
+  p->units[++p->n_units] = unit;
+  return TRUE;
+}
+
+/* Devices that placement may choose by itself. */
+static gboolean
+add_all (KettePlaces *p, GError **error)
+{
+  const KetteDeviceKind *kind;
+
+  p->automatic = TRUE;
+  for (size_t i = 0; (kind = _kette_device_kind_nth (i)); i++)
+    {
+      uint32_t number;
+      if (!(kind->device.flags & KT_D_ASKED) && _kette_device_kind_count (kind) > 0
+          && !unit_number (p, kind->device.name, &number, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The words of RULES, which P keeps a copy of. */
+static gboolean
+add_rules (KettePlaces *p, const char *const *rules, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  size_t n = 0, bytes = 0;
+
+  for (; rules && rules[n]; n++)
+    bytes += strlen (rules[n]) + 1;
+  if (!(p->text = _kette_alloc (account, bytes + 1, 1, error))
+      || !(p->rules = _kette_alloc (account, n + 1, sizeof *p->rules, error)))
+    return FALSE;
+  for (char *at = p->text; p->n_rules < n; p->n_rules++)
+    {
+      const char *word = rules[p->n_rules];
+      char *equals;
+
+      memcpy (at, word, strlen (word) + 1);
+      equals = strrchr (at, '=');
+      if (!equals || equals == at)
+        return _kette_fail (error, KETTE_ERROR_DEVICE, NULL,
+                            "the placement %s must be PATTERN=DEVICE",
+                            KETTE_QUOTE (word));
+      *equals                      = '\0';
+      p->rules[p->n_rules].pattern = at;
+      if (!unit_number (p, equals + 1, &p->rules[p->n_rules].unit, error))
+        return FALSE;
+      at += strlen (word) + 1;
+    }
+  return TRUE;
+}
+
+gboolean
+_kette_places_new (const char *device, const char *const *rules, KettePlaces **out,
+                   GError **error)
+{
+  KettePlaces *p;
+
+  *out = NULL;
+  if ((!device || strcmp (device, "cpu") == 0) && (!rules || !rules[0]))
+    return TRUE;
+  if (!(p = _kette_alloc (_kette_account_process (), 1, sizeof *p, error)))
+    return FALSE;
+  p->n_fetched = SIZE_MAX;
+  if ((!device
+       || (strcmp (device, "auto") == 0 ? add_all (p, error)
+                                        : unit_number (p, device, &p->base, error)))
+      && add_rules (p, rules, error))
+    {
+      *out = p;
+      return TRUE;
+    }
+  _kette_places_free (p);
+  return FALSE;
+}
+
+void
+_kette_places_free (KettePlaces *places)
+{
+  if (!places)
+    return;
+  _kette_free (places->rules);
+  _kette_free (places->text);
+  _kette_free (places);
+}
+
+/* -- where nodes go ------------------------------------------------------------------------ */
+
+static const KettePlaceRule *
+rule_for (const KettePlaces *p, const KetteNode *node)
+{
+  for (size_t i = 0; i < p->n_rules; i++)
+    if (g_pattern_match_simple (p->rules[i].pattern, node->name)
+        || (node->origin && g_pattern_match_simple (p->rules[i].pattern, node->origin))
+        || g_pattern_match_simple (p->rules[i].pattern, node->op))
+      return &p->rules[i];
+  return NULL;
+}
+
+const KetteKernel *
+_kette_unit_kernel (const KetteUnit *unit, KetteNode *node)
+{
+  const KetteFamily *family = node->def->family;
+  const char *device;
+
+  for (int round = 0; (device = _kette_unit_kernels (unit, round)); round++)
+    for (size_t i = 0; i < family->n_kernels; i++)
+      if (_kette_kernel_serves (family->kernels[i], node, device)
+          && _kette_kernel_suits (family->kernels[i], node))
+        return family->kernels[i];
+  return NULL;
+}
+
+/* Texts and what is no tensor means something to the host only. */
+static gboolean
+is_hosts (const KetteNode *node)
+{
+  for (int32_t k = 0; k < node->n_in + node->n_out; k++)
+    {
+      const KetteValue *v = k < node->n_in ? node->in[k] : node->out[k - node->n_in];
+      if (v && (v->type.kind != KT_TENSOR || v->type.dtype == KT_STRING))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+place_node (const KettePlan *plan, KetteNode *node)
+{
+  const KettePlaces *p       = plan->places;
+  const KettePlaceRule *rule = rule_for (p, node);
+  const uint32_t wanted      = rule ? rule->unit : p->base;
+  const KetteKernel *kernel  = NULL;
+
+  node->why = rule ? KETTE_WHY_RULE : KETTE_WHY_DEVICE;
+  if (wanted == 0)
+    return;
+  if (is_hosts (node))
+    node->why = KETTE_WHY_KIND;
+  else if (!(kernel = _kette_unit_kernel (p->units[wanted], node)))
+    node->why = KETTE_WHY_NO_KERNEL;
+  else
+    node->unit = wanted;
+}
+
+/* What comes out of a node lies where it is executed, but for what its kernel leaves to the
+ * host. */
+static void
+place_outputs (const KettePlan *plan, KetteNode *node)
+{
+  const KetteKernel *kernel
+      = node->unit ? _kette_unit_kernel (plan->places->units[node->unit], node) : NULL;
+
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k])
+      node->out[k]->unit
+          = kernel && k < 64 && (kernel->kernel.host_out >> k & 1) ? 0 : node->unit;
+}
+
+/* Will the plan execute NODE? See mark_planned. */
+static gboolean
+is_planned (const KetteNode *node, uint8_t *there)
+{
+  gboolean ok = node->def != NULL;
+
+  for (int32_t k = 0; k < node->n_in; k++)
+    ok = ok && (!node->in[k] || there[node->in[k]->index]);
+  for (int32_t k = 0; k < node->n_out; k++)
+    ok = ok && (!node->out[k] || _kette_type_is_concrete (&node->out[k]->type));
+  for (int32_t k = 0; ok && k < node->n_out; k++)
+    if (node->out[k])
+      there[node->out[k]->index] = 1;
+  return ok;
+}
+
+gboolean
+_kette_plan_assign (KettePlan *plan, GError **error)
+{
+  KetteGraph *g     = plan->graph;
+  gboolean branches = FALSE, used = FALSE;
+  uint8_t *there;
+
+  if (!plan->places)
+    return TRUE;
+  if (!(there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error)))
+    return FALSE;
+  for (size_t i = 0; i < g->n_values; i++)
+    there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
+  for (size_t i = 0; i < g->n_inputs; i++)
+    there[g->inputs[i]->index] = 1;
+  for (size_t i = 0; i < g->n_nodes; i++)
+    branches = branches || g->nodes[i]->subgraphs;
+  for (size_t i = 0; i < g->n_nodes; i++)
+    {
+      KetteNode *node = g->nodes[i];
+      if (!is_planned (node, there))
+        node->why = KETTE_WHY_LATER;
+      else if (branches)
+        node->why = KETTE_WHY_BRANCH;
+      else
+        {
+          place_node (plan, node);
+          place_outputs (plan, node);
+        }
+      used = used || node->unit;
+    }
+  if (used)
+    plan->n_units = plan->places->n_units;
+  _kette_free (there);
+  return TRUE;
+}
