@@ -187,9 +187,10 @@ run (KetteGraph *graph, gboolean in_rows, int threads)
       = { .struct_size = sizeof options, .in_rows = in_rows };
   GError *error                    = NULL;
   g_autoptr (KetteSession) session = _kette_session_new_full (graph, &options, &error);
-  KetteTensor *in[2] = { NULL }, *y = NULL;
+  KetteTensor *in[3] = { NULL }, *y = NULL;
 
   g_assert_no_error (error);
+  g_assert_cmpuint (graph->n_inputs, <=, G_N_ELEMENTS (in));
   _kette_pool_set_threads (threads);
   state = 7;
   for (size_t i = 0; i < graph->n_inputs; i++)
