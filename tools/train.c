@@ -71,11 +71,23 @@ check_arguments (TrainArguments *a, GError **error)
   a->train.rate            = a->rate;
   a->train.batch           = (guint) a->batch;
   a->train.one_hot         = (guint) a->one_hot;
+  a->train.device          = a->device;
+  a->train.place           = (const char *const *) a->place;
   a->train.freeze          = (const char *const *) a->freeze;
   a->train.only            = (const char *const *) a->only;
   a->train.init            = (const char *const *) a->init;
   return TRUE;
 }
+
+static const char examples[]
+    = "  kette train net.onnx --data train-images.gz --target train-labels.gz \\\n"
+      "    --loss half-sse --lr 1 --batch 10 --epochs 10 --init '*=fan-in' -o "
+      "trained.onnx\n"
+      "  kette train trained.onnx --data train-images.gz --target train-labels.gz \\\n"
+      "    --epochs 20 --resume\n"
+      "  kette train net.onnx --data x.npy --target y.npy --split 0.1 --loss "
+      "cross-entropy \\\n"
+      "    --optimizer adam --freeze 'features.*' -o trained.onnx\n";
 
 static gboolean
 parse (TrainArguments *a, int *argc, char ***argv, int *status)
@@ -144,6 +156,11 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
       "end when a checkpoint cannot be written", NULL },
     { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &t->no_fusion,
       "run each node on its own; the same bits, slower", NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &a->device,
+      "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->place,
+      "nodes whose name or operator fits go there; the first rule that fits counts",
+      "GLOB=D" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
       "threads; the results do not depend on it", "N" },
     { "log", 0, 0, G_OPTION_ARG_FILENAME, &a->log, "a row per epoch", "FILE.csv" },
@@ -157,15 +174,6 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &a->models, NULL, NULL },
     { NULL }
   };
-  static const char examples[]
-      = "  kette train net.onnx --data train-images.gz --target train-labels.gz \\\n"
-        "    --loss half-sse --lr 1 --batch 10 --epochs 10 --init '*=fan-in' -o "
-        "trained.onnx\n"
-        "  kette train trained.onnx --data train-images.gz --target train-labels.gz \\\n"
-        "    --epochs 20 --resume\n"
-        "  kette train net.onnx --data x.npy --target y.npy --split 0.1 --loss "
-        "cross-entropy \\\n"
-        "    --optimizer adam --freeze 'features.*' -o trained.onnx\n";
   g_autoptr (GError) error = NULL;
 
   if (!kette_tool_parse (
@@ -227,9 +235,10 @@ announce (const TrainArguments *a, KetteTrainer *trainer, GError **error)
 static void
 free_arguments (TrainArguments *a)
 {
-  char *texts[]  = { a->data, a->target, a->val,  a->val_data,  a->val_target, a->out,
-                     a->log,  a->loss,   a->seed, a->optimizer, a->best,       a->on_nan };
-  char **lists[] = { a->freeze, a->only, a->init, a->models };
+  char *texts[]
+      = { a->data, a->target, a->val,       a->val_data, a->val_target, a->out,   a->log,
+          a->loss, a->seed,   a->optimizer, a->best,     a->on_nan,     a->device };
+  char **lists[] = { a->freeze, a->only, a->init, a->models, a->place };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);

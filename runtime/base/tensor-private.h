@@ -19,6 +19,9 @@ struct _KetteTensor
   int64_t dims[KETTE_MAX_RANK];
 };
 
+/* Makes the host's memory of a tensor with copies up to date; set by those who make copies. */
+extern gboolean (*_kette_tensor_newest) (KetteTensor *tensor, GError **error);
+
 /* Uninitialised memory. */
 KetteTensor *_kette_tensor_new_raw (int dtype, const int64_t *dims, int rank,
                                     GError **error);

@@ -289,9 +289,13 @@ kette_tensor_unref (KetteTensor *self)
   _kette_free (self);
 }
 
+gboolean (*_kette_tensor_newest) (KetteTensor *tensor, GError **error);
+
 void *
 kette_tensor_get_data (const KetteTensor *self)
 {
+  if (G_UNLIKELY (self->copies))
+    (void) _kette_tensor_newest ((KetteTensor *) (uintptr_t) self, NULL);
   return self->data;
 }
 

@@ -100,6 +100,8 @@ find_shared (KetteTensor *tensor, GError **error)
 
   if (s || !(s = _kette_alloc (_kette_account_process (), 1, sizeof *s, error)))
     return s;
+  _kette_tensor_newest = _kette_tensor_update;
+
   s->tensor = kette_tensor_ref (tensor);
   s->latest = s->host = 1;
   s->next             = all;

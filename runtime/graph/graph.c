@@ -171,5 +171,7 @@ kette_graph_get_parameter (KetteGraph *self, const char *name)
     return NULL;
   if (value->sparse && !value->data) /* the sparse one keeps what it is when dense */
     kette_tensor_unref (_kette_sparse_dense (value->sparse, NULL));
+  if (value->data) /* what a device has of it comes first */
+    (void) kette_tensor_get_data (value->data);
   return value->data ? value->data : value->sparse ? value->sparse->dense : NULL;
 }

@@ -3,6 +3,7 @@
  */
 #include "io/save.h"
 #include "base/guard-private.h"
+#include "exec/places.h"
 #include "io/save-data.h"
 #include "io/writer.h"
 #include <stdlib.h>
@@ -362,7 +363,8 @@ kette_graph_save_full (KetteGraph *self, const char *file,
 
   if (options)
     memcpy (&o, options, MIN (options->size, sizeof o));
-  ok = s.region && save_to (&s, self, file, o.flags, o.keep, error);
+  ok = s.region && _kette_residents_write_back (error)
+       && save_to (&s, self, file, o.flags, o.keep, error);
   _kette_region_free (s.region);
   if (!ok)
     _kette_error_in_file (error, file);

@@ -4,6 +4,7 @@
  * step, so nothing else needs to be stored for a resumed run to end with the same bits.
  */
 #include "base/text.h"
+#include "exec/places.h"
 #include "io/io-private.h"
 #include "pass/pass.h"
 #include "train/train-private.h"
@@ -211,8 +212,9 @@ save (KetteTrainer *self, const char *file, unsigned keep, GError **error)
           .keep  = keep };
   KetteModel *model = self->graph->model;
 
-  return check_finite (self, error) && save_position (self, model, error)
-         && save_best (self, model, error) && save_digests (self, model, error)
+  return _kette_residents_write_back (error) && check_finite (self, error)
+         && save_position (self, model, error) && save_best (self, model, error)
+         && save_digests (self, model, error)
          && _kette_model_set_meta (model, "kette.version", KETTE_VERSION, error)
          && _kette_settings_save (&self->settings, model, error)
          && export_functions (self, error)

@@ -276,6 +276,28 @@ look_up (KetteSettings *s, gboolean builds, GError **error)
   return TRUE;
 }
 
+/* Where steps are executed; belongs to this run, not to the checkpoint. */
+static gboolean
+copy_places (KetteSettings *out, const KetteTrainOptions *options, KetteRegion *region,
+             GError **error)
+{
+  const char **place;
+  size_t n = 0;
+
+  while (options->place && options->place[n])
+    n++;
+  if (options->device
+      && !(out->device = _kette_region_strdup (region, options->device, error)))
+    return FALSE;
+  if (!(place = _kette_region_alloc (region, n + 1, sizeof *place, error)))
+    return FALSE;
+  for (size_t i = 0; i < n; i++)
+    if (!(place[i] = _kette_region_strdup (region, options->place[i], error)))
+      return FALSE;
+  out->place = place;
+  return TRUE;
+}
+
 gboolean
 _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
                       KetteGraph *graph, gboolean resume, KetteRegion *region,
@@ -306,7 +328,8 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
                             : NULL;
   if (options->optimizer && !out->optimizer_name)
     return FALSE;
-  if (!(out->freeze = join (options->freeze, region, error))
+  if (!copy_places (out, options, region, error)
+      || !(out->freeze = join (options->freeze, region, error))
       || !(out->only = join (options->only, region, error))
       || !(out->init = join (options->init, region, error)))
     return FALSE;

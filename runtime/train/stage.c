@@ -144,7 +144,9 @@ make_evaluation (KetteTrainer *self, size_t i, const Places *places, GError **er
   const KetteSessionOptions options = { .struct_size = sizeof options,
                                         .live        = TRUE,
                                         .seed        = self->settings.seed,
-                                        .unfused     = self->settings.no_fusion };
+                                        .unfused     = self->settings.no_fusion,
+                                        .device      = self->settings.device,
+                                        .place       = self->settings.place };
   KetteValue *values[2];
   size_t n = 0;
 
@@ -184,6 +186,9 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
                                             .updates     = updates,
                                             .n_updates   = info->n_update,
                                             .unfused     = self->settings.no_fusion,
+                                            .device      = self->settings.device,
+                                            .place       = self->settings.place,
+                                            .n_fetched   = self->has_loss ? 2 : 1,
                                             .seed        = self->settings.seed };
       self->stages[i].session           = _kette_session_new_full (step, &options, error);
       ok                                = self->stages[i].session != NULL;

@@ -60,6 +60,8 @@ typedef struct
   uint64_t seed;
   uint32_t batch, one_hot;
   gboolean shuffle, drop_last, no_fusion;
+  const char *device;               /* NULL: the CPU */
+  const char *const *place;         /* ended by NULL */
   gboolean new_rate;                /* the checkpoint's step has another one */
   const char *freeze, *only, *init; /* patterns joined by commas, "" for none */
 } KetteSettings;

@@ -50,6 +50,8 @@ KETTE_EXPORT GType kette_trainer_get_type (void);
  *   error
  * @keep: how many older files kette_trainer_save() keeps as FILE.1, FILE.2, ...; 0: one
  * @no_fusion: each node runs on its own; the results are the same bits
+ * @device: where, as kette_session_new_on() has it; %NULL: the CPU
+ * @place: exceptions, ended by %NULL, as kette_session_new_on() has them; or %NULL
  *
  * How to train. Start from kette_train_options_init().
  */
@@ -67,7 +69,9 @@ typedef struct
   gboolean resume, resume_anyway, skip_not_finite;
   guint keep;
   gboolean no_fusion;
-  gpointer reserved[3];
+  const char *device;
+  const char *const *place;
+  gpointer reserved[1];
 } KetteTrainOptions;
 KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
 
