@@ -12,7 +12,7 @@ for word; do
 done
 if [ ! -e "$dir/build.ninja" ]; then
   CC=clang quietly meson setup "$dir" . --buildtype=debugoptimized -Dfuzz=true -Dfaults=true \
-    -Dopenblas=disabled -Donednn=disabled -Db_sanitize=address,undefined -Db_lundef=false || die "meson setup failed (see above)"
+    -Dopenblas=disabled -Donednn=disabled -Dcuda=disabled -Db_sanitize=address,undefined -Db_lundef=false || die "meson setup failed (see above)"
 fi
 say "Building in $dir ..."
 quietly ninja -C "$dir" fuzz || die "the build failed (see above)"
