@@ -19,6 +19,8 @@ FOREIGN = {"cblas.h": "plugins/openblas/", "oneapi/": "plugins/onednn/", "graphv
 # What else may be seen, and why.
 EXCEPTIONS = {("plugins/onednn/library.c", "dlfcn.h"): "libdnnl is opened when a node needs it",
               ("plugins/onednn/allocate.c", "dlfcn.h"): "whose operator new does libdnnl call?",
+              ("plugins/cuda/runtime.c", "dlfcn.h"): "a machine without a driver has no libcuda",
+              ("plugins/cuda/library.c", "dlfcn.h"): "cuBLASLt and cuDNN are opened when a node needs them",
               ("bench/chain.c", "exec/session-private.h"): "the cost of a node without that of a call",
               ("bench/infer.c", "exec/plan.h"): "a run without tensors for its results",
               ("bench/peer_ort.c", "dlfcn.h"): "ONNX Runtime is opened at run time",
