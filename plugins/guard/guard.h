@@ -12,6 +12,7 @@
  *   seed=N      of what is random
  *   oom=N       the N-th allocation from now on is refused
  *   fail=N      the N-th launch or copy from now on fails
+ *   deaf=N      the N-th wait of a stream for an event from now on is forgotten: a fault to be found
  *   nocapture   nothing can be recorded
  * It is looked at again whenever it has changed; then counting begins anew.
  */
@@ -34,7 +35,7 @@ typedef struct
   unsigned delay;
   bool reorder, lazy, no_capture;
   uint64_t seed;
-  long oom, fail; /* counted down; 0: never */
+  long oom, fail, deaf; /* counted down; 0: never */
 } Knobs;
 
 typedef struct
@@ -95,6 +96,9 @@ struct Stream
   bool sleeping;
   kt_status status; /* the first error since the last synchronize */
   char text[TEXT];
+  /* The last error: operations SICK .. WELL are of no use, and who waits for them is not either. */
+  uint64_t sick, well;
+  kt_status last_status;
   uint64_t random;
   /* The host's side. */
   Clock clock;
@@ -168,9 +172,10 @@ kt_status guard_synchronize (kt_call *call, kt_stream *stream);
 Op *guard_op (kt_call *call, Stream *stream, OpKind kind, const char *label);
 void guard_give (Stream *stream, Op *op);
 void guard_leave (const Recording *recording); /* no stream is part of it any more */
-void guard_await (Stream *stream, uint64_t seq);
+/* Waits until the stream has done SEQ operations; INTO, if any, fails with it. */
+void guard_await (Stream *stream, uint64_t seq, Stream *into);
 
-/* Has some stream's error text; keeps the first one. */
+/* Keeps the first error. */
 void guard_stream_failed (Stream *stream, kt_status status, const char *text);
 
 /* work.c: what the streams' threads do */

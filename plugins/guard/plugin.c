@@ -52,6 +52,8 @@ set_knob (const char *word, size_t n)
     guard_known.seed = (uint64_t) value;
   else if (IS ("oom"))
     guard_known.oom = value;
+  else if (IS ("deaf"))
+    guard_known.deaf = value;
   else if (IS ("fail"))
     guard_known.fail = value;
 #undef IS

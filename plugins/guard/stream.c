@@ -60,10 +60,11 @@ guard_stream_free (kt_stream *stream)
 {
   Stream *s = (Stream *) stream;
 
-  guard_await (s, s->given);
+  guard_await (s, s->given, NULL);
   pthread_mutex_lock (&lock);
   s->taken   = false;
   s->status  = KT_OK;
+  s->sick    = 0;
   s->capture = NULL;
   pthread_mutex_unlock (&lock);
 }
@@ -98,7 +99,9 @@ guard_stream_failed (Stream *stream, kt_status status, const char *text)
   pthread_mutex_lock (&stream->lock);
   if (stream->status == KT_OK)
     {
-      stream->status = status;
+      stream->status = stream->last_status = status;
+      stream->sick                         = stream->done + 1;
+      stream->well                         = UINT64_MAX;
       snprintf (stream->text, sizeof stream->text, "%s", text);
     }
   pthread_mutex_unlock (&stream->lock);
@@ -112,8 +115,11 @@ told (kt_call *call, Stream *s, bool forget)
   pthread_mutex_lock (&s->lock);
   const kt_status status = s->status;
   memcpy (text, s->text, sizeof text);
-  if (forget)
-    s->status = KT_OK;
+  if (forget && s->status != KT_OK)
+    {
+      s->status = KT_OK;
+      s->well   = s->given;
+    }
   pthread_mutex_unlock (&s->lock);
   return status == KT_OK ? KT_OK : guard_fail (call, status, "%s", text);
 }
@@ -168,8 +174,10 @@ guard_give (Stream *s, Op *op)
 }
 
 void
-guard_await (Stream *s, uint64_t seq)
+guard_await (Stream *s, uint64_t seq, Stream *into)
 {
+  char text[TEXT];
+
   pthread_mutex_lock (&s->lock);
   if (s->released < seq)
     {
@@ -178,7 +186,12 @@ guard_await (Stream *s, uint64_t seq)
     }
   while (s->done < seq)
     pthread_cond_wait (&s->progress, &s->lock);
+  const kt_status status
+      = s->sick && seq >= s->sick && seq <= s->well ? s->last_status : KT_OK;
+  memcpy (text, s->text, sizeof text);
   pthread_mutex_unlock (&s->lock);
+  if (into && status != KT_OK)
+    guard_stream_failed (into, status, text);
 }
 
 kt_status
@@ -203,7 +216,7 @@ guard_wait (kt_call *call, kt_stream *stream, kt_event *event)
   Stream *s = (Stream *) stream;
   Event *e  = (Event *) event;
 
-  if (!e->stream)
+  if (!e->stream || guard_count (&guard_known.deaf))
     return KT_OK;
   if (e->capture && !s->capture)
     s->capture = e->capture;
@@ -234,7 +247,7 @@ guard_wait_host (kt_call *call, kt_event *event)
     return guard_forbid_all (call, "the host waited for an event");
   if (!e->stream)
     return KT_OK;
-  guard_await (e->stream, e->seq);
+  guard_await (e->stream, e->seq, NULL);
   pthread_mutex_lock (&guard_clocks);
   guard_merge (&guard_host_clock, &e->clock);
   pthread_mutex_unlock (&guard_clocks);
@@ -248,7 +261,7 @@ guard_synchronize (kt_call *call, kt_stream *stream)
 
   if (guard_captures)
     return guard_forbid_all (call, "the host waited for a stream");
-  guard_await (s, s->given);
+  guard_await (s, s->given, NULL);
   pthread_mutex_lock (&guard_clocks);
   guard_merge (&guard_host_clock, &s->clock);
   pthread_mutex_unlock (&guard_clocks);

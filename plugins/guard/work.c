@@ -131,7 +131,7 @@ run_op (Stream *s, const Op *op, const Clock *clock)
   switch (op->kind)
     {
     case OP_WAIT:
-      guard_await (op->of, op->seq);
+      guard_await (op->of, op->seq, s);
       break;
     case OP_TASK:
       if (!guard_check (op->ranges ? op->ranges : op->listed, op->n_ranges, s->device,
