@@ -95,7 +95,7 @@ deliver (KetteGraph *graph, KetteTensor **outputs, char *const *words, int top)
 typedef struct
 {
   int first, top;
-  gboolean no_fusion;
+  gboolean no_fusion, explain;
   char *device, **place;
 } Options;
 
@@ -123,9 +123,15 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
       (KetteSessionFlags) ((fed ? KETTE_SESSION_FEED_DEFAULTS : 0)
                            | (o->no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
       o->device, (const char *const *) o->place, &error);
-  if (session
-      && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
-                                          kette_tool_deadline (), &error))
+  g_autofree char *plan
+      = session && o->explain
+            ? kette_session_explain (session, inputs, inputs + n_in, &error)
+            : NULL;
+  if (plan)
+    kette_tool_print (plan);
+  else if (session && !o->explain
+           && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
+                                               kette_tool_deadline (), &error))
     status = deliver (graph, outputs, output_words, o->top);
   else
     {
@@ -156,6 +162,9 @@ kette_verb_run (int argc, char **argv)
       "print the indices of the K largest elements", "K" },
     { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &o.no_fusion,
       "run each node on its own; the same bits, slower", NULL },
+    { "explain", 0, 0, G_OPTION_ARG_NONE, &o.explain,
+      "do not run: say what would be done, where and why, and what would be copied",
+      NULL },
     { "device", 0, 0, G_OPTION_ARG_STRING, &o.device,
       "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.place,
@@ -170,7 +179,9 @@ kette_verb_run (int argc, char **argv)
                          "  kette run model.onnx --input x=image.npy\n"
                          "  kette run model.onnx --input x=a.npy --output y=b.npy\n"
                          "  kette run trained.onnx --input t10k-images-idx3-ubyte.gz "
-                         "--first 8 --top 2\n",
+                         "--first 8 --top 2\n"
+                         "  kette run model.onnx --input x=image.npy --device cuda "
+                         "--explain\n",
                          &status))
     return status;
   if (argc != 2)

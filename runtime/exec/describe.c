@@ -399,3 +399,32 @@ kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
   g_string_free (w.out, TRUE);
   return NULL;
 }
+
+char *
+kette_graph_explain (KetteGraph *self, const char *device, const char *const *place,
+                     GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  const KetteSessionOptions options
+      = { .struct_size = sizeof options, .device = device, .place = place };
+  g_autoptr (KetteSession) session = _kette_session_new_full (self, &options, error);
+  kt_type *types                   = NULL;
+  int64_t (*dims)[KETTE_MAX_RANK]  = NULL;
+  char *text                       = NULL;
+
+  if (session
+      && (types = _kette_alloc (account, self->n_inputs + 1, sizeof *types, error))
+      && (dims = _kette_alloc (account, self->n_inputs + 1, sizeof *dims, error)))
+    {
+      if (sample_types (self, types, dims))
+        text = _kette_session_plan_text (session, types, error);
+      else
+        _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
+                     "the rank of an input is open: there is no plan without data");
+      if (!text)
+        _kette_error_in_file (error, self->model->file);
+    }
+  _kette_free (types);
+  _kette_free (dims);
+  return text;
+}

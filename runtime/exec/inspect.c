@@ -28,6 +28,107 @@ _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
     }
 }
 
+/* Why NODE is where it is. */
+static const char *
+reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
+{
+  static const char *const texts[] = { [KETTE_WHY_DEVICE]    = "asked for",
+                                       [KETTE_WHY_RULE]      = "a rule",
+                                       [KETTE_WHY_COST]      = "costs least",
+                                       [KETTE_WHY_COPY]      = "",
+                                       [KETTE_WHY_NO_KERNEL] = "no kernel elsewhere",
+                                       [KETTE_WHY_KIND]      = "no numbers",
+                                       [KETTE_WHY_BRANCH]    = "a graph with branches",
+                                       [KETTE_WHY_SHAPES]    = "shape arithmetic",
+                                       [KETTE_WHY_LATER] = "shapes known only later" };
+
+  if (_kette_is_copy (node))
+    g_snprintf (out, size, "%zu bytes, %s to %s",
+                _kette_plan_storage (plan, node->out[0])->bytes,
+                (const char *) node->attrs[0].v, (const char *) node->attrs[1].v);
+  else
+    g_snprintf (out, size, "%s",
+                node->why < G_N_ELEMENTS (texts) ? texts[node->why] : "");
+  return out;
+}
+
+/* Where the steps are, how much memory that takes, what is copied, and what was to be elsewhere. */
+static void
+add_devices (const KettePlan *plan, GString *out)
+{
+  size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0, n_fallback = 0;
+
+  for (size_t i = 0; i < plan->n_steps; i++)
+    {
+      const KetteNode *node = plan->steps[i].node;
+      if (!node || !_kette_is_copy (node))
+        continue;
+      n_in += node->in[0]->unit == 0;
+      n_out += node->out[0]->unit == 0;
+      n_peer += node->in[0]->unit && node->out[0]->unit;
+      bytes += _kette_plan_storage (plan, node->out[0])->bytes;
+    }
+  g_string_append_printf (out,
+                          "copies: %zu in, %zu out, %zu between devices, %zu bytes\n",
+                          n_in, n_out, n_peer, bytes);
+  for (uint32_t u = 0; u <= plan->n_units; u++)
+    {
+      const KetteUnit *unit = _kette_plan_unit (plan, u);
+      size_t n = 0, resident = 0;
+      for (size_t i = 0; i < plan->n_steps; i++)
+        n += plan->steps[i].node && plan->steps[i].node->unit == u
+             && !_kette_is_copy (plan->steps[i].node);
+      for (size_t i = 0; i < plan->n_storages; i++)
+        if (plan->storages[i].place == KETTE_AT_CONSTANT && plan->storages[i].unit == u)
+          resident += plan->storages[i].bytes;
+      g_string_append_printf (out, "%s: %zu steps, arena %zu bytes",
+                              unit ? unit->name : "cpu", n,
+                              u ? plan->unit_arena[u] : plan->arena_bytes);
+      if (u)
+        g_string_append_printf (out, ", resident %zu", resident);
+      g_string_append_c (out, '\n');
+    }
+  for (size_t i = 0; i < plan->graph->n_nodes; i++)
+    {
+      const KetteNode *node = plan->graph->nodes[i];
+      char where[KETTE_WHERE_SIZE], why[256];
+      if (node->unit || node->why < KETTE_WHY_NO_KERNEL)
+        continue;
+      g_string_append_printf (
+          out, "%s%s: %s\n",
+          n_fallback++ ? "" : "on the cpu though asked for elsewhere:\n",
+          _kette_node_where (node, where), reason_of (plan, node, why, sizeof why));
+    }
+}
+
+/* One line for the step at I. */
+static void
+add_step (const KettePlan *plan, size_t i, const char *ops, GString *out)
+{
+  const KetteStep *step = &plan->steps[i];
+  const KetteValue *first
+      = step->n_out ? plan->operands[step->first_tensor + step->n_in] : NULL;
+  const char *type = "";
+  char text[256], why[256];
+
+  if (first)
+    type = _kette_type_text (text, sizeof text, &first->type, NULL);
+  g_string_append_printf (out, "%5zu  %-20s ", i, ops);
+  if (plan->n_units)
+    {
+      const KetteUnit *unit = _kette_plan_unit (plan, step->node->unit);
+      g_string_append_printf (out, "%-8s ", unit ? unit->name : "cpu");
+    }
+  g_string_append_printf (
+      out, "%-16s %s",
+      _kette_is_copy (step->node) ? "copy" : _kette_base_name (step->kernel->plugin),
+      type);
+  if (plan->n_units && *reason_of (plan, step->node, why, sizeof why))
+    g_string_append_printf (out, "  (%s)", why);
+  g_string_append_printf (out, "%s\n",
+                          i == plan->n_forward ? "  (backward and update begin)" : "");
+}
+
 char *
 _kette_plan_text (const KettePlan *plan)
 {
@@ -37,27 +138,22 @@ _kette_plan_text (const KettePlan *plan)
   for (size_t i = 0; i < plan->n_steps; i++)
     {
       const KetteStep *step = &plan->steps[i];
-      char type[256];
       if (step->update)
         {
           g_string_append_printf (out, "%5zu  copy into the state %s\n", i,
                                   KETTE_QUOTE (step->update->key->name));
           continue;
         }
-      const KetteValue *first
-          = step->n_out ? plan->operands[step->first_tensor + step->n_in] : NULL;
       g_string_truncate (ops, 0);
       g_string_append (ops, in_chain ? "+ " : "");
       for (uint32_t k = 0; k <= step->n_absorbed; k++)
         g_string_append_printf (ops, "%s%s", k ? "+" : "",
                                 plan->graph->nodes[step->node->index + k]->op);
       in_chain = in_chain ? in_chain - 1 : step->span - 1;
-      g_string_append_printf (
-          out, "%5zu  %-20s %-16s %s%s\n", i, ops->str,
-          _kette_base_name (step->kernel->plugin),
-          first ? _kette_type_text (type, sizeof type, &first->type, NULL) : "",
-          i == plan->n_forward ? "  (backward and update begin)" : "");
+      add_step (plan, i, ops->str, out);
     }
+  if (plan->n_units)
+    add_devices (plan, out);
   g_string_free (ops, TRUE);
   return g_string_free (out, FALSE);
 }

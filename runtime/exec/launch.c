@@ -282,7 +282,7 @@ run_task (void *arg)
 }
 
 static gboolean
-wait_for (KetteRun *run, const KetteSync *sync, const KetteNode *node, GError **error)
+wait_for (KetteRun *run, const KetteSync *sync, GError **error)
 {
   const KettePlan *plan   = run->plan;
   const KetteUnitRun *own = unit_of_lane (run, sync->lane);
@@ -297,9 +297,9 @@ wait_for (KetteRun *run, const KetteSync *sync, const KetteNode *node, GError **
       if (own && own->unit->kind == maker->unit->kind)
         ok = check (run, own->unit,
                     d->wait (&run->call.call, own->streams[(sync->lane + 1) % 2], event),
-                    node, error);
+                    NULL, error);
       else
-        ok = check (run, maker->unit, d->wait_host (&run->call.call, event), node, error);
+        ok = check (run, maker->unit, d->wait_host (&run->call.call, event), NULL, error);
     }
   return ok;
 }
@@ -315,12 +315,12 @@ copy (KetteRun *run, const KetteValue *from, const KetteValue *to, kt_stream *st
                                                    : KT_COPY_PEER;
   void *peer = direction == KT_COPY_PEER ? run->units[to->unit].unit->handle : NULL;
 
-  return check (
-      run, unit,
-      unit->device->copy (&run->call.call, stream, direction, _kette_run_data (run, to),
-                          _kette_run_data (run, from),
-                          _kette_plan_storage (plan, to)->bytes, peer, to->name),
-      node, error);
+  return check (run, unit,
+                unit->device->copy (
+                    &run->call.call, stream, direction, _kette_run_data (run, to),
+                    _kette_run_data (run, from), _kette_plan_storage (plan, to)->bytes,
+                    peer, node ? node->name : to->name),
+                node, error);
 }
 
 static const char *
@@ -337,7 +337,7 @@ launch_step (KetteRun *run, size_t i, GError **error)
   const KetteSync *sync = &plan->sync[i];
   KetteUnitRun *own     = unit_of_lane (run, sync->lane);
 
-  if (sync->n_waits && !wait_for (run, sync, step->node, error))
+  if (sync->n_waits && !wait_for (run, sync, error))
     return FALSE;
   if (!own)
     return _kette_run_step (run, i, error);

@@ -80,6 +80,8 @@ _kette_places_new (const char *device, const char *const *rules, KettePlaces **o
   *out = NULL;
   if ((!device || strcmp (device, "cpu") == 0) && (!rules || !rules[0]))
     return TRUE;
+  if (!kette_plugins_get (error))
+    return FALSE;
   if (!(p = _kette_alloc (_kette_account_process (), 1, sizeof *p, error)))
     return FALSE;
   p->n_fetched = SIZE_MAX;

@@ -5,6 +5,7 @@
 #include "base/guard-private.h"
 #include "base/pool.h"
 #include "exec/cache.h"
+#include "exec/inspect.h"
 #include "graph/sparse.h"
 #include "pass/pass.h"
 #include <stdint.h>
@@ -366,6 +367,47 @@ kette_session_run (KetteSession *self, KetteTensor *const *inputs, KetteTensor *
 {
   return kette_session_run_with_defaults (self, inputs, NULL, outputs, cancellable,
                                           error);
+}
+
+static char *
+explain_with (KetteSession *self, KetteTensor *const *inputs, GError **error)
+{
+  const size_t n = self->graph->n_inputs;
+  kt_type *types = _kette_alloc (_kette_account_process (), n + 1, sizeof *types, error);
+  KetteRun *run  = NULL;
+  char *text     = NULL;
+
+  for (size_t i = 0; types && i < n; i++)
+    if (inputs[i])
+      types[i] = (kt_type){ .kind  = KT_TENSOR,
+                            .dtype = inputs[i]->dtype,
+                            .ndim  = inputs[i]->rank,
+                            .dims  = inputs[i]->dims };
+  /* A run has been made: the plan is one that memory suffices for. */
+  if (types && (run = _kette_session_take (self, types, inputs, error)))
+    {
+      text = _kette_plan_text (run->plan);
+      _kette_session_give (self, run);
+    }
+  _kette_free (types);
+  return text;
+}
+
+char *
+kette_session_explain (KetteSession *self, KetteTensor *const *inputs,
+                       KetteTensor *const *defaults, GError **error)
+{
+  const KetteGraph *g = self->graph;
+  KetteTensor **all
+      = _kette_alloc (_kette_account_process (), g->n_inputs + 1, sizeof *all, error);
+  char *text = all && sort_inputs (self, inputs, defaults, all, error)
+                   ? explain_with (self, all, error)
+                   : NULL;
+
+  if (!text)
+    _kette_error_in_file (error, g->model->file);
+  _kette_free (all);
+  return text;
 }
 
 void

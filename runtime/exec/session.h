@@ -105,6 +105,33 @@ KETTE_EXPORT gboolean kette_session_run_with_defaults (
     KetteSession *self, KetteTensor *const *inputs, KetteTensor *const *defaults,
     KetteTensor **outputs, GCancellable *cancellable, GError **error);
 /**
+ * kette_session_explain:
+ * @self: a session
+ * @inputs: (array): as for kette_session_run()
+ * @defaults: (array) (nullable): as for kette_session_run_with_defaults()
+ * @error: return location
+ *
+ * What a run with these inputs would do: a line per step; with devices also where and why, each
+ * copy with its bytes, and what is on the CPU though another device was asked for.
+ *
+ * Returns: (transfer full) (nullable): readable text
+ */
+KETTE_EXPORT char *kette_session_explain (KetteSession *self, KetteTensor *const *inputs,
+                                          KetteTensor *const *defaults, GError **error);
+/**
+ * kette_graph_explain:
+ * @self: a graph
+ * @device: (nullable): as kette_session_new_on() has it
+ * @place: (nullable) (array zero-terminated=1): likewise
+ * @error: return location
+ *
+ * The same for inputs whose open dims are 1.
+ *
+ * Returns: (transfer full) (nullable): readable text
+ */
+KETTE_EXPORT char *kette_graph_explain (KetteGraph *self, const char *device,
+                                        const char *const *place, GError **error);
+/**
  * kette_set_threads:
  * @threads: threads for kernels, the caller included; 0: all that the process may use
  */

@@ -216,3 +216,43 @@ _kette_unit_get (const char *text, KetteUnit **unit, GError **error)
   g_mutex_unlock (&lock);
   return *unit != NULL;
 }
+
+static void
+describe_unit (const KetteUnit *unit, GString *out)
+{
+  const kt_device *d = unit->device;
+  char text[256]     = "";
+  KetteCall call;
+
+  _kette_call_init (&call);
+  if (d->describe)
+    (void) d->describe (&call.call, unit->handle, text, sizeof text);
+  g_string_append_printf (out, "%-10s %.200s\n", unit->name, text);
+}
+
+char *
+kette_plugins_devices_to_text (KettePlugins *self)
+{
+  GString *out = g_string_new ("cpu        this machine's processor\n");
+
+  (void) self;
+  for (size_t i = 0; i < n_kinds; i++)
+    {
+      const int32_t n = _kette_device_kind_count (&kinds[i]);
+
+      if (n == 0)
+        g_string_append_printf (out, "%-10s none: %s\n", kinds[i].device.name,
+                                kinds[i].reason);
+      for (int32_t k = 0; k < n; k++)
+        {
+          g_autoptr (GError) error = NULL;
+          g_autofree char *name    = g_strdup_printf ("%s:%d", kinds[i].device.name, k);
+          KetteUnit *unit;
+          if (_kette_unit_get (name, &unit, &error))
+            describe_unit (unit, out);
+          else
+            g_string_append_printf (out, "%-10s %s\n", name, error->message);
+        }
+    }
+  return g_string_free (out, FALSE);
+}

@@ -57,6 +57,15 @@ KETTE_EXPORT char *kette_plugins_to_json (KettePlugins *self);
  */
 KETTE_EXPORT char *kette_plugins_to_text (KettePlugins *self);
 /**
+ * kette_plugins_devices_to_text: (skip)
+ * @self: plugins
+ *
+ * A line per device that the plugins bring, or the reason why there is none of a kind.
+ *
+ * Returns: (transfer full): the text
+ */
+KETTE_EXPORT char *kette_plugins_devices_to_text (KettePlugins *self);
+/**
  * kette_plugins_explain:
  * @self: plugins
  * @op: an operator, "Gemm" or "domain:Name"

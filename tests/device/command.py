@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Devices as a user of the command sees them: ops --devices, run and train --device, --place,
+--explain, info --plan; on the guard device, which needs no hardware.
+"""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from command import LECTURE, case, end, kette, notes, read_npy, write_npy  # noqa: E402
+
+
+def test_list():
+    run = kette("ops", "--devices")
+    lines = run.stdout.splitlines()
+    case("ops --devices", run.returncode == 0 and lines[0].startswith("cpu ")
+         and any(line.startswith("guard:0 ") for line in lines)
+         and any(line.startswith("guard:1 ") for line in lines), *notes(run))
+    run = kette("ops", "--devices", env={"KETTE_GUARD": "devices=0"})
+    case("ops --devices: a reason where there are none",
+         "guard      none: KETTE_GUARD says devices=0" in run.stdout, *notes(run))
+
+
+def test_run(folder):
+    data = write_npy(os.path.join(folder, "x.npy"), [3, 784], [(i * 37 % 101) / 101 for i in range(3 * 784)])
+    bits = []
+    for i, words in enumerate(([], ["--device", "guard"], ["--device", "guard:1", "--place", "Sigmoid=guard:0"],
+                               ["--place", "*MatMul*=guard"])):
+        out = os.path.join(folder, f"y{i}.npy")
+        run = kette("run", LECTURE, "--input", f"x={data}", "--output", f"y={out}", *words)
+        bits.append(read_npy(out)[1] if run.returncode == 0 else run.stderr)
+    case("run --device, --place: the same bits", all(b == bits[0] for b in bits), str(bits)[:500])
+    run = kette("run", LECTURE, "--input", data, "--device", "guard", "--place", "Sigmoid=guard:1", "--explain")
+    case("run --explain", run.returncode == 0 and all(text in run.stdout for text in (
+        "copy             float32[3,784]  (9408 bytes, cpu to guard:0)", "guard:1  ", "(a rule)", "(asked for)",
+        "copies: 1 in, 1 out, 3 between devices", "guard:0: 2 steps")), *notes(run))
+    run = kette("info", "--plan", "--device", "guard", LECTURE)
+    case("info --plan --device", run.returncode == 0 and "float32[1,784]  (3136 bytes, cpu to guard:0)" in run.stdout
+         and "copies: 1 in, 1 out, 0 between devices" in run.stdout, *notes(run))
+    run = kette("info", "--plan", LECTURE)
+    case("info --plan without devices", run.returncode == 0 and "MatMul" in run.stdout
+         and "copies" not in run.stdout, *notes(run))
+    run = kette("info", "--device", "guard", LECTURE)
+    case("info --device needs --plan", run.returncode == 64, *notes(run))
+
+
+def test_errors(folder):
+    data = write_npy(os.path.join(folder, "x.npy"), [1, 784], [0.5] * 784)
+    for words, env, text in (
+            (["--device", "tpu"], {}, 'device: no plugin brings a device "tpu"; there are cpu'),
+            (["--device", "guard:7"], {}, 'device: there is no "guard:7", guard has 2'),
+            (["--device", "guard"], {"KETTE_GUARD": "devices=0"},
+             "device: guard cannot be used: KETTE_GUARD says devices=0"),
+            (["--place", "x"], {}, 'the placement "x" must be PATTERN=DEVICE'),
+            (["--device", "guard"], {"KETTE_GUARD": "oom=2"}, "bytes were refused on demand"),
+            (["--device", "guard"], {"KETTE_GUARD": "fail=4"}, "failed on demand")):
+        run = kette("run", LECTURE, "--input", data, *words, env=env)
+        case(f"run {' '.join(words)} {env}", run.returncode not in (0, 134, 139) and text in run.stderr
+             and run.stderr.count("\n") == 1, *notes(run))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        test_list()
+        test_run(folder)
+        test_errors(folder)
+    end()
+
+
+main()
