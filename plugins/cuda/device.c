@@ -198,6 +198,7 @@ close_device (void *device)
 
   opened[d->index] = false;
   cu_use (d);
+  cu_libraries_clear (d);
   cu_streams_clear (d);
   cu_memory_clear (d);
   cu.StreamDestroy (d->service);

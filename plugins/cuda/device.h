@@ -87,6 +87,7 @@ struct CuDevice
   CuPinned *pinned;
   cudaStream_t service; /* for uploads */
   bool peer[CU_MOST];   /* may it reach that one's memory? */
+  void *lt, *dnn;       /* handles of cuBLASLt and cuDNN (library.h) */
 };
 
 struct kt_stream
@@ -158,5 +159,8 @@ kt_status cu_capture_begin (kt_call *call, kt_stream *stream);
 kt_status cu_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording);
 kt_status cu_replay (kt_call *call, kt_stream *stream, kt_recording *recording);
 void cu_recording_free (kt_recording *recording);
+
+/* library.c: gives back what was opened for a device. */
+void cu_libraries_clear (CuDevice *d);
 
 #endif /* KETTE_CUDA_DEVICE_H */

@@ -24,6 +24,7 @@ typedef struct
   int64_t dims[MAX_RANK], a_step[MAX_RANK], b_step[MAX_RANK];
   /* Set by product_prepare. */
   int64_t tile_rows, tile_cols, row_tiles, col_tiles, n_items, grain;
+  void *more; /* of a plugin that computes it elsewhere */
 } Product;
 
 kt_status fail (const kt_host *host, const void *ctx, kt_status code, const char *text);

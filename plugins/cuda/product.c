@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * product.c: MatMul and Gemm: on cuBLASLt where that can be opened and has the type, else by
+ * tiles of our own.
+ */
+#include "product.h"
+#include <string.h>
+
+typedef struct
+{
+  int32_t dtype;
+  size_t size;
+  CuLt *lt;
+} More;
+
+/* What the reading of shapes calls (../openblas/matmul.c, gemm.c). */
+kt_status
+fail (const kt_host *host, const void *ctx, kt_status code, const char *text)
+{
+  return host->fail (ctx, code, text, strlen (text));
+}
+
+kt_status
+product_prepare (const kt_host *host, kt_prep *prep, Product *p)
+{
+  void *kept;
+  kt_status status = host->keep (prep, sizeof (More), &kept);
+  More *more       = kept;
+
+  if (status != KT_OK)
+    return status;
+  p->more     = more;
+  more->dtype = cu_type (host, prep, 0, 0).dtype;
+  more->size  = cu_size (more->dtype);
+  if (p->k == 0 || cu_product_is_empty (p))
+    return KT_OK;
+  return cu_lt_prepare (host, prep, p, more->dtype, &more->lt);
+}
+
+static CuStart
+start_of (const Product *p, const More *more, const kt_run *run)
+{
+  const CuBatch batch = cu_batch_of (p);
+  const bool has_c    = cu_addend_of (p, false) != CU_NO_C;
+
+  return (CuStart){ .c     = has_c ? run->in[2].data : NULL,
+                    .y     = run->out[0].data,
+                    .count = batch.count * batch.calls * p->m * p->n,
+                    .n     = p->n,
+                    .rows  = p->m,
+                    .c_row = p->c_row,
+                    .c_col = p->c_col,
+                    .beta  = p->beta,
+                    .dtype = more->dtype };
+}
+
+static void
+run_tiles (const Product *p, const More *more, const kt_run *run, bool add,
+           cudaStream_t stream)
+{
+  const CuBatch batch = cu_batch_of (p);
+  CuTiles t           = { .m      = p->m,
+                          .n      = p->n,
+                          .k      = p->k,
+                          .a_row  = p->turn_a ? 1 : p->lda,
+                          .a_col  = p->turn_a ? p->lda : 1,
+                          .b_row  = p->turn_b ? 1 : p->ldb,
+                          .b_col  = p->turn_b ? p->ldb : 1,
+                          .a_step = batch.a_step,
+                          .b_step = batch.b_step,
+                          .count  = batch.count,
+                          .alpha  = p->alpha,
+                          .dtype  = more->dtype,
+                          .add    = add };
+
+  for (int64_t call = 0; call < batch.calls; call++)
+    {
+      int64_t a, b;
+      cu_batch_at (p, call, &a, &b);
+      t.a = (const char *) run->in[0].data + (size_t) a * more->size;
+      t.b = (const char *) run->in[1].data + (size_t) b * more->size;
+      t.y = (char *) run->out[0].data
+            + (size_t) (call * batch.count * p->m * p->n) * more->size;
+      cu_tiles_launch (&t, stream);
+    }
+}
+
+kt_status
+product_run (const kt_host *host, kt_run *run, void *state)
+{
+  const Product *p          = state;
+  const More *more          = p->more;
+  const cudaStream_t stream = cu_stream (host, run);
+  const CuAddend addend = more->lt ? cu_lt_addend (more->lt) : cu_addend_of (p, false);
+  const bool start      = p->k == 0 || addend == CU_SPREAD || (addend && !more->lt);
+
+  if (cu_product_is_empty (p))
+    return KT_OK;
+  if (start)
+    {
+      const CuStart s = start_of (p, more, run);
+      cu_start_launch (&s, stream);
+    }
+  if (p->k > 0 && more->lt)
+    return cu_lt_run (host, run, more->lt, p);
+  if (p->k > 0)
+    run_tiles (p, more, run, start, stream);
+  return cu_launched (host, run, "a matrix product");
+}
+
+/* Factors of integers that are no integers are the CPU's to explain. */
+static int32_t
+gemm_suits (const kt_host *host, const void *ctx, void *user)
+{
+  const int32_t dtype = cu_type (host, ctx, 0, 0).dtype;
+  const double alpha  = cu_float (host, ctx, "alpha", 1),
+               beta   = cu_float (host, ctx, "beta", 1);
+
+  (void) user;
+  if (dtype == KT_F32 || dtype == KT_F64 || dtype == KT_F16 || dtype == KT_BF16)
+    return 1;
+  return alpha >= -0x1p62 && alpha <= 0x1p62 && alpha == (double) (int64_t) alpha
+         && beta >= -0x1p62 && beta <= 0x1p62 && beta == (double) (int64_t) beta;
+}
+
+#define PRODUCT(NAME, SINCE, PREPARE, SUITS)                                             \
+  {                                                                                      \
+    .struct_size = sizeof (kt_kernel), .domain = "", .name = NAME, .device = "cuda",     \
+    .types = "T=f32|f64|f16|bf16|i32|i64|u32|u64", .since = SINCE, .priority = 0,        \
+    .flags = KT_K_CAPTURABLE | KT_K_DETERMINISTIC | KT_K_REENTRANT, .prepare = PREPARE,  \
+    .run = product_run, .suits = SUITS                                                   \
+  }
+
+const kt_kernel cu_product_kernels[] = {
+  PRODUCT ("MatMul", 1, matmul_prepare, NULL),
+  PRODUCT ("Gemm", 7, gemm_prepare, gemm_suits),
+  { 0 },
+};
