@@ -261,8 +261,8 @@ guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **memory)
            = aligned_alloc (ALIGNMENT, round_up (bytes ? bytes : 1, ALIGNMENT))))
     {
       free (pin);
-      return guard_fail (call, KT_E_NOMEM, "%zu bytes of pinned memory were refused",
-                         bytes);
+      return guard_fail (call, KT_E_NOMEM,
+                         "%zu bytes of pinned memory were refused on demand", bytes);
     }
   pin->bytes = bytes;
   pthread_mutex_lock (&lock);

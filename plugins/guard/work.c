@@ -26,6 +26,11 @@ guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
   op->task  = task;
   op->arg   = arg;
   op->fails = guard_count (&guard_known.fail);
+  if (op->fails && s->capture)
+    {
+      guard_op_free (op);
+      return guard_forbid_all (call, "a launch failed on demand");
+    }
   if (n > MOST_LISTED && !(op->ranges = malloc ((size_t) n * sizeof *ranges)))
     {
       guard_op_free (op);
@@ -53,7 +58,12 @@ guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
   Op *op = guard_op (call, s, OP_COPY, label);
   if (!op)
     return KT_E_NOMEM;
-  op->fails       = guard_count (&guard_known.fail);
+  op->fails = guard_count (&guard_known.fail);
+  if (op->fails && s->capture)
+    {
+      guard_op_free (op);
+      return guard_forbid_all (call, "a copy failed on demand");
+    }
   op->to          = to;
   op->from        = from;
   op->bytes       = bytes;

@@ -142,6 +142,15 @@ typedef struct
   size_t step;
 } KetteTask;
 
+/* A phase that was recorded, or not yet. */
+typedef struct
+{
+  uint32_t n_runs;
+  gboolean never;
+  const kt_device *device;
+  kt_recording *recording;
+} KetteRecorded;
+
 struct _KetteRun
 {
   KetteRun *next;
@@ -154,7 +163,7 @@ struct _KetteRun
   KetteFailure failure;
   KetteChainFailure chain_failure;
   int threads; /* that the workspace was made for */
-  /* launch.c: with units only. */
+  /* units.c, launch.c, record.c: with units only. */
   KetteUnitRun *units; /* from 1 on */
   kt_event **events;
   KetteTask *tasks; /* by step */
@@ -163,6 +172,9 @@ struct _KetteRun
   GMutex lock; /* of what streams tell: */
   GError *told;
   size_t told_step;
+  size_t begin;              /* the first step of what is being launched */
+  KetteRecorded recorded[3]; /* forward, update, both */
+  kt_event *meeting;         /* of streams that begin or end to be recorded */
 };
 
 /* Makes a plan for GRAPH, which is taken over (also on failure). PLACES: NULL, or valid for as
@@ -258,11 +270,14 @@ gboolean _kette_plan_spread (KettePlan *plan, size_t *n_forward, GError **error)
 gboolean _kette_is_copy (const KetteNode *node);
 /* lanes.c: who waits for whom; last of all. */
 gboolean _kette_plan_lanes (KettePlan *plan, GError **error);
-/* launch.c: what a run has on devices; executing its steps there. */
+/* units.c: what a run has on devices; launch.c: executing its steps there. */
 gboolean _kette_launch_prepare (KetteRun *run, GError **error);
 /* Once operands are resolved: what devices see instead. */
 void _kette_launch_resolve (KetteRun *run);
 void _kette_launch_clear (KetteRun *run);
+/* The host's memory of such a run: its arena and its inputs. */
+void *_kette_launch_alloc (KetteRun *run, size_t bytes, GError **error);
+void _kette_launch_release (const KetteRun *run, void *memory);
 gboolean _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error);
 /* Parameters are where the plan reads them. */
 gboolean _kette_launch_update (const KetteRun *run, GError **error);

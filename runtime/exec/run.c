@@ -127,7 +127,8 @@ allocate_inputs (KetteRun *run, GError **error)
       const KetteStorage *s = _kette_plan_storage (plan, g->inputs[i]);
       if (!s || s->place != KETTE_AT_INPUT)
         continue;
-      void *own = plan->device->alloc (s->bytes, error);
+      void *own = plan->n_units ? _kette_launch_alloc (run, s->bytes, error)
+                                : plan->device->alloc (s->bytes, error);
       if (!own)
         return FALSE;
       run->inputs[s->input]               = own;
@@ -147,7 +148,13 @@ _kette_run_new (KettePlan *plan, GError **error)
   g_mutex_init (&run->chain_failure.lock);
   run->plan    = plan;
   run->threads = _kette_pool_get_threads ();
-  if (!(run->arena = plan->device->alloc (plan->arena_bytes, error))
+  if (plan->n_units)
+    {
+      g_mutex_init (&run->lock);
+      _kette_call_init (&run->call);
+    }
+  if (!(run->arena = plan->n_units ? _kette_launch_alloc (run, plan->arena_bytes, error)
+                                   : plan->device->alloc (plan->arena_bytes, error))
       || !(run->workspace
            = plan->device->alloc (workspace_bytes (plan, run->threads), error))
       || !(run->steps
@@ -175,9 +182,15 @@ _kette_run_free (KetteRun *run)
   if (run->plan->n_units)
     _kette_launch_clear (run);
   for (size_t i = 0; run->inputs && i < run->plan->graph->n_inputs; i++)
-    device->release (run->inputs[run->plan->graph->n_inputs + i]);
+    if (run->plan->n_units)
+      _kette_launch_release (run, run->inputs[run->plan->graph->n_inputs + i]);
+    else
+      device->release (run->inputs[run->plan->graph->n_inputs + i]);
   _kette_free (run->inputs);
-  device->release (run->arena);
+  if (run->plan->n_units)
+    _kette_launch_release (run, run->arena);
+  else
+    device->release (run->arena);
   device->release (run->workspace);
   _kette_free (run->steps);
   _kette_free (run->tensors);
@@ -222,7 +235,8 @@ _kette_run_feed (KetteRun *run, size_t i, const KetteTensor *tensor)
   const KetteDevice *device = run->plan->device;
   void *own;
 
-  if (device->shares_host_memory && ((uintptr_t) tensor->data & 63) == 0)
+  if (device->shares_host_memory && run->plan->n_units == 0
+      && ((uintptr_t) tensor->data & 63) == 0)
     _kette_run_bind_input (run, i, tensor->data);
   else if ((own = _kette_run_input (run, i)))
     device->copy_in (own, tensor->data, tensor->bytes);

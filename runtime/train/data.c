@@ -323,7 +323,7 @@ in_place (const KetteDataColumn *self, const KettePlan *plan, const uint32_t *ro
   uint8_t *at;
 
   if (rows || self->one_hot || data->dtype != self->dtype
-      || !plan->device->shares_host_memory
+      || !plan->device->shares_host_memory || plan->n_units > 0
       || !_kette_dtype_bytes (self->dtype, self->row, &bytes))
     return NULL;
   at = (uint8_t *) data->data + first * bytes;

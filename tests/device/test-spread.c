@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Training steps over several devices: the bits of the CPU, whatever the order of execution; no
  * race; refused memory and failing launches are clear errors, and what comes next works.
- * KETTE_LONG=1: 1,000 random runs instead of 60.
+ * KETTE_LONG=1: 1,000 random runs instead of 40.
  */
 #include "base/pool.h"
+#include "exec/places.h"
 #include "exec/session-private.h"
 #include "networks.h"
 #include "op/devices.h"
@@ -12,7 +13,7 @@
 
 enum
 {
-  STEPS = 3
+  STEPS = 7 /* batches of 10, 10, 5, ...: the third one of 10 is recorded */
 };
 
 typedef struct
@@ -71,6 +72,7 @@ train (const Placement *p, GError **error)
 
   for (int i = 0; ok && i < STEPS; i++)
     ok = kette_trainer_step (trainer, NULL, NULL, error);
+  ok = ok && _kette_residents_write_back (error);
   return ok ? network_digest (graph) : NULL;
 }
 
@@ -90,7 +92,7 @@ test_random (gconstpointer data)
 {
   const Placement *p      = data;
   g_autofree char *wanted = train_on_cpu (p);
-  const int n             = g_getenv ("KETTE_LONG") ? 1000 : 60;
+  const int n             = g_getenv ("KETTE_LONG") ? 1000 : 40;
 
   for (int i = 0; i < n; i++)
     {
@@ -264,8 +266,9 @@ chain_new (int n)
   return graph;
 }
 
-static void
-test_overhead (void)
+/* Nanoseconds of the host's processor per node. */
+static double
+host_time (const char *knobs)
 {
   g_autoptr (KetteGraph) graph = chain_new (1000);
   const int64_t dims[]         = { 4 };
@@ -275,6 +278,8 @@ test_overhead (void)
   GError *error                    = NULL;
   g_autoptr (KetteSession) session = _kette_session_new_full (graph, &options, &error);
   double best                      = 1e9;
+
+  g_setenv ("KETTE_GUARD", knobs, TRUE);
 
   g_assert_no_error (error);
   KetteRun *run = _kette_session_take (session, &type, NULL, &error);
@@ -291,9 +296,20 @@ test_overhead (void)
                             + (double) (b.tv_nsec - a.tv_nsec));
     }
   _kette_session_give (session, run);
-  g_test_message ("%.0f ns of the host per node", best / 1000);
+  g_setenv ("KETTE_GUARD", "", TRUE);
+  return best / 1000;
+}
+
+/* A node costs the host less than a microsecond; all of a recording one launch. */
+static void
+test_overhead (void)
+{
+  const double each = host_time ("nocapture"), recorded = host_time ("");
+
+  g_test_message ("%.0f ns of the host per node, %.1f recorded", each, recorded);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  g_assert_cmpfloat (best / 1000, <=, 1000);
+  g_assert_cmpfloat (each, <=, 1000);
+  g_assert_cmpfloat (recorded, <=, 50);
 #endif
 }
 
