@@ -148,7 +148,7 @@ conv_grad_w_body (const kt_host *host, kt_graph *g, void *user)
 }
 
 const kt_operator kette_op_conv_grad_w = {
-  .op     = { KT_OP ("ConvGradW", 1), .flags = KT_OP_PURE, .infer = conv_grad_w_infer,
-              .body = conv_grad_w_body },
+  .op     = { KT_OP ("ConvGradW", 1), .flags = KT_OP_PURE | KT_OP_MATMUL,
+              .infer = conv_grad_w_infer, .body = conv_grad_w_body },
   .kernel = conv_grad_w_kernel,
 };

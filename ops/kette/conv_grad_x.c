@@ -47,7 +47,7 @@ conv_grad_x_body (const kt_host *host, kt_graph *g, void *user)
 }
 
 const kt_operator kette_op_conv_grad_x = {
-  .op     = { KT_OP ("ConvGradX", 1), .flags = KT_OP_PURE, .infer = conv_grad_x_infer,
-              .body = conv_grad_x_body },
+  .op     = { KT_OP ("ConvGradX", 1), .flags = KT_OP_PURE | KT_OP_MATMUL,
+              .infer = conv_grad_x_infer, .body = conv_grad_x_body },
   .kernel = conv_grad_x_kernel,
 };

@@ -65,7 +65,7 @@ static const kt_kernel conv_kernel[]
         { 0 } };
 
 const kt_operator kette_op_conv = {
-  .op     = { KT_OP ("Conv", 1), .flags = KT_OP_PURE, .infer = conv_infer,
+  .op     = { KT_OP ("Conv", 1), .flags = KT_OP_PURE | KT_OP_MATMUL, .infer = conv_infer,
               .gradient = conv_gradient },
   .kernel = conv_kernel,
 };

@@ -111,7 +111,7 @@ transpose_gradient (const kt_host *host, kt_graph *g, void *user)
 }
 
 const kt_operator kette_op_conv_transpose = {
-  .op     = { KT_OP ("ConvTranspose", 1), .flags = KT_OP_PURE, .infer = transpose_infer,
-              .gradient = transpose_gradient },
+  .op     = { KT_OP ("ConvTranspose", 1), .flags = KT_OP_PURE | KT_OP_MATMUL,
+              .infer = transpose_infer, .gradient = transpose_gradient },
   .kernel = transpose_kernel,
 };

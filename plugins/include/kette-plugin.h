@@ -334,13 +334,13 @@ typedef struct kt_param
 
 enum /* kt_op.flags */
 {
-  KT_OP_PURE          = 1, /* same inputs, same outputs: may be folded and merged    */
-  KT_OP_NO_GRADIENT   = 2, /* no derivative by nature: an active path ends here with
+  KT_OP_PURE        = 1, /* same inputs, same outputs: may be folded and merged    */
+  KT_OP_NO_GRADIENT = 2, /* no derivative by nature: an active path ends here with
                             an error, or silently where no input is a float        */
-  KT_OP_ELEMENTWISE   = 4,
-  KT_OP_PER_SAMPLE    = 8,
-  KT_OP_MATMUL        = 16,
-  KT_OP_CONTROL       = 32,
+  KT_OP_ELEMENTWISE = 4,
+  KT_OP_PER_SAMPLE  = 8,
+  KT_OP_MATMUL  = 16, /* products of inputs 0 and 1, summed up: placement reckons so */
+  KT_OP_CONTROL = 32,
   KT_OP_ZERO_GRADIENT = 64, /* the derivative is zero or meaningless on purpose: the
                                gradient stops here silently (Shape, comparisons)   */
   KT_OP_DEPRECATED    = 128 /* read and run, but no new file is written with it     */

@@ -196,39 +196,64 @@ is_planned (const KetteNode *node, uint8_t *there)
   return ok;
 }
 
-gboolean
-_kette_plan_assign (KettePlan *plan, GError **error)
+/* By what is wanted; what may go where it costs least stays open. */
+static void
+place_all (KettePlan *plan, uint8_t *fixed, gboolean branches, uint8_t *there)
 {
-  KetteGraph *g     = plan->graph;
-  gboolean branches = FALSE, used = FALSE;
-  uint8_t *there;
+  const KetteGraph *g = plan->graph;
 
-  if (!plan->places)
-    return TRUE;
-  if (!(there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error)))
-    return FALSE;
-  for (size_t i = 0; i < g->n_values; i++)
-    there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
-  for (size_t i = 0; i < g->n_inputs; i++)
-    there[g->inputs[i]->index] = 1;
-  for (size_t i = 0; i < g->n_nodes; i++)
-    branches = branches || g->nodes[i]->subgraphs;
   for (size_t i = 0; i < g->n_nodes; i++)
     {
       KetteNode *node = g->nodes[i];
+
+      fixed[i] = 1;
       if (!is_planned (node, there))
         node->why = KETTE_WHY_LATER;
       else if (branches)
         node->why = KETTE_WHY_BRANCH;
-      else
+      else if (plan->places->automatic && !rule_for (plan->places, node))
         {
-          place_node (plan, node);
-          place_outputs (plan, node);
+          fixed[i]  = is_hosts (node);
+          node->why = fixed[i] ? KETTE_WHY_KIND : KETTE_WHY_COST;
         }
-      used = used || node->unit;
+      else
+        place_node (plan, node);
+    }
+}
+
+gboolean
+_kette_plan_assign (KettePlan *plan, GError **error)
+{
+  KetteGraph *g     = plan->graph;
+  gboolean branches = FALSE, used = FALSE, ok;
+  uint8_t *there, *fixed;
+
+  if (!plan->places)
+    return TRUE;
+  there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
+  fixed
+      = there ? _kette_alloc (_kette_account_process (), g->n_nodes + 1, 1, error) : NULL;
+  ok = fixed != NULL;
+  for (size_t i = 0; ok && i < g->n_values; i++)
+    there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
+  for (size_t i = 0; ok && i < g->n_inputs; i++)
+    there[g->inputs[i]->index] = 1;
+  for (size_t i = 0; i < g->n_nodes; i++)
+    branches = branches || g->nodes[i]->subgraphs;
+  if (ok)
+    {
+      place_all (plan, fixed, branches, there);
+      ok = !plan->places->automatic || plan->places->n_units == 0
+           || _kette_plan_weigh (plan, fixed, error);
+    }
+  for (size_t i = 0; ok && i < g->n_nodes; i++)
+    {
+      place_outputs (plan, g->nodes[i]);
+      used = used || g->nodes[i]->unit;
     }
   if (used)
     plan->n_units = plan->places->n_units;
   _kette_free (there);
-  return TRUE;
+  _kette_free (fixed);
+  return ok;
 }

@@ -265,6 +265,8 @@ _kette_plan_unit (const KettePlan *plan, uint32_t unit)
 gboolean _kette_plan_assign (KettePlan *plan, GError **error);
 /* places.c: the kernel that UNIT has for NODE; NULL: none. */
 const KetteKernel *_kette_unit_kernel (const KetteUnit *unit, KetteNode *node);
+/* cost.c: the same by cost, for nodes that FIXED (by index) leaves open. */
+gboolean _kette_plan_weigh (KettePlan *plan, uint8_t *fixed, GError **error);
 /* spread.c: inserts kette.Copy, keeps *n_forward right. */
 gboolean _kette_plan_spread (KettePlan *plan, size_t *n_forward, GError **error);
 gboolean _kette_is_copy (const KetteNode *node);

@@ -242,6 +242,39 @@ test_copies (void)
     }
 }
 
+/* Steps that a plan of KIND has on the guard, placed by cost: of N by N products, or of the
+ * lecture's network. */
+static size_t
+n_on_guard (int n)
+{
+  const char *const offer[] = { "no such node=guard", NULL };
+  const int dense[] = { 784, 30, 10 }, large[] = { n, n, n };
+  g_autoptr (KetteGraph) graph = network_new (KT_F32, n ? large : dense, 2, "Sigmoid");
+  const int64_t dims[]         = { n ? n : 10, n ? n : 784 };
+  const kt_type type = { .kind = KT_TENSOR, .dtype = KT_F32, .ndim = 2, .dims = dims };
+  const KetteSessionOptions options = {
+    .struct_size = sizeof options, .device = "auto", .place = offer, .unfused = TRUE
+  };
+  GError *error                    = NULL;
+  g_autoptr (KetteSession) session = _kette_session_new_full (graph, &options, &error);
+  g_autofree char *text
+      = session ? _kette_session_plan_text (session, &type, &error) : NULL;
+  size_t found = 0;
+
+  g_assert_no_error (error);
+  for (const char *at = text; (at = strstr (at, "(costs least)")); at++)
+    found++;
+  return found;
+}
+
+/* Small steps belong to the CPU, large products elsewhere. */
+static void
+test_auto (void)
+{
+  g_assert_cmpuint (n_on_guard (0), ==, 0);
+  g_assert_cmpuint (n_on_guard (1024), >=, 4);
+}
+
 /* A chain of N tiny nodes that do not fuse. */
 static KetteGraph *
 chain_new (int n)
@@ -349,6 +382,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/spread/events", &placements[1], test_events);
   g_test_add_data_func ("/spread/events-cnn", &placements[3], test_events);
   g_test_add_func ("/spread/again", test_again);
+  g_test_add_func ("/spread/auto", test_auto);
   g_test_add_func ("/spread/copies", test_copies);
   g_test_add_func ("/spread/overhead", test_overhead);
   g_test_add_func ("/spread/rules", test_rules);
