@@ -4,9 +4,10 @@
  * result that was computed in float is rounded once, too.
  */
 #pragma once
-#include "operator.h"
 #include "vmath.h"
-#include <stdint.h>
+#ifndef __cplusplus
+#include "operator.h"
+#endif
 
 KT_INLINE float
 kt_f16_to_f32 (uint16_t h)
@@ -85,6 +86,8 @@ kt_f32_to_bf16 (float x)
   return (uint16_t) ((u & 0x7fffffff) > 0x7f800000 ? 0x7fc0 | (u >> 16 & 0x8000) : y);
 }
 
+#ifndef __cplusplus
 /* N elements of the type HALF, KT_F16 or KT_BF16, to float and back; half.c. */
 void kt_widen (int32_t half, const uint16_t *x, float *y, int64_t n);
 void kt_narrow (int32_t half, const float *x, uint16_t *y, int64_t n);
+#endif

@@ -5,6 +5,7 @@
  * itself, waiting, with what is too large for them.
  */
 #include "device.h"
+#include "kernels/faults.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,7 @@ cu_synchronize (kt_call *call, kt_stream *s)
                       "cudaStreamSynchronize");
   /* After an error the device is lost, and nothing is in flight. */
   cu_unstage (s);
-  return status;
+  return status != KT_OK ? status : cu_faults (call);
 }
 
 /* -- events -------------------------------------------------------------------------------- */
@@ -159,11 +160,12 @@ cu_wait (kt_call *call, kt_stream *s, kt_event *e)
 kt_status
 cu_wait_host (kt_call *call, kt_event *e)
 {
-  const kt_status status = cu_enter (call, e->device);
+  kt_status status = cu_enter (call, e->device);
 
-  return status != KT_OK ? status
-                         : cu_told (call, e->device, cu.EventSynchronize (e->handle),
-                                    "cudaEventSynchronize");
+  if (status == KT_OK)
+    status = cu_told (call, e->device, cu.EventSynchronize (e->handle),
+                      "cudaEventSynchronize");
+  return status != KT_OK ? status : cu_faults (call);
 }
 
 /* -- copies -------------------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
  *   kt_launch         threads that know nothing of each other; each does the elements
  *                     KT_FIRST, KT_FIRST + KT_STEP, ... below the number that it is given
  *   kt_launch_blocks  blocks of KT_THREADS threads in phases: what stands in KT_EACH (t) { }
- *                     is done by all threads t; what one phase leaves in KT_SHARED memory (and
- *                     nothing else) is there in the next one. Variables outside of KT_EACH have
+ *                     is done by all threads t; what one phase leaves in memory, KT_SHARED or
+ *                     other, is there in the next one; variables are not. Variables outside of KT_EACH have
  *                     the same value for all threads.
  *
  * There are no atomics and no warps: the order of all sums is that of the CPU's code.
@@ -33,8 +33,7 @@
 #define KT_FIRST ((int64_t) blockIdx.x * KT_THREADS + threadIdx.x)
 #define KT_STEP ((int64_t) gridDim.x * KT_THREADS)
 #define KT_EACH(t)                                                                       \
-  __syncthreads ();                                                                      \
-  for (int t = (int) threadIdx.x, kt_once = 1; kt_once; kt_once = 0)
+  for (int t = (__syncthreads (), (int) threadIdx.x), kt_once = 1; kt_once; kt_once = 0)
 
 /* At most this many blocks; kernels go through the rest in steps. */
 #define KT_MOST_BLOCKS 8192
@@ -43,10 +42,13 @@ template <class P>
 static void
 kt_launch_blocks (void (*kernel) (P), int64_t blocks, const P &p, void *stream)
 {
-  const unsigned grid
-      = (unsigned) (blocks < 1 ? 1 : blocks < KT_MOST_BLOCKS ? blocks : KT_MOST_BLOCKS);
+  const unsigned grid = (unsigned) (blocks < 1                ? 1
+                                    : blocks < KT_MOST_BLOCKS ? blocks
+                                                              : KT_MOST_BLOCKS);
 
+  /* clang-format off */
   kernel<<<grid, KT_THREADS, 0, (cudaStream_t) stream>>> (p);
+  /* clang-format on */
 }
 
 template <class P>
@@ -103,6 +105,18 @@ kt_over (int64_t a, int64_t b)
 {
   return ((uint64_t) a | (uint64_t) b) >> 32 ? a / b
                                              : (int64_t) ((uint32_t) a / (uint32_t) b);
+}
+
+/* Tells that PLACE has no result, for the reason WHICH (0 or 1). Of several threads one wins;
+ * mostly, on the host always, the smallest place. */
+KT_HD void
+kt_tell (int64_t *fault, int64_t place, int which)
+{
+  volatile int64_t *const f = fault;
+  const int64_t value       = place * 2 + which + 1;
+
+  if (*f == 0 || value < *f)
+    *f = value;
 }
 
 /* Elements ------------------------------------------------------------------------------- */
@@ -220,10 +234,7 @@ template <> struct KtMemory<uint64_t>
 };
 
 /* Four floats that are loaded and stored together. */
-struct alignas (16) KtFour
-{
-  float v[4];
-};
+struct alignas (16) KtFour { float v[4]; };
 
 KT_HD bool
 kt_aligned (const void *p)

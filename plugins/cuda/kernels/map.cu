@@ -39,12 +39,19 @@ map_launch (const kt_map_params *p, void *stream)
 }
 
 #define FLOATS(WORD) map_launch<op_##WORD::WORD##_f32>, map_launch<op_##WORD::WORD##_f64>
-#define MAP(WORD) { #WORD, FLOATS (WORD), nullptr, nullptr, nullptr }
+#define MAP(WORD)                                                                        \
+  {                                                                                      \
+#WORD, FLOATS(WORD), nullptr, nullptr, nullptr                                       \
+  }
 #define SIGNED(WORD)                                                                     \
-  { #WORD, FLOATS (WORD), map_launch<op_##WORD::WORD##_i64>, nullptr, nullptr }
+  {                                                                                      \
+#WORD, FLOATS(WORD), map_launch < op_##WORD::WORD##_i64>, nullptr, nullptr           \
+  }
 #define NUMBERS(WORD)                                                                    \
-  { #WORD, FLOATS (WORD), map_launch<op_##WORD::WORD##_i64>,                             \
-    map_launch<op_##WORD::WORD##_u64>, nullptr }
+  {                                                                                      \
+#WORD, FLOATS(WORD), map_launch < op_##WORD::WORD##_i64>,                            \
+        map_launch < op_##WORD::WORD##_u64>, nullptr                                     \
+  }
 
 const kt_map_row kt_map_table[] = {
   NUMBERS (abs),

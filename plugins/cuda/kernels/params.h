@@ -35,7 +35,7 @@ typedef struct kt_map_params
   double p[4];
 } kt_map_params;
 
-/* y = f (a, b). fault: where a place + 1 is written that has no result; may be NULL. */
+/* y = f (a, b). fault: see kernels.h; may be NULL. */
 typedef struct kt_zip_params
 {
   const void *a, *b;
@@ -64,5 +64,85 @@ typedef struct kt_zip_row
 
 extern const kt_map_row kt_map_table[]; /* ended by word NULL */
 extern const kt_zip_row kt_zip_table[];
+
+/* A reduction, as ops/reduce.h plans it: outputs, blocks of 4,096 elements, 16 partial results
+ * each. */
+typedef struct kt_reduce_params
+{
+  const void *x;
+  void *y, *partials;
+  int64_t outs, count, columns, step, run, stride, runs, parts, group, blocks;
+  int32_t n_kept, n_outer, rows, reserved;
+  int64_t kept_dims[KT_GPU_RANK], kept[KT_GPU_RANK], outer_dims[KT_GPU_RANK],
+      outer[KT_GPU_RANK];
+} kt_reduce_params;
+
+typedef struct kt_reduce_row
+{
+  const char *word;
+  int32_t dtype, size; /* bytes of a partial result */
+  void (*launch) (const kt_reduce_params *, void *stream);
+} kt_reduce_row;
+
+extern const kt_reduce_row kt_reduce_table[];
+
+/* Slices of a tensor along an axis: outer x length x inner. */
+typedef struct kt_softmax_params
+{
+  const void *a, *b;
+  void *y;
+  int64_t outer, length, inner;
+  int32_t dtype, reserved;
+} kt_softmax_params;
+
+typedef struct kt_softmax_row
+{
+  const char *word;
+  void (*f32) (const kt_softmax_params *, void *stream);
+  void (*f64) (const kt_softmax_params *, void *stream);
+} kt_softmax_row;
+
+extern const kt_softmax_row kt_softmax_table[];
+
+/* Losses. Operands as the operators have them; partials: scratch of doubles. */
+typedef struct kt_half_sse_params
+{
+  const void *de, *y, *t;
+  void *out;
+  double *partials;
+  int64_t n, batch, blocks;
+  int32_t wide, reserved;
+} kt_half_sse_params;
+
+void kt_half_sse_launch (const kt_half_sse_params *, void *stream);
+void kt_half_sse_grad_launch (const kt_half_sse_params *, void *stream);
+
+/* Scores x (entries, classes, inner) and labels (entries, inner): ops/labels.h. */
+typedef struct kt_label_params
+{
+  const void *de, *x, *labels, *weights;
+  void *loss, *log_prob, *dx;
+  double *each, *weight; /* per sample, then: sums of groups behind them */
+  int64_t *fault;
+  int64_t count, classes, inner, ignore, batch, groups_per_entry, groups;
+  int32_t wide, wide_labels, has_ignore, soft, mean, sum; /* neither: a loss per sample */
+} kt_label_params;
+
+void kt_label_loss_launch (const kt_label_params *, void *stream);
+void kt_label_grad_launch (const kt_label_params *, void *stream);
+
+/* Optimizers, one parameter: X' from X, its gradient and states. c: what optimizer.h makes of
+ * the attributes; the kernel reads rate and count. */
+typedef struct kt_update_params
+{
+  const void *rate, *count, *x, *g, *state[2];
+  void *new_x, *new_state[2];
+  int64_t n;
+  double c[8];
+  int32_t wide, wide_rate;
+} kt_update_params;
+
+typedef void kt_update_launch (const kt_update_params *, void *stream);
+kt_update_launch kt_sgd_launch, kt_momentum_launch, kt_adagrad_launch, kt_adam_launch;
 
 KT_END_DECLS

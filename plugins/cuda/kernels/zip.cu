@@ -7,14 +7,14 @@
 #include "place.h"
 #include "zip-formulas.h"
 
-/* Of integers: is there no quotient? */
+/* Of integers: why there is no quotient, 0 or 1; -1: there is one. */
 struct Defined
 {
   template <class W>
-  KT_HD_MEMBER bool
-  fails (const kt_zip_params &, W, W)
+  KT_HD_MEMBER int
+  fault (const kt_zip_params &, W, W)
   {
-    return false;
+    return -1;
   }
 };
 
@@ -22,18 +22,20 @@ struct Quotient
 {
   /* b = 0, or the least number of a type by -1, which has no negative. */
   template <class W>
-  KT_HD_MEMBER bool
-  fails (const kt_zip_params &q, W a, W b)
+  KT_HD_MEMBER int
+  fault (const kt_zip_params &q, W a, W b)
   {
     if (b == 0)
-      return true;
+      return 0;
     if ((W) -1 > 0 || b != (W) -1 || q.p[0] != 0)
-      return false;
+      return -1;
     return a
-           == (W) (q.dtype == KT_I8    ? INT8_MIN
-                   : q.dtype == KT_I16 ? INT16_MIN
-                   : q.dtype == KT_I32 ? INT32_MIN
-                                       : INT64_MIN);
+                   == (W) (q.dtype == KT_I8    ? INT8_MIN
+                           : q.dtype == KT_I16 ? INT16_MIN
+                           : q.dtype == KT_I32 ? INT32_MIN
+                                               : INT64_MIN)
+               ? 1
+               : -1;
   }
 };
 
@@ -73,10 +75,11 @@ zip_kernel (const kt_zip_params q)
     {
       int64_t at[3];
       kt_places<2> (q.at, i, at);
-      const W a = (W) KtMemory<T>::load (q.a, at[0], q.dtype),
-              b = (W) KtMemory<T>::load (q.b, at[1], q.dtype);
-      if (Check::fails (q, (T) a, (T) b))
-        *q.fault = i + 1;
+      const W a       = (W) KtMemory<T>::load (q.a, at[0], q.dtype),
+              b       = (W) KtMemory<T>::load (q.b, at[1], q.dtype);
+      const int fault = Check::fault (q, (T) a, (T) b);
+      if (fault >= 0)
+        kt_tell (q.fault, i, fault);
       else
         KtMemory<U>::store (q.y, i, q.out_dtype, (U) F::of (a, b, p));
     }
@@ -89,12 +92,21 @@ zip_launch (const kt_zip_params *p, void *stream)
   kt_launch (zip_kernel<F, Check>, (p->at.count + 3) / 4, *p, stream);
 }
 
-#define FLOATS(FILE, NAME) zip_launch<op_##FILE::NAME##_f32>, zip_launch<op_##FILE::NAME##_f64>
-#define ZIP(WORD) { #WORD, FLOATS (WORD, WORD), nullptr, nullptr, nullptr }
+#define FLOATS(FILE, NAME)                                                               \
+  zip_launch<op_##FILE::NAME##_f32>, zip_launch<op_##FILE::NAME##_f64>
+#define ZIP(WORD)                                                                        \
+  {                                                                                      \
+#WORD, FLOATS(WORD, WORD), nullptr, nullptr, nullptr                                 \
+  }
 #define NUMBERS(WORD)                                                                    \
-  { #WORD, FLOATS (WORD, WORD), zip_launch<op_##WORD::WORD##_i64>,                       \
-    zip_launch<op_##WORD::WORD##_u64>, nullptr }
-#define BOOL(WORD) { #WORD, nullptr, nullptr, nullptr, nullptr, zip_launch<op_##WORD::WORD##__bool> }
+  {                                                                                      \
+#WORD, FLOATS(WORD, WORD), zip_launch < op_##WORD::WORD##_i64>,                      \
+        zip_launch < op_##WORD::WORD##_u64>, nullptr                                     \
+  }
+#define BOOL(WORD)                                                                       \
+  {                                                                                      \
+#WORD, nullptr, nullptr, nullptr, nullptr, zip_launch < op_##WORD::WORD##__bool>     \
+  }
 
 const kt_zip_row kt_zip_table[] = {
   NUMBERS (add),
