@@ -4,7 +4,7 @@
  * tiles of our own.
  */
 #include "product.h"
-#include <string.h>
+#include "kernels/kernels.h"
 
 typedef struct
 {
@@ -30,8 +30,8 @@ product_prepare (const kt_host *host, kt_prep *prep, Product *p)
   if (status != KT_OK)
     return status;
   p->more     = more;
-  more->dtype = cu_type (host, prep, 0, 0).dtype;
-  more->size  = cu_size (more->dtype);
+  more->dtype = kt_in_type (host, prep, 0).dtype;
+  more->size  = kt_size_of (more->dtype);
   if (p->k == 0 || cu_product_is_empty (p))
     return KT_OK;
   return cu_lt_prepare (host, prep, p, more->dtype, &more->lt);
@@ -55,8 +55,7 @@ start_of (const Product *p, const More *more, const kt_run *run)
 }
 
 static void
-run_tiles (const Product *p, const More *more, const kt_run *run, bool add,
-           cudaStream_t stream)
+run_tiles (const Product *p, const More *more, const kt_run *run, bool add, void *stream)
 {
   const CuBatch batch = cu_batch_of (p);
   CuTiles t           = { .m      = p->m,
@@ -88,9 +87,9 @@ run_tiles (const Product *p, const More *more, const kt_run *run, bool add,
 kt_status
 product_run (const kt_host *host, kt_run *run, void *state)
 {
-  const Product *p          = state;
-  const More *more          = p->more;
-  const cudaStream_t stream = cu_stream (host, run);
+  const Product *p      = state;
+  const More *more      = p->more;
+  void *const stream    = kt_gpu_stream (host, run);
   const CuAddend addend = more->lt ? cu_lt_addend (more->lt) : cu_addend_of (p, false);
   const bool start      = p->k == 0 || addend == CU_SPREAD || (addend && !more->lt);
 
@@ -105,16 +104,16 @@ product_run (const kt_host *host, kt_run *run, void *state)
     return cu_lt_run (host, run, more->lt, p);
   if (p->k > 0)
     run_tiles (p, more, run, start, stream);
-  return cu_launched (host, run, "a matrix product");
+  return kt_gpu_launched (host, run, "a matrix product");
 }
 
 /* Factors of integers that are no integers are the CPU's to explain. */
 static int32_t
 gemm_suits (const kt_host *host, const void *ctx, void *user)
 {
-  const int32_t dtype = cu_type (host, ctx, 0, 0).dtype;
-  const double alpha  = cu_float (host, ctx, "alpha", 1),
-               beta   = cu_float (host, ctx, "beta", 1);
+  const int32_t dtype = kt_in_type (host, ctx, 0).dtype;
+  const double alpha  = kt_attr_float (host, ctx, "alpha", 1),
+               beta   = kt_attr_float (host, ctx, "beta", 1);
 
   (void) user;
   if (dtype == KT_F32 || dtype == KT_F64 || dtype == KT_F16 || dtype == KT_BF16)

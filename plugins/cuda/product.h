@@ -7,7 +7,6 @@
 #define KETTE_CUDA_PRODUCT_H
 
 #include "../openblas/product.h"
-#include "cuda.h"
 
 /* What becomes of C. */
 typedef enum
