@@ -94,7 +94,7 @@ labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_para
 static kt_status
 label_loss_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  kt_label_params *p;
+  kt_label_params *p = NULL;
 
   KT_TRY (labels_prepare (host, prep, 0, &p, state));
   p->soft = user != NULL;
@@ -105,7 +105,7 @@ label_loss_prepare (const kt_host *host, kt_prep *prep, void *user, void **state
 static kt_status
 label_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  kt_label_params *p;
+  kt_label_params *p = NULL;
 
   (void) user;
   KT_TRY (labels_prepare (host, prep, 1, &p, state));
