@@ -3,9 +3,9 @@
  * host-windows.c: the CUDA plugin's own products, convolutions, pools and normalisation as
  * kernels of the CPU that go before its own: what kernels.h asks for, and no library of CUDA's.
  */
-#include "kernels.h"
 #include "../../../plugins/cuda/dnn.h"
 #include "../../../plugins/cuda/product.h"
+#include "kernels.h"
 
 __attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
 
