@@ -276,18 +276,21 @@ look_up (KetteSettings *s, gboolean builds, GError **error)
   return TRUE;
 }
 
-/* Where steps are executed; belongs to this run, not to the checkpoint. */
+/* Where steps are executed. Other devices make other last bits, so a checkpoint says where it was;
+ * it is no contradiction to go on elsewhere. */
 static gboolean
-copy_places (KetteSettings *out, const KetteTrainOptions *options, KetteRegion *region,
-             GError **error)
+copy_places (KetteSettings *out, const KetteTrainOptions *options,
+             const KetteModel *before, KetteRegion *region, GError **error)
 {
+  const char *device = options->device;
   const char **place;
   size_t n = 0;
 
   while (options->place && options->place[n])
     n++;
-  if (options->device
-      && !(out->device = _kette_region_strdup (region, options->device, error)))
+  if (!device && n == 0 && before)
+    device = _kette_model_get_meta (before, "kette.device");
+  if (device && !(out->device = _kette_region_strdup (region, device, error)))
     return FALSE;
   if (!(place = _kette_region_alloc (region, n + 1, sizeof *place, error)))
     return FALSE;
@@ -328,7 +331,7 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
                             : NULL;
   if (options->optimizer && !out->optimizer_name)
     return FALSE;
-  if (!copy_places (out, options, region, error)
+  if (!copy_places (out, options, resume ? graph->model : NULL, region, error)
       || !(out->freeze = join (options->freeze, region, error))
       || !(out->only = join (options->only, region, error))
       || !(out->init = join (options->init, region, error)))
@@ -367,7 +370,7 @@ _kette_settings_save (const KetteSettings *self, KetteModel *model, GError **err
       if (!_kette_model_set_meta (model, key, chosen ? text : NULL, error))
         return FALSE;
     }
-  return TRUE;
+  return _kette_model_set_meta (model, "kette.device", self->device, error);
 }
 
 void

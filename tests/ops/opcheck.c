@@ -10,7 +10,8 @@
  *   threads    the same bits with 1 and with 3 threads
  *   gradient   central differences in f64, wherever the descriptor has a gradient
  *
- * opcheck FILE.txt... ; prints TAP. On the device that KETTE_TEST_DEVICE names.
+ * opcheck FILE.txt... ; prints TAP. On the device that KETTE_TEST_DEVICE names, with
+ * the rules of KETTE_TEST_PLACE between blanks.
  */
 #include "opcheck.h"
 #include "base/compare.h"
@@ -118,9 +119,12 @@ gboolean
 opcheck_run (KetteGraph *graph, KetteTensor *const *in, int n_in, gboolean no_native,
              KetteTensor **out, GError **error)
 {
+  const char *words                 = g_getenv ("KETTE_TEST_PLACE");
+  g_auto (GStrv) place              = words ? g_strsplit (words, " ", -1) : NULL;
   const KetteSessionOptions options = { .struct_size = sizeof options,
                                         .no_native   = no_native,
                                         .seed        = 7,
+                                        .place       = (const char *const *) place,
                                         .device      = g_getenv ("KETTE_TEST_DEVICE") };
   g_autoptr (KetteSession) session  = _kette_session_new_full (graph, &options, error);
   KetteTensor *fed[CASE_MOST];
