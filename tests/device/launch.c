@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A device whose kernels launch themselves, as a GPU's do: its memory is the host's under another
+ * name (each address is off by OFF), a stream does at once what it is given. It has kernels for
+ * Neg, and for Reshape with the shape on the host.
+ */
+#include "kette-device.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define OFF ((uintptr_t) 1 << 62)
+
+__attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
+
+static int device, stream, event;
+
+static void *
+real (const void *memory)
+{
+  return (void *) ((uintptr_t) memory - OFF);
+}
+
+static kt_status
+probe (const kt_host *host, kt_call *call, void *user, int32_t *n)
+{
+  (void) host, (void) call, (void) user;
+  *n = 1;
+  return KT_OK;
+}
+
+static kt_status
+open_device (const kt_host *host, kt_call *call, void *user, int32_t i, void **out)
+{
+  (void) host, (void) call, (void) user, (void) i;
+  *out = &device;
+  return KT_OK;
+}
+
+static kt_status
+alloc (kt_call *call, void *dev, size_t bytes, void **memory)
+{
+  void *block = aligned_alloc (256, (bytes + 255) / 256 * 256);
+
+  (void) call, (void) dev;
+  *memory = block ? (void *) ((uintptr_t) block + OFF) : NULL;
+  return block ? KT_OK : KT_E_NOMEM;
+}
+
+static void
+release (void *dev, void *memory)
+{
+  (void) dev;
+  free (real (memory));
+}
+
+static kt_status
+stream_new (kt_call *call, void *dev, kt_stream **out)
+{
+  (void) call, (void) dev;
+  *out = (kt_stream *) &stream;
+  return KT_OK;
+}
+
+static void
+stream_free (kt_stream *s)
+{
+  (void) s;
+}
+
+static kt_status
+event_new (kt_call *call, void *dev, kt_event **out)
+{
+  (void) call, (void) dev;
+  *out = (kt_event *) &event;
+  return KT_OK;
+}
+
+static void
+event_free (kt_event *e)
+{
+  (void) e;
+}
+
+static kt_status
+copy (kt_call *call, kt_stream *s, int32_t direction, void *to, const void *from,
+      size_t bytes, void *peer, const char *label)
+{
+  (void) call, (void) s, (void) peer, (void) label;
+  memcpy (direction == KT_COPY_OUT ? to : real (to),
+          direction == KT_COPY_IN ? from : real (from), bytes);
+  return KT_OK;
+}
+
+static kt_status
+with_event (kt_call *call, kt_stream *s, kt_event *e)
+{
+  (void) call, (void) s, (void) e;
+  return KT_OK;
+}
+
+static kt_status
+wait_host (kt_call *call, kt_event *e)
+{
+  (void) call, (void) e;
+  return KT_OK;
+}
+
+static kt_status
+synchronize (kt_call *call, kt_stream *s)
+{
+  (void) call, (void) s;
+  return KT_OK;
+}
+
+static size_t
+count (const kt_tensor *t)
+{
+  size_t n = 1;
+
+  for (int32_t d = 0; d < t->ndim; d++)
+    n *= (size_t) t->shape[d];
+  return n;
+}
+
+static kt_status
+neg_run (const kt_host *host, kt_run *run, void *state)
+{
+  const float *x = real (run->in[0].data);
+  float *y       = real (run->out[0].data);
+
+  (void) state;
+  if (host->native_stream (run) != &stream || host->device (run) != &device
+      || run->in[0].device_type != KT_EXT)
+    return KT_E_INTERNAL;
+  for (size_t i = 0, n = count (&run->in[0]); i < n; i++)
+    y[i] = -x[i];
+  return KT_OK;
+}
+
+/* The shape is read where the host has it. */
+static kt_status
+reshape_run (const kt_host *host, kt_run *run, void *state)
+{
+  const int64_t *shape = run->in[1].data;
+
+  (void) host, (void) state;
+  if (run->in[1].device_type != KT_CPU || shape[0] != run->out[0].shape[0])
+    return KT_E_INTERNAL;
+  memcpy (real (run->out[0].data), real (run->in[0].data),
+          count (&run->in[0]) * sizeof (float));
+  return KT_OK;
+}
+
+static const kt_device launch = {
+  .struct_size = sizeof (kt_device),
+  .name        = "launch",
+  .dl_type     = KT_EXT,
+  .flags       = KT_D_ASKED,
+  .probe       = probe,
+  .open        = open_device,
+  .alloc       = alloc,
+  .release     = release,
+  .stream_new  = stream_new,
+  .stream_free = stream_free,
+  .event_new   = event_new,
+  .event_free  = event_free,
+  .copy        = copy,
+  .record      = with_event,
+  .wait        = with_event,
+  .wait_host   = wait_host,
+  .synchronize = synchronize,
+};
+
+static const kt_kernel kernels[] = {
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Neg",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .run         = neg_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Reshape",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .host_in     = 1 << 1,
+    .run         = reshape_run },
+};
+
+kt_status
+kette_plugin_v0 (const kt_host *host, kt_reg *reg)
+{
+  kt_status status = host->add_device (reg, &launch);
+
+  for (size_t i = 0; status == KT_OK && i < sizeof kernels / sizeof *kernels; i++)
+    status = host->add_kernel (reg, &kernels[i]);
+  return status;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Devices whose kernels launch themselves: operands that stay on the host, nodes that fall back to
+ * the CPU and are named, values that go from one kind of device to another.
+ */
+#include "exec/session-private.h"
+#include "graph/graph-private.h"
+#include <string.h>
+
+/* y = Reshape (Neg (Abs (Neg (x))), shape) */
+static KetteGraph *
+graph_new (void)
+{
+  static const char *const ops[] = { "Neg", "Abs", "Neg", "Reshape" };
+  const int64_t dims[] = { 2, 3 }, two[] = { 2 };
+  KetteModel *model = _kette_model_new ("launch", NULL);
+  KetteGraph *graph = _kette_graph_new (model, "launch", NULL);
+  KetteValue *in[2] = { _kette_graph_add_value (graph, "x", NULL),
+                        _kette_graph_add_value (graph, "shape", NULL) };
+
+  _kette_model_set_opset (model, "", 18, NULL);
+  _kette_model_unref (model);
+  _kette_value_set_tensor_type (in[0], KT_F32, dims, 2, NULL);
+  _kette_value_set_tensor_type (in[1], KT_I64, two, 1, NULL);
+  _kette_graph_add_input (graph, in[0], NULL);
+  _kette_graph_add_input (graph, in[1], NULL);
+  for (int i = 0; i < 4; i++)
+    {
+      KetteValue *next = _kette_graph_add_value (graph, i == 3 ? "y" : NULL, NULL);
+      _kette_graph_add_node (graph, ops[i], "", ops[i], 18, in, i == 3 ? 2 : 1, &next, 1,
+                             NULL, 0, NULL);
+      in[0] = next;
+    }
+  _kette_graph_add_output (graph, in[0], NULL);
+  return graph;
+}
+
+/* Runs it a few times; TEXTS must occur in what is said about the plan. */
+static void
+check (const char *device, const char *const *place, const char *const *texts)
+{
+  g_autoptr (KetteGraph) graph = graph_new ();
+  GError *error                = NULL;
+  g_autoptr (KetteSession) session
+      = kette_session_new_on (graph, KETTE_SESSION_NO_FUSION, device, place, &error);
+  const gint64 dims[] = { 2, 3 }, two[] = { 2 }, shape[] = { 3, 2 };
+  const float x[] = { 1, -2, 3, -4, 5, -6 };
+  KetteTensor *in[2], *out[1];
+
+  g_assert_no_error (error);
+  in[0] = kette_tensor_new (KT_F32, dims, 2, &error);
+  in[1] = kette_tensor_new (KT_I64, two, 1, &error);
+  memcpy (in[0]->data, x, sizeof x);
+  memcpy (in[1]->data, shape, sizeof shape);
+  for (int run = 0; run < 4; run++)
+    {
+      g_assert_true (kette_session_run (session, in, out, NULL, &error));
+      g_assert_no_error (error);
+      g_assert_cmpint (out[0]->dims[0], ==, 3);
+      for (int i = 0; i < 6; i++)
+        g_assert_cmpfloat (((const float *) kette_tensor_get_data (out[0]))[i], ==,
+                           -(float) (i + 1));
+      kette_tensor_unref (out[0]);
+    }
+  g_autofree char *plan = kette_session_explain (session, in, NULL, &error);
+  g_assert_no_error (error);
+  for (; *texts; texts++)
+    if (!strstr (plan, *texts))
+      g_error ("\"%s\" is not in\n%s", *texts, plan);
+  kette_tensor_unref (in[0]);
+  kette_tensor_unref (in[1]);
+}
+
+static void
+test_fallback (void)
+{
+  const char *const texts[]
+      = { "launch:0: 3 steps", "copies: 2 in, 2 out, 0 between devices",
+          "on the cpu though asked for elsewhere:\nnode \"Abs\" (Abs): no kernel", NULL };
+
+  check ("launch", NULL, texts);
+}
+
+static void
+test_kinds (void)
+{
+  const char *const place[] = { "Abs=guard:1", NULL };
+  const char *const texts[] = { "launch:0: 3 steps", "guard:1: 1 steps",
+                                "copies: 3 in, 3 out, 0 between devices", NULL };
+
+  check ("launch", place, texts);
+}
+
+static void
+test_host (void)
+{
+  const char *const place[] = { "Neg=launch", NULL };
+  const char *const texts[]
+      = { "launch:0: 2 steps", "copies: 2 in, 2 out, 0 between devices", NULL };
+
+  check ("cpu", place, texts);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_test_init (&argc, &argv, NULL);
+  g_setenv ("KETTE_GUARD", "lazy", TRUE);
+  kette_plugins_get (&error);
+  g_assert_no_error (error);
+  g_assert_true (kette_plugins_add_file (g_getenv ("KETTE_LAUNCH"), TRUE, &error));
+  g_test_add_func ("/launch/fallback", test_fallback);
+  g_test_add_func ("/launch/host", test_host);
+  g_test_add_func ("/launch/kinds", test_kinds);
+  return g_test_run ();
+}
