@@ -9,48 +9,7 @@
  */
 #pragma once
 #include "operator.h"
-#include "vmath.h"
-
-typedef struct kt_stream
-{
-  uint32_t key[2], step[2];
-} kt_stream;
-
-static inline void
-kt_philox (const kt_stream *stream, uint64_t block, uint32_t out[4])
-{
-  uint32_t k0 = stream->key[0], k1 = stream->key[1];
-  uint32_t x0 = (uint32_t) block, x1 = (uint32_t) (block >> 32);
-  uint32_t x2 = stream->step[0], x3 = stream->step[1];
-
-  for (int round = 0; round < 10; round++)
-    {
-      const uint64_t a = (uint64_t) 0xd2511f53 * x0, b = (uint64_t) 0xcd9e8d57 * x2;
-      x0 = (uint32_t) (b >> 32) ^ x1 ^ k0;
-      x1 = (uint32_t) b;
-      x2 = (uint32_t) (a >> 32) ^ x3 ^ k1;
-      x3 = (uint32_t) a;
-      k0 += 0x9e3779b9;
-      k1 += 0xbb67ae85;
-    }
-  out[0] = x0;
-  out[1] = x1;
-  out[2] = x2;
-  out[3] = x3;
-}
-
-/* Uniform in [0, 1): 24 bits of a word, 53 bits of two. */
-static inline double
-kt_uniform_24 (uint32_t word)
-{
-  return (double) (word >> 8) * 0x1p-24;
-}
-
-static inline double
-kt_uniform_53 (uint32_t high, uint32_t low)
-{
-  return ((double) (high >> 5) * 0x1p26 + (double) (low >> 6)) * 0x1p-53;
-}
+#include "philox.h"
 
 /* Sine and cosine of 2 pi TURN, 0 <= TURN < 1: Taylor's series of the angle in the eighth of a
  * turn round the nearest quarter, to below the last bit of a double. */

@@ -51,12 +51,12 @@ kt_gpu_copy (const kt_host *host, kt_run *run, void *to, const void *from, size_
 
 typedef struct
 {
-  int64_t place; /* first: kernels know its address only */
-  const char *const *text;
+  int64_t told[2]; /* first: kernels know its address only */
+  const kt_fault_text *text;
 } Fault;
 
 kt_status
-kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const char *const text[2],
+kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const kt_fault_text *text,
                   int64_t **fault)
 {
   Fault *const f = calloc (1, sizeof *f);
@@ -64,7 +64,7 @@ kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const char *const text[2],
   if (!f)
     return kt_fail (host, prep, KT_E_NOMEM, "no memory");
   f->text = text;
-  *fault  = &f->place;
+  *fault  = f->told;
   return KT_OK;
 }
 
@@ -77,15 +77,15 @@ kt_gpu_fault_free (int64_t *fault)
 kt_status
 kt_gpu_fault_check (const kt_host *host, kt_run *run, int64_t *fault, const kt_tensor *t)
 {
-  const int64_t told = *fault - 1;
-  char text[256];
+  const Fault *const f = (const Fault *) (const void *) fault;
+  char text[256], place[256];
 
-  *fault = 0;
-  if (told < 0)
+  if (f->told[0] == 0)
     return KT_OK;
-  return kt_fail (host, run, KT_E_VALUE, "%s at position %s",
-                  ((Fault *) (void *) fault)->text[told & 1],
-                  kt_position (t, told / 2, text));
+  kt_fault_write (f->text, f->told, kt_position (t, (f->told[0] - 1) / 2, place), text,
+                  sizeof text);
+  fault[0] = 0;
+  return kt_fail (host, run, KT_E_VALUE, "%s", text);
 }
 
 #define TABLE(NAME) cu_##NAME##_kernels,
@@ -101,7 +101,7 @@ kette_plugin_v0 (const kt_host *host, kt_reg *reg)
       {
         kt_kernel kernel = *k;
         kernel.device    = "cpu";
-        kernel.priority  = 1000;
+        kernel.priority += 1000;
         KT_TRY (host->add_kernel (reg, &kernel));
       }
   return KT_OK;

@@ -13,8 +13,8 @@ enum
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all below */
-static int64_t *words;                                   /* MOST; 0: nothing to tell */
-static const char *const *texts[MOST];                   /* NULL: not in use */
+static int64_t *words;                   /* two per fault; 0: nothing to tell */
+static const kt_fault_text *texts[MOST]; /* NULL: not in use */
 static int n_used;
 
 void *
@@ -54,7 +54,7 @@ kt_gpu_copy (const kt_host *host, kt_run *run, void *to, const void *from, size_
 }
 
 kt_status
-kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const char *const text[2],
+kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const kt_fault_text *text,
                   int64_t **fault)
 {
   void *memory = NULL;
@@ -65,21 +65,21 @@ kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const char *const text[2],
     return cu_fail (host, prep, KT_E_INTERNAL, "a kernel of cuda outside its device");
   pthread_mutex_lock (&lock);
   if (!words
-      && cu.HostAlloc (&memory, MOST * sizeof *words,
+      && cu.HostAlloc (&memory, 2 * MOST * sizeof *words,
                        cudaHostAllocMapped | cudaHostAllocPortable)
              == cudaSuccess)
     {
-      memset (memory, 0, MOST * sizeof *words);
+      memset (memory, 0, 2 * MOST * sizeof *words);
       words = memory;
     }
   while (i < MOST && texts[i])
     i++;
   if (words && i < MOST)
     {
-      texts[i] = text;
-      words[i] = 0;
-      *fault   = &words[i];
-      n_used   = i < n_used ? n_used : i + 1;
+      texts[i]     = text;
+      words[2 * i] = 0;
+      *fault       = &words[2 * i];
+      n_used       = i < n_used ? n_used : i + 1;
     }
   pthread_mutex_unlock (&lock);
   return *fault ? KT_OK
@@ -93,7 +93,7 @@ kt_gpu_fault_free (int64_t *fault)
   if (!fault)
     return;
   pthread_mutex_lock (&lock);
-  texts[fault - words] = NULL;
+  texts[(fault - words) / 2] = NULL;
   pthread_mutex_unlock (&lock);
 }
 
@@ -113,13 +113,17 @@ cu_faults (kt_call *call)
   pthread_mutex_lock (&lock);
   for (int i = 0; i < n_used; i++)
     {
-      const int64_t told = ((volatile int64_t *) words)[i] - 1;
-      if (told < 0)
+      volatile const int64_t *const word = words + 2 * i;
+      const int64_t told[2]              = { word[0], word[1] };
+      char text[256], place[32];
+      if (told[0] == 0)
         continue;
-      words[i] = 0;
-      if (status == KT_OK && texts[i])
-        status = cu_fail (cu_host, call, KT_E_VALUE, "%s, element %lld",
-                          texts[i][told & 1], (long long) (told / 2));
+      words[2 * i] = 0;
+      if (status != KT_OK || !texts[i])
+        continue;
+      snprintf (place, sizeof place, "%lld", (long long) ((told[0] - 1) / 2));
+      kt_fault_write (texts[i], told, place, text, sizeof text);
+      status = cu_fail (cu_host, call, KT_E_VALUE, "%s", text);
     }
   pthread_mutex_unlock (&lock);
   return status;

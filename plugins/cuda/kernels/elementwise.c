@@ -13,7 +13,8 @@
 typedef struct
 {
   const char *name, *word, *last; /* last: a map of a fold's result, p[0] = inputs */
-  const char *attrs[4], *fault[2];
+  const char *attrs[4];
+  kt_fault_text fault;
 } Formula;
 
 typedef struct
@@ -177,8 +178,8 @@ zip_prepare_as (const kt_host *host, kt_prep *prep, const Formula *f, const char
   if (!s->launch)
     return KT_GPU_LEAVE ("no code for this element type");
   KT_TRY (kt_paths_prepare (host, prep, 2, &s->p.at));
-  return f->fault[0] && !kt_is_float (a.dtype)
-             ? kt_gpu_fault_new (host, prep, f->fault, &s->p.fault)
+  return f->fault.which[0] && !kt_is_float (a.dtype)
+             ? kt_gpu_fault_new (host, prep, &f->fault, &s->p.fault)
              : KT_OK;
 }
 
@@ -375,9 +376,10 @@ const kt_kernel cu_elementwise_kernels[] = {
   ZIP ("Sub", 7, NUMBERS, "sub"),
   ZIP ("Mul", 7, NUMBERS, "mul"),
   ZIP ("Div", 7, NUMBERS, "div",
-       .fault = { "division by 0", "division of the least number by -1" }),
+       .fault = { { "division by 0 at position @",
+                    "division of the least number by -1 at position @" } }),
   ZIP_AS ("", "Mod", 10, NUMBERS, mod_prepare, zip_run, "mod_left",
-          .fault = { "division by 0" }),
+          .fault = { { "division by 0 at position @" } }),
   ZIP ("PRelu", 7, "T=f32|f64|f16|bf16|i32|i64|u32|u64", "prelu"),
   ZIP ("And", 7, NULL, "and"),
   ZIP ("Or", 7, NULL, "or"),

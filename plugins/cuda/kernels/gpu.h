@@ -107,16 +107,19 @@ kt_over (int64_t a, int64_t b)
                                              : (int64_t) ((uint32_t) a / (uint32_t) b);
 }
 
-/* Tells that PLACE has no result, for the reason WHICH (0 or 1). Of several threads one wins;
+/* Tells that VALUE at PLACE will not do, for the reason WHICH (0 or 1). Of several threads one wins;
  * mostly, on the host always, the smallest place. */
 KT_HD void
-kt_tell (int64_t *fault, int64_t place, int which)
+kt_tell (int64_t *fault, int64_t place, int which, int64_t value)
 {
   volatile int64_t *const f = fault;
-  const int64_t value       = place * 2 + which + 1;
+  const int64_t told        = place * 2 + which + 1;
 
-  if (*f == 0 || value < *f)
-    *f = value;
+  if (f[0] == 0 || told < f[0])
+    {
+      f[1] = value;
+      f[0] = told;
+    }
 }
 
 /* Elements ------------------------------------------------------------------------------- */

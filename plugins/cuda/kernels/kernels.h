@@ -22,15 +22,42 @@ void kt_gpu_give (void *memory);
 kt_status kt_gpu_copy (const kt_host *host, kt_run *run, void *to, const void *from,
                        size_t bytes);
 
-/* What kernels find wrong with contents: they tell it to a fault, a word that the host sees as
- * well: place * 2 + which + 1. TEXT[which]: "division by 0"; lives as long as the program. */
-kt_status kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const char *const text[2],
+/* What kernels find wrong with contents: they tell it to a fault, two words that the host sees as
+ * well: place * 2 + which + 1, and the value there. */
+typedef struct kt_fault_text
+{
+  /* In it % is the value, @ the place, < and > the ends of what is allowed:
+   * "index % at position @ is not in <..>". Lives as long as the program. */
+  const char *which[2];
+  int64_t low, high;
+} kt_fault_text;
+
+kt_status kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const kt_fault_text *text,
                             int64_t **fault);
 void kt_gpu_fault_free (int64_t *fault);
 /* Behind the launches of a run. Where they are done already, reports what FAULT tells of the
  * operand T; where they are not, what waits for the stream does so. */
 kt_status kt_gpu_fault_check (const kt_host *host, kt_run *run, int64_t *fault,
                               const kt_tensor *t);
+
+/* FAULT, which tells something, in words; PLACE: "[1,2]". */
+static inline void
+kt_fault_write (const kt_fault_text *text, const int64_t fault[2], const char *place,
+                char *out, size_t size)
+{
+  size_t n = 0;
+
+  out[0] = 0;
+  for (const char *c = text->which[(fault[0] - 1) & 1]; *c && n + 1 < size; c++)
+    {
+      int m = *c == '%'   ? snprintf (out + n, size - n, "%lld", (long long) fault[1])
+              : *c == '@' ? snprintf (out + n, size - n, "%s", place)
+              : *c == '<' ? snprintf (out + n, size - n, "%lld", (long long) text->low)
+              : *c == '>' ? snprintf (out + n, size - n, "%lld", (long long) text->high)
+                          : snprintf (out + n, size - n, "%c", *c);
+      n += m > 0 ? (size_t) m : 0;
+    }
+}
 
 /* The paths of the node's first N inputs; KT_E_UNSUPPORTED: too many dims. */
 kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_paths *p);
@@ -40,11 +67,14 @@ kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_pa
 #define KT_GPU(DOMAIN, NAME, SINCE)                                                      \
   .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .since = SINCE,     \
   .device = "cuda", .flags = KT_GPU_FLAGS
+#define KT_GPU_ONCE(DOMAIN, NAME, SINCE)                                                 \
+  .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .since = SINCE,     \
+  .device = "cuda", .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT
 
 /* Reports a node that this kernel leaves to the CPU. */
 #define KT_GPU_LEAVE(WHY) kt_fail (host, prep, KT_E_UNSUPPORTED, WHY)
 
 /* The tables of kernels, each ended by name NULL. */
-#define KT_GPU_FAMILIES(X) X (elementwise) X (loss) X (reduce)
+#define KT_GPU_FAMILIES(X) X (elementwise) X (loss) X (move) X (reduce) X (value)
 #define KT_GPU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 KT_GPU_FAMILIES (KT_GPU_DECLARE)

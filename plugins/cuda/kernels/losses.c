@@ -59,7 +59,11 @@ half_sse_grad_run (const kt_host *host, kt_run *run, void *state)
 
 /* Labels ----------------------------------------------------------------------------------- */
 
-static const char *const no_class[2] = { "a label that is no class", NULL };
+typedef struct
+{
+  kt_label_params p;
+  kt_fault_text text;
+} LabelState;
 
 static kt_status
 labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_params **out,
@@ -71,8 +75,13 @@ labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_para
   KT_TRY (kt_labels_read (host, prep, first, &l));
   if (l.count > 0 && l.classes == 0)
     return KT_GPU_LEAVE ("there are labels, but no classes");
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p              = *state;
+  KT_TRY (host->keep (prep, sizeof (LabelState), state));
+
+  kt_fault_text *const text = &((LabelState *) *state)->text;
+  text->which[0]            = "label % at position @ is not in <..>";
+  text->high                = l.classes - 1;
+
+  p              = &((LabelState *) *state)->p;
   p->count       = l.count;
   p->classes     = l.classes;
   p->inner       = l.inner;
@@ -88,7 +97,7 @@ labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_para
   p->groups
       = l.inner == 1 ? (l.count + GROUP - 1) / GROUP : p->batch * p->groups_per_entry;
   *out = p;
-  return kt_gpu_fault_new (host, prep, no_class, &p->fault);
+  return kt_gpu_fault_new (host, prep, text, &p->fault);
 }
 
 static kt_status
@@ -115,7 +124,7 @@ label_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state
 static void
 labels_destroy (void *state)
 {
-  kt_gpu_fault_free (((const kt_label_params *) state)->fault);
+  kt_gpu_fault_free (((const LabelState *) state)->p.fault);
 }
 
 /* Operand I, or NULL. */
@@ -128,7 +137,7 @@ given (const kt_tensor *t, int32_t n, int32_t i)
 static kt_status
 label_loss_run (const kt_host *host, kt_run *run, void *state)
 {
-  kt_label_params p = *(const kt_label_params *) state;
+  kt_label_params p = ((const LabelState *) state)->p;
 
   p.x        = run->in[0].data;
   p.labels   = run->in[1].data;
@@ -145,7 +154,7 @@ label_loss_run (const kt_host *host, kt_run *run, void *state)
 static kt_status
 label_grad_run (const kt_host *host, kt_run *run, void *state)
 {
-  kt_label_params p = *(const kt_label_params *) state;
+  kt_label_params p = ((const LabelState *) state)->p;
 
   p.de      = run->in[0].data;
   p.x       = run->in[1].data;

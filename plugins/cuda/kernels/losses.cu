@@ -94,12 +94,18 @@ kt_half_sse_grad_launch (const kt_half_sse_params *q, void *stream)
 
 /* Labels ----------------------------------------------------------------------------------- */
 
+KT_HD int64_t
+raw_label (const kt_label_params &q, int64_t i)
+{
+  return q.wide_labels ? ((const int64_t *) q.labels)[i]
+                       : ((const int32_t *) q.labels)[i];
+}
+
 /* Label of sample I; -1 if it is ignored, -2 if it is no class. */
 KT_HD int64_t
 label_of (const kt_label_params &q, int64_t i)
 {
-  const int64_t v
-      = q.wide_labels ? ((const int64_t *) q.labels)[i] : ((const int32_t *) q.labels)[i];
+  const int64_t v = raw_label (q, i);
 
   if (q.has_ignore && v == q.ignore)
     return -1;
@@ -116,7 +122,7 @@ finish_sample (const kt_label_params &q, int64_t sample, int64_t base, T m, T lo
   T e = 0, weight = 0;
 
   if (label == -2)
-    kt_tell (q.fault, sample, 0);
+    kt_tell (q.fault, sample, 0, raw_label (q, sample));
   if (label >= 0)
     {
       weight = q.weights ? ((const T *) q.weights)[label] : (T) 1;
@@ -343,7 +349,7 @@ label_scale (const kt_label_params q)
       {
         const int64_t label = label_of (q, i);
         if (label == -2)
-          kt_tell (q.fault, i, 0);
+          kt_tell (q.fault, i, 0, raw_label (q, i));
         if (label >= 0)
           sum += q.weights ? (double) ((const T *) q.weights)[label] : 1;
       }

@@ -145,4 +145,101 @@ typedef struct kt_update_params
 typedef void kt_update_launch (const kt_update_params *, void *stream);
 kt_update_launch kt_sgd_launch, kt_momentum_launch, kt_adagrad_launch, kt_adam_launch;
 
+/* Element (i0, i1, ..) of dims goes from first_in + sum i * in[] to first_out + sum i * out[]; all
+ * in elements of SIZE bytes (1, 2, 4, 8 or 16). */
+typedef struct kt_move_params
+{
+  const void *x;
+  void *y;
+  int64_t count, first_in, first_out, dims[KT_GPU_RANK], in[KT_GPU_RANK],
+      out[KT_GPU_RANK];
+  int32_t ndim, size;
+} kt_move_params;
+
+/* COUNT elements of SIZE bytes become ELEMENT. */
+typedef struct kt_fill_params
+{
+  void *y;
+  int64_t count;
+  unsigned char element[16];
+  int32_t size, reserved;
+} kt_fill_params;
+
+/* y = c ? a : b, broadcast. */
+typedef struct kt_where_params
+{
+  const void *c, *a, *b;
+  void *y;
+  kt_paths at;
+  int32_t size, reserved;
+} kt_where_params;
+
+/* Clip (dy NULL) or its gradient; a bound that is NULL does not bind. */
+typedef struct kt_clip_params
+{
+  const void *x, *dy, *low, *high;
+  void *y;
+  int64_t n;
+  int32_t dtype, reserved;
+} kt_clip_params;
+
+typedef struct kt_cast_params
+{
+  const void *x;
+  void *y;
+  int64_t n;
+  int32_t from, to;
+} kt_cast_params;
+
+/* y = x^e, both of one float type. */
+typedef struct kt_pow_params
+{
+  const void *x, *e;
+  void *y;
+  kt_paths at;
+  int32_t dtype, reserved;
+} kt_pow_params;
+
+/* Rows that indices name (ops/rows.h): [outer, n, inner] and [outer, count, inner]. */
+typedef struct kt_rows_params
+{
+  const void *x, *at;
+  void *y;
+  int64_t *fault;
+  int64_t outer, n, inner, count;
+  int32_t dtype, size, wide, reserved; /* wide: 64-bit indices */
+} kt_rows_params;
+
+/* The index of the largest or smallest along an axis. */
+typedef struct kt_arg_params
+{
+  const void *x;
+  int64_t *y;
+  int64_t outs, n, inner;
+  int32_t dtype, last, least, reserved;
+} kt_arg_params;
+
+/* Dropout in training; key and step as ops/random.h has them. */
+typedef struct kt_dropout_params
+{
+  const void *x;
+  void *y;
+  unsigned char *mask;
+  int64_t n;
+  double ratio, scale;
+  uint32_t key[2], step[2];
+  int32_t dtype, reserved;
+} kt_dropout_params;
+
+void kt_move_launch (const kt_move_params *, void *stream);
+void kt_fill_launch (const kt_fill_params *, void *stream);
+void kt_where_launch (const kt_where_params *, void *stream);
+void kt_clip_launch (const kt_clip_params *, void *stream);
+void kt_cast_launch (const kt_cast_params *, void *stream);
+void kt_pow_launch (const kt_pow_params *, void *stream);
+void kt_gather_launch (const kt_rows_params *, void *stream);
+void kt_gather_grad_launch (const kt_rows_params *, void *stream); /* y is zero before */
+void kt_arg_launch (const kt_arg_params *, void *stream);
+void kt_dropout_launch (const kt_dropout_params *, void *stream);
+
 KT_END_DECLS

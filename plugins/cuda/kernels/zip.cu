@@ -79,7 +79,7 @@ zip_kernel (const kt_zip_params q)
               b       = (W) KtMemory<T>::load (q.b, at[1], q.dtype);
       const int fault = Check::fault (q, (T) a, (T) b);
       if (fault >= 0)
-        kt_tell (q.fault, i, fault);
+        kt_tell (q.fault, i, fault, 0);
       else
         KtMemory<U>::store (q.y, i, q.out_dtype, (U) F::of (a, b, p));
     }

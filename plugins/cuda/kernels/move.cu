@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * move.cu: elements from one place to another, by their size, whatever their type: strided copies,
+ * fills, Where, rows that indices name.
+ */
+#include "place.h"
+#include <string.h>
+
+struct Pair
+{
+  uint64_t a, b;
+};
+
+/* LAUNCH with KERNEL for elements of SIZE bytes. */
+#define BY_SIZE(KERNEL, P, N, STREAM)                                                    \
+  switch ((P)->size)                                                                     \
+    {                                                                                    \
+    case 1:                                                                              \
+      kt_launch (KERNEL<uint8_t>, N, *(P), STREAM);                                      \
+      break;                                                                             \
+    case 2:                                                                              \
+      kt_launch (KERNEL<uint16_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    case 4:                                                                              \
+      kt_launch (KERNEL<uint32_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    case 8:                                                                              \
+      kt_launch (KERNEL<uint64_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    default:                                                                             \
+      kt_launch (KERNEL<Pair>, N, *(P), STREAM);                                         \
+    }
+
+template <class T>
+KT_GLOBAL void
+move_kernel (const kt_move_params q)
+{
+  for (int64_t i = KT_FIRST; i < q.count; i += KT_STEP)
+    {
+      int64_t rest = i, from = q.first_in, to = q.first_out;
+      for (int d = q.ndim - 1; d >= 0; d--)
+        {
+          const int64_t up = d ? kt_over (rest, q.dims[d]) : 0, c = rest - up * q.dims[d];
+          from += c * q.in[d];
+          to += c * q.out[d];
+          rest = up;
+        }
+      ((T *) q.y)[to] = ((const T *) q.x)[from];
+    }
+}
+
+void
+kt_move_launch (const kt_move_params *q, void *stream)
+{
+  BY_SIZE (move_kernel, q, q->count, stream)
+}
+
+template <class T>
+KT_GLOBAL void
+fill_kernel (const kt_fill_params q)
+{
+  T v;
+
+  memcpy (&v, q.element, sizeof v);
+  for (int64_t i = KT_FIRST; i < q.count; i += KT_STEP)
+    ((T *) q.y)[i] = v;
+}
+
+void
+kt_fill_launch (const kt_fill_params *q, void *stream)
+{
+  BY_SIZE (fill_kernel, q, q->count, stream)
+}
+
+template <class T>
+KT_GLOBAL void
+where_kernel (const kt_where_params q)
+{
+  for (int64_t i = KT_FIRST; i < q.at.count; i += KT_STEP)
+    {
+      int64_t at[3];
+      kt_places<3> (q.at, i, at);
+      ((T *) q.y)[i] = ((const uint8_t *) q.c)[at[0]] ? ((const T *) q.a)[at[1]]
+                                                      : ((const T *) q.b)[at[2]];
+    }
+}
+
+void
+kt_where_launch (const kt_where_params *q,
+                 void *stream){ BY_SIZE (where_kernel, q, q->at.count, stream) }
+
+/* Index K, from 0 on; -1: it is out of range, and told. */
+KT_HD int64_t index_at (const kt_rows_params &q, int64_t k)
+{
+  int64_t v = q.wide ? ((const int64_t *) q.at)[k] : ((const int32_t *) q.at)[k];
+
+  if (v < -q.n || v >= q.n)
+    {
+      kt_tell (q.fault, k, 0, v);
+      return -1;
+    }
+  return v < 0 ? v + q.n : v;
+}
+
+template <class T>
+KT_GLOBAL void
+gather_kernel (const kt_rows_params q)
+{
+  for (int64_t i = KT_FIRST; i < q.outer * q.count * q.inner; i += KT_STEP)
+    {
+      const int64_t row = kt_over (i, q.inner), outer = kt_over (row, q.count);
+      const int64_t k = index_at (q, row - outer * q.count);
+      if (k >= 0)
+        ((T *) q.y)[i]
+            = ((const T *) q.x)[(outer * q.n + k) * q.inner + (i - row * q.inner)];
+    }
+}
+
+void
+kt_gather_launch (const kt_rows_params *q, void *stream)
+{
+  BY_SIZE (gather_kernel, q, q->outer * q->count * q->inner, stream)
+}
+
+/* A thread adds the rows up at its place, in the order of the indices. */
+template <class W>
+KT_GLOBAL void
+gather_grad_kernel (const kt_rows_params q)
+{
+  for (int64_t i = KT_FIRST; i < q.outer * q.inner; i += KT_STEP)
+    {
+      const int64_t outer = kt_over (i, q.inner), in = i - outer * q.inner;
+      for (int64_t k = 0; k < q.count; k++)
+        {
+          const int64_t row = index_at (q, k);
+          if (row >= 0)
+            ((W *) q.y)[(outer * q.n + row) * q.inner + in]
+                += ((const W *) q.x)[(outer * q.count + k) * q.inner + in];
+        }
+    }
+}
+
+void
+kt_gather_grad_launch (const kt_rows_params *q, void *stream)
+{
+  kt_launch (q->dtype == KT_F64 ? gather_grad_kernel<double> : gather_grad_kernel<float>,
+             q->outer * q->inner, *q, stream);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * values.cu: Clip and its gradient, Cast, Pow, ArgMax and ArgMin, Dropout.
+ */
+#include "philox.h"
+#include "place.h"
+
+/* Clip: as ops/math/clip.c; an x that is NaN stays, a bound that is NaN makes all NaN. */
+template <class W>
+KT_GLOBAL void
+clip_kernel (const kt_clip_params q)
+{
+  typedef KtMemory<W> M;
+  const bool has_low = q.low, has_high = q.high;
+  const W low    = has_low ? M::load (q.low, 0, q.dtype) : (W) 0,
+          high   = has_high ? M::load (q.high, 0, q.dtype) : (W) 0;
+  const bool nan = low != low || high != high;
+
+  for (int64_t i = KT_FIRST; i < q.n; i += KT_STEP)
+    {
+      const W x = M::load (q.x, i, q.dtype);
+      W y;
+      if (q.dy)
+        y = (has_low && x < low) || (has_high && x > high) ? (W) 0
+                                                           : M::load (q.dy, i, q.dtype);
+      else
+        {
+          y = has_low && x < low ? low : x;
+          y = has_high && y > high ? high : y;
+          if (nan)
+            y = low + high;
+        }
+      M::store (q.y, i, q.dtype, y);
+    }
+}
+
+void
+kt_clip_launch (const kt_clip_params *q, void *stream)
+{
+  switch (q->dtype)
+    {
+    case KT_F32:
+    case KT_F16:
+    case KT_BF16:
+      kt_launch (clip_kernel<float>, q->n, *q, stream);
+      break;
+    case KT_F64:
+      kt_launch (clip_kernel<double>, q->n, *q, stream);
+      break;
+    case KT_I8:
+    case KT_I16:
+    case KT_I32:
+    case KT_I64:
+      kt_launch (clip_kernel<int64_t>, q->n, *q, stream);
+      break;
+    default:
+      kt_launch (clip_kernel<uint64_t>, q->n, *q, stream);
+    }
+}
+
+/* Cast: as ops/convert.h. From floats by double, from integers by 64 bits. */
+KT_HD bool
+is_real (int32_t dtype)
+{
+  return dtype == KT_F32 || dtype == KT_F64 || dtype == KT_F16 || dtype == KT_BF16;
+}
+
+/* V truncated, at the ends of the type with BITS bits; NaN is 0. */
+KT_HD uint64_t
+truncated (double v, int bits, bool is_signed)
+{
+  const double above  = is_signed ? kt_from_bits_f64 ((uint64_t) (1023 + bits - 1) << 52)
+                                  : kt_from_bits_f64 ((uint64_t) (1023 + bits) << 52);
+  const uint64_t most = is_signed
+                            ? ((uint64_t) 1 << (bits - 1)) - 1
+                            : (bits == 64 ? UINT64_MAX : ((uint64_t) 1 << bits) - 1);
+
+  if (v != v)
+    return 0;
+  if (v >= above)
+    return most;
+  if (is_signed)
+    return v <= -above ? (uint64_t) 0 - ((uint64_t) 1 << (bits - 1))
+                       : (uint64_t) (int64_t) v;
+  return v <= 0 ? 0 : (uint64_t) v;
+}
+
+KT_HD void
+store_real (void *y, int64_t i, int32_t dtype, double v)
+{
+  switch (dtype)
+    {
+    case KT_F32:
+      ((float *) y)[i] = (float) v;
+      break;
+    case KT_F64:
+      ((double *) y)[i] = v;
+      break;
+    case KT_F16:
+      ((uint16_t *) y)[i] = kt_f64_to_f16 (v);
+      break;
+    case KT_BF16:
+      ((uint16_t *) y)[i] = kt_f64_to_bf16 (v);
+      break;
+    case KT_BOOL:
+      ((uint8_t *) y)[i] = v != 0;
+      break;
+    case KT_I8:
+    case KT_U8:
+      kt_store_whole (y, i, dtype, truncated (v, 8, dtype == KT_I8));
+      break;
+    case KT_I16:
+    case KT_U16:
+      kt_store_whole (y, i, dtype, truncated (v, 16, dtype == KT_I16));
+      break;
+    case KT_I32:
+    case KT_U32:
+      kt_store_whole (y, i, dtype, truncated (v, 32, dtype == KT_I32));
+      break;
+    default:
+      kt_store_whole (y, i, dtype, truncated (v, 64, dtype == KT_I64));
+    }
+}
+
+static KT_GLOBAL void
+cast_kernel (const kt_cast_params q)
+{
+  const bool is_signed
+      = q.from == KT_I8 || q.from == KT_I16 || q.from == KT_I32 || q.from == KT_I64;
+
+  for (int64_t i = KT_FIRST; i < q.n; i += KT_STEP)
+    {
+      if (is_real (q.from))
+        {
+          store_real (q.y, i, q.to,
+                      q.from == KT_F64 ? ((const double *) q.x)[i]
+                                       : (double) KtMemory<float>::load (q.x, i, q.from));
+          continue;
+        }
+      const uint64_t v = kt_load_whole (q.x, i, q.from);
+      if (q.to == KT_F32)
+        ((float *) q.y)[i] = is_signed ? (float) (int64_t) v : (float) v;
+      else if (is_real (q.to))
+        store_real (q.y, i, q.to, is_signed ? (double) (int64_t) v : (double) v);
+      else
+        kt_store_whole (q.y, i, q.to, q.to == KT_BOOL ? v != 0 : v);
+    }
+}
+
+void
+kt_cast_launch (const kt_cast_params *q, void *stream)
+{
+  kt_launch (cast_kernel, q->n, *q, stream);
+}
+
+template <class W>
+KT_GLOBAL void
+pow_kernel (const kt_pow_params q)
+{
+  typedef KtMemory<W> M;
+
+  for (int64_t i = KT_FIRST; i < q.at.count; i += KT_STEP)
+    {
+      int64_t at[3];
+      kt_places<2> (q.at, i, at);
+      const W x = M::load (q.x, at[0], q.dtype), e = M::load (q.e, at[1], q.dtype);
+      M::store (q.y, i, q.dtype, e == 2 ? x * x : kt_pow (x, e));
+    }
+}
+
+void
+kt_pow_launch (const kt_pow_params *q, void *stream)
+{
+  kt_launch (q->dtype == KT_F64 ? pow_kernel<double> : pow_kernel<float>, q->at.count, *q,
+             stream);
+}
+
+/* The first (or last) of the best; NaN is larger than every number. */
+template <class W>
+KT_GLOBAL void
+arg_kernel (const kt_arg_params q)
+{
+  typedef KtMemory<W> M;
+
+  for (int64_t i = KT_FIRST; i < q.outs; i += KT_STEP)
+    {
+      const int64_t outer = kt_over (i, q.inner),
+                    at    = outer * q.n * q.inner + (i - outer * q.inner);
+      W best              = M::load (q.x, at, q.dtype);
+      int64_t where       = 0;
+
+      for (int64_t k = 1; k < q.n; k++)
+        {
+          const W x        = M::load (q.x, at + k * q.inner, q.dtype);
+          const bool x_nan = x != x, best_nan = best != best;
+          const bool same = x == best || (x_nan && best_nan);
+          const bool more = best_nan ? false : x_nan || x > best;
+          const bool less = x_nan ? false : best_nan || x < best;
+          if (same ? q.last : q.least ? less : more)
+            {
+              best  = x;
+              where = k;
+            }
+        }
+      q.y[i] = where;
+    }
+}
+
+void
+kt_arg_launch (const kt_arg_params *q, void *stream)
+{
+  switch (q->dtype)
+    {
+    case KT_F32:
+    case KT_F16:
+    case KT_BF16:
+      kt_launch (arg_kernel<float>, q->outs, *q, stream);
+      break;
+    case KT_F64:
+      kt_launch (arg_kernel<double>, q->outs, *q, stream);
+      break;
+    case KT_I8:
+    case KT_I16:
+    case KT_I32:
+    case KT_I64:
+      kt_launch (arg_kernel<int64_t>, q->outs, *q, stream);
+      break;
+    default:
+      kt_launch (arg_kernel<uint64_t>, q->outs, *q, stream);
+    }
+}
+
+/* As ops/nn/dropout.c: a block of Philox for four elements, so the mask is the CPU's. */
+static KT_GLOBAL void
+dropout_kernel (const kt_dropout_params q)
+{
+  const kt_stream draws = { { q.key[0], q.key[1] }, { q.step[0], q.step[1] } };
+
+  for (int64_t block = KT_FIRST; block * 4 < q.n; block += KT_STEP)
+    {
+      uint32_t word[4];
+      kt_philox (&draws, (uint64_t) block, word);
+      for (int k = 0; k < 4 && block * 4 + k < q.n; k++)
+        {
+          const int64_t i = block * 4 + k;
+          const bool keep = kt_uniform_24 (word[k]) >= q.ratio;
+          if (q.mask)
+            q.mask[i] = keep;
+          if (q.dtype == KT_F32)
+            ((float *) q.y)[i] = keep ? ((const float *) q.x)[i] * (float) q.scale : 0;
+          else if (q.dtype == KT_F64)
+            ((double *) q.y)[i] = keep ? ((const double *) q.x)[i] * q.scale : 0;
+          else
+            store_real (q.y, i, q.dtype,
+                        keep ? (double) KtMemory<float>::load (q.x, i, q.dtype) * q.scale
+                             : 0);
+        }
+    }
+}
+
+void
+kt_dropout_launch (const kt_dropout_params *q, void *stream)
+{
+  kt_launch (dropout_kernel, (q->n + 3) / 4, *q, stream);
+}
