@@ -27,7 +27,8 @@ typedef struct CuDevice CuDevice;
  * whose last entry is all zeros (name NULL), and NAME stands here. */
 #define CU_FAMILIES(X)                                                                   \
   X (conv)                                                                               \
-  X (norms) X (pools) X (product) X (elementwise) X (loss) X (move) X (reduce) X (value)
+  X (norms)                                                                              \
+  X (pools) X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (value)
 
 #define CU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 CU_FAMILIES (CU_DECLARE)

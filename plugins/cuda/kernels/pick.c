@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pick.c: operators that pick elements by contents, on the GPU: Where, Gather and its gradient; and
+ * ConstantOfShape.
+ */
+#include "kernels.h"
+
+/* Where, ConstantOfShape ------------------------------------------------------------------------ */
+
+static kt_status
+where_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type y = kt_out_type (host, prep, 0);
+  kt_where_params *p;
+
+  (void) user;
+  if (kt_size_of (y.dtype) == 0 || y.dtype == KT_STRING)
+    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
+  KT_TRY (host->keep (prep, sizeof *p, state));
+  p       = *state;
+  p->size = (int32_t) kt_size_of (y.dtype);
+  return kt_paths_prepare (host, prep, 3, &p->at);
+}
+
+static kt_status
+where_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_where_params p = *(const kt_where_params *) state;
+
+  if (p.at.count == 0)
+    return KT_OK;
+  p.c = run->in[0].data;
+  p.a = run->in[1].data;
+  p.b = run->in[2].data;
+  p.y = run->out[0].data;
+  kt_where_launch (&p, kt_gpu_stream (host, run));
+  return kt_gpu_launched (host, run, "Where");
+}
+
+static kt_status
+fill_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type y = kt_out_type (host, prep, 0);
+  kt_fill_params *p;
+  kt_attr value;
+
+  (void) user;
+  if (kt_size_of (y.dtype) == 0 || y.dtype == KT_STRING)
+    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
+  KT_TRY (host->keep (prep, sizeof *p, state));
+  p        = *state;
+  p->count = kt_count (y.dims, y.ndim);
+  p->size  = (int32_t) kt_size_of (y.dtype);
+  KT_TRY (host->attr (prep, "value", &value));
+  if (value.kind == KT_A_TENSOR && value.v)
+    {
+      const kt_tensor *const t = value.v;
+      if (kt_count (t->shape, t->ndim) != 1)
+        return KT_GPU_LEAVE ("the value is no single element");
+      memcpy (p->element, (const char *) t->data + t->byte_offset, (size_t) p->size);
+    }
+  return KT_OK;
+}
+
+static kt_status
+fill_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_fill_params p = *(const kt_fill_params *) state;
+
+  if (p.count == 0)
+    return KT_OK;
+  p.y = run->out[0].data;
+  kt_fill_launch (&p, kt_gpu_stream (host, run));
+  return kt_gpu_launched (host, run, "ConstantOfShape");
+}
+
+/* Rows ------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  kt_rows_params p;
+  kt_fault_text text;
+} RowsState;
+
+static kt_status
+rows_prepare (const kt_host *host, kt_prep *prep, const kt_type *data, void **state)
+{
+  const kt_type at = kt_in_type (host, prep, 1);
+  RowsState *s;
+  kt_rows_params *p;
+  int32_t axis = 0;
+
+  if (kt_size_of (data->dtype) == 0 || data->dtype == KT_STRING)
+    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
+  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), data->ndim,
+                   &axis));
+  KT_TRY (host->keep (prep, sizeof *s, state));
+  s        = *state;
+  p        = &s->p;
+  p->outer = kt_count (data->dims, axis);
+  p->n     = data->dims[axis];
+  p->inner = kt_count (data->dims + axis + 1, data->ndim - axis - 1);
+  p->count = kt_count (at.dims, at.ndim);
+  p->dtype = data->dtype;
+  p->size  = (int32_t) kt_size_of (data->dtype);
+  p->wide  = at.dtype == KT_I64;
+  s->text
+      = (kt_fault_text){ { "index % at position @ is not in <..>" }, -p->n, p->n - 1 };
+  return kt_gpu_fault_new (host, prep, &s->text, &p->fault);
+}
+
+static kt_status
+gather_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type x = kt_in_type (host, prep, 0);
+
+  (void) user;
+  return rows_prepare (host, prep, &x, state);
+}
+
+static kt_status
+gather_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type dx = kt_out_type (host, prep, 0), dy = kt_in_type (host, prep, 0),
+                at = kt_in_type (host, prep, 1);
+  int32_t axis     = 0;
+
+  (void) user;
+  if (dx.dtype != KT_F32 && dx.dtype != KT_F64)
+    return KT_GPU_LEAVE ("no code for this element type");
+  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), dx.ndim,
+                   &axis));
+  if (dx.dims[axis] > 0
+      && kt_count (dy.dims, dy.ndim)
+             != kt_count (dx.dims, dx.ndim) / dx.dims[axis] * kt_count (at.dims, at.ndim))
+    return KT_GPU_LEAVE ("the shapes do not fit");
+  return rows_prepare (host, prep, &dx, state);
+}
+
+static void
+rows_destroy (void *state)
+{
+  kt_gpu_fault_free (((const RowsState *) state)->p.fault);
+}
+
+static kt_status
+gather_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_rows_params p = ((const RowsState *) state)->p;
+
+  if (p.outer * p.count * p.inner == 0)
+    return KT_OK;
+  p.x  = run->in[0].data;
+  p.at = run->in[1].data;
+  p.y  = run->out[0].data;
+  kt_gather_launch (&p, kt_gpu_stream (host, run));
+  KT_TRY (kt_gpu_launched (host, run, "Gather"));
+  return kt_gpu_fault_check (host, run, p.fault, &run->in[1]);
+}
+
+static kt_status
+gather_grad_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_rows_params p   = ((const RowsState *) state)->p;
+  kt_fill_params f   = { .count = p.outer * p.n * p.inner, .size = p.size };
+  void *const stream = kt_gpu_stream (host, run);
+
+  p.x  = run->in[0].data;
+  p.at = run->in[1].data;
+  p.y = f.y = run->out[0].data;
+  if (f.count > 0)
+    kt_fill_launch (&f, stream);
+  if (p.outer * p.count * p.inner > 0)
+    kt_gather_grad_launch (&p, stream);
+  KT_TRY (kt_gpu_launched (host, run, "GatherGrad"));
+  return kt_gpu_fault_check (host, run, p.fault, &run->in[1]);
+}
+
+/* The table -------------------------------------------------------------------------------------- */
+
+const kt_kernel cu_pick_kernels[] = {
+  { KT_GPU ("", "Where", 9), .prepare = where_prepare, .run = where_run },
+  { KT_GPU ("", "ConstantOfShape", 9), .host_in = 1, .prepare = fill_prepare,
+    .run = fill_run },
+  { KT_GPU ("", "Gather", 1), .prepare = gather_prepare, .run = gather_run,
+    .destroy = rows_destroy },
+  { KT_GPU ("kette", "GatherGrad", 1), .host_in = 4, .prepare = gather_grad_prepare,
+    .run = gather_grad_run, .destroy = rows_destroy },
+  { 0 },
+};
