@@ -137,6 +137,8 @@ last_uses (const KettePlan *plan, GError **error)
         }
   for (size_t i = 0; last && i < g->n_outputs; i++)
     last[g->outputs[i]->index] = (uint32_t) g->n_nodes;
+  for (size_t u = 0; last && u < plan->n_updates; u++)
+    last[plan->updates[u].value->index] = (uint32_t) g->n_nodes;
   return last;
 }
 

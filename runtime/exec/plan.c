@@ -27,6 +27,12 @@ extend_lifetimes (KettePlan *plan)
       if (s)
         s->last = (uint32_t) g->n_nodes;
     }
+  for (size_t u = 0; u < plan->n_updates; u++)
+    {
+      KetteStorage *s = _kette_plan_storage (plan, plan->updates[u].value);
+      if (s)
+        s->last = (uint32_t) g->n_nodes;
+    }
 }
 
 /* States whose new content could not be written in place get a copy at the end. */

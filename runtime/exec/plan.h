@@ -85,6 +85,7 @@ struct _KettePlan
   const KettePlaces *places; /* the session's; NULL: all on the host */
   uint32_t n_units;          /* without the host; 0: all on the host */
   KetteSync *sync;           /* by step; NULL without units */
+  gboolean has_ranges;       /* sync has them */
   uint32_t *waits;
   size_t n_waits, waits_capacity, n_events, n_copies;
   size_t unit_arena[KETTE_MOST_UNITS + 1], unit_workspace[KETTE_MOST_UNITS + 1];

@@ -115,13 +115,20 @@ set_ranges (KetteRun *run, GError **error)
   KettePlan *plan = run->plan;
   size_t n        = 0;
 
+  /* The same for all runs of the plan: the first one, which nobody else knows yet, notes it. */
   for (size_t i = 0; i < plan->n_steps; i += plan->steps[i].span)
     {
+      if (plan->has_ranges)
+        {
+          n += plan->sync[i].n_ranges;
+          continue;
+        }
       plan->sync[i].first_range = (uint32_t) n;
       plan->sync[i].n_ranges
           = executes (run, &plan->steps[i]) ? (uint32_t) list_ranges (run, i, NULL) : 0;
       n += plan->sync[i].n_ranges;
     }
+  plan->has_ranges = TRUE;
   run->ranges
       = _kette_alloc (_kette_account_process (), n + 1, sizeof *run->ranges, error);
   for (size_t i = 0; run->ranges && i < plan->n_steps; i += plan->steps[i].span)
