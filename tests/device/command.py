@@ -45,6 +45,27 @@ def test_run(folder):
     case("info --device needs --plan", run.returncode == 64, *notes(run))
 
 
+def test_train(folder):
+    data = write_npy(os.path.join(folder, "tx.npy"), [40, 784], [(i * 37 % 101) / 101 for i in range(40 * 784)])
+    target = write_npy(os.path.join(folder, "tt.npy"), [40, 10], [float(i % 10 == i // 10 % 10) for i in range(400)])
+    common = ["--data", data, "--target", target, "--loss", "half-sse", "--lr", "0.5", "--batch", "10", "--quiet"]
+    probe = write_npy(os.path.join(folder, "probe.npy"), [1, 784], [0.25] * 784)
+    results = []
+    for name, words in (("cpu", []), ("guard", ["--device", "guard"]),
+                        ("mixed", ["--device", "guard:1", "--place", "MatMul=guard:0", "--place", "*SSE*=cpu"])):
+        out = os.path.join(folder, f"{name}.onnx")
+        run = kette("train", LECTURE, *common, "--epochs", "2", *words, "-o", out)
+        then = kette("train", LECTURE, *common, "--epochs", "4", "--resume", "-o", out) if run.returncode == 0 else run
+        y = kette("run", out, "--input", probe) if then.returncode == 0 else then
+        results.append(y.stdout if y.returncode == 0 else y.stderr)
+    case("train --device, and --resume: the same bits", len(set(results)) == 1 and "float32" in results[0],
+         str(results)[:900])
+    info = kette("info", os.path.join(folder, "guard.onnx"))
+    case("a checkpoint says where it was made", 'kette.device" = "guard"' in info.stdout, *notes(info))
+    plan = kette("train", LECTURE, *common[:-1], "--device", "guard", "--dry-run", "-o", os.path.join(folder, "no.onnx"))
+    case("train --dry-run says where", "copies: 2 in, 1 out, 0 between devices" in plan.stdout, *notes(plan))
+
+
 def test_errors(folder):
     data = write_npy(os.path.join(folder, "x.npy"), [1, 784], [0.5] * 784)
     for words, env, text in (
@@ -64,6 +85,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         test_list()
         test_run(folder)
+        test_train(folder)
         test_errors(folder)
     end()
 
