@@ -28,7 +28,9 @@ typedef struct CuDevice CuDevice;
 #define CU_FAMILIES(X)                                                                   \
   X (conv)                                                                               \
   X (norms)                                                                              \
-  X (pools) X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (value)
+  X (pools)                                                                              \
+  X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial)          \
+      X (value)
 
 #define CU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 CU_FAMILIES (CU_DECLARE)

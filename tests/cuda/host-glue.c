@@ -102,7 +102,11 @@ kette_plugin_v0 (const kt_host *host, kt_reg *reg)
         kt_kernel kernel = *k;
         kernel.device    = "cpu";
         kernel.priority += 1000;
-        KT_TRY (host->add_kernel (reg, &kernel));
+        if (host->add_kernel (reg, &kernel) != KT_OK)
+          { /* or the tests would pass without what they are for */
+            fprintf (stderr, "the host refuses the kernel of %s\n", k->name);
+            exit (1);
+          }
       }
   return KT_OK;
 }

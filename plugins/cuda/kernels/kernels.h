@@ -75,6 +75,7 @@ kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_pa
 #define KT_GPU_LEAVE(WHY) kt_fail (host, prep, KT_E_UNSUPPORTED, WHY)
 
 /* The tables of kernels, each ended by name NULL. */
-#define KT_GPU_FAMILIES(X) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (value)
+#define KT_GPU_FAMILIES(X)                                                               \
+  X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial) X (value)
 #define KT_GPU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 KT_GPU_FAMILIES (KT_GPU_DECLARE)

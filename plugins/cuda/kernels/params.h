@@ -231,6 +231,49 @@ typedef struct kt_dropout_params
   int32_t dtype, reserved;
 } kt_dropout_params;
 
+/* RandomUniform (a: low, b: high) or, with normal, RandomNormal (mean, scale). */
+typedef struct kt_random_params
+{
+  void *y;
+  int64_t n;
+  double a, b;
+  uint32_t key[2], step[2];
+  int32_t dtype, normal;
+} kt_random_params;
+
+/* Pad. mode: kt_pad_mode. value: an element, or NULL for 0. */
+typedef struct kt_pad_params
+{
+  const void *x, *value;
+  void *y;
+  int64_t count, out[KT_GPU_RANK], in[KT_GPU_RANK], begin[KT_GPU_RANK];
+  int32_t ndim, size, mode, reserved;
+} kt_pad_params;
+
+/* Local response normalization (ops/lrn.h); dy NULL: y, else the gradient. */
+typedef struct kt_lrn_params
+{
+  const void *x, *dy;
+  void *y, *powers, *terms; /* scratch of the gradient, like x in float or double */
+  int64_t n, channels, inner, lead, trail;
+  double bias, alpha, beta;
+  int32_t dtype, reserved;
+} kt_lrn_params;
+
+/* Instance normalization: planes of inner elements. */
+typedef struct kt_instance_params
+{
+  const void *x, *scale, *shift;
+  void *y;
+  int64_t planes, channels, inner;
+  double epsilon;
+  int32_t dtype, reserved;
+} kt_instance_params;
+
+void kt_random_launch (const kt_random_params *, void *stream);
+void kt_pad_launch (const kt_pad_params *, void *stream);
+void kt_lrn_launch (const kt_lrn_params *, void *stream);
+void kt_instance_launch (const kt_instance_params *, void *stream);
 void kt_move_launch (const kt_move_params *, void *stream);
 void kt_fill_launch (const kt_fill_params *, void *stream);
 void kt_where_launch (const kt_where_params *, void *stream);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * values.c: Clip and its gradient, Cast, Pow, ArgMax and ArgMin, Dropout on the GPU.
+ * values.c: Clip and its gradient, Cast, Pow, ArgMax and ArgMin, Dropout and random numbers on
+ * the GPU.
  */
 #include "half.h"
 #include "kernels.h"
@@ -258,6 +259,36 @@ dropout_run (const kt_host *host, kt_run *run, void *state)
   return kt_gpu_launched (host, run, "Dropout");
 }
 
+/* Random numbers; USER: normal ones. */
+static kt_status
+random_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type y = kt_out_type (host, prep, 0);
+  kt_random_params *p;
+
+  KT_TRY (host->keep (prep, sizeof *p, state));
+  p         = *state;
+  p->n      = kt_count (y.dims, y.ndim);
+  p->dtype  = y.dtype;
+  p->normal = user != NULL;
+  p->a      = kt_attr_float (host, prep, user ? "mean" : "low", 0);
+  p->b      = kt_attr_float (host, prep, user ? "scale" : "high", 0);
+  return KT_OK;
+}
+
+static kt_status
+random_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_random_params p = *(const kt_random_params *) state;
+
+  if (p.n == 0)
+    return KT_OK;
+  KT_TRY (host->random (run, p.key, p.step));
+  p.y = run->out[0].data;
+  kt_random_launch (&p, kt_gpu_stream (host, run));
+  return kt_gpu_launched (host, run, p.normal ? "RandomNormal" : "RandomUniform");
+}
+
 const kt_kernel cu_value_kernels[] = {
   { KT_GPU ("", "Clip", 11), .types = NUMBERS, .n_alias = 1,
     .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = clip_prepare, .run = clip_run },
@@ -274,5 +305,8 @@ const kt_kernel cu_value_kernels[] = {
   { KT_GPU_ONCE ("", "Dropout", 12), .types = "T=f32|f64|f16|bf16;T1=f32|f64|f16|bf16",
     .host_in = 2 | 4, .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 },
     .prepare = dropout_prepare, .run = dropout_run },
+  { KT_GPU_ONCE ("", "RandomUniform", 1), .prepare = random_prepare, .run = random_run },
+  { KT_GPU_ONCE ("", "RandomNormal", 1), .user = (void *) "normal",
+    .prepare = random_prepare, .run = random_run },
   { 0 },
 };

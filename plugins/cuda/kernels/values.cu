@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * values.cu: Clip and its gradient, Cast, Pow, ArgMax and ArgMin, Dropout.
+ * values.cu: Clip and its gradient, Cast, Pow, ArgMax and ArgMin, Dropout and random numbers.
  */
 #include "philox.h"
 #include "place.h"
@@ -262,4 +262,41 @@ void
 kt_dropout_launch (const kt_dropout_params *q, void *stream)
 {
   kt_launch (dropout_kernel, (q->n + 3) / 4, *q, stream);
+}
+
+/* As ops/generator: a block of Philox makes four elements, of double two. */
+static KT_GLOBAL void
+random_kernel (const kt_random_params q)
+{
+  const kt_stream draws = { { q.key[0], q.key[1] }, { q.step[0], q.step[1] } };
+  const int each        = q.dtype == KT_F64 ? 2 : 4;
+
+  for (int64_t block = KT_FIRST; block * each < q.n; block += KT_STEP)
+    {
+      uint32_t w[4];
+      double v[4] = { 0, 0, 0, 0 };
+      kt_philox (&draws, (uint64_t) block, w);
+      if (each == 2 && q.normal)
+        kt_normal_pair (kt_uniform_53 (w[0], w[1]) + 0x1p-53, kt_uniform_53 (w[2], w[3]),
+                        v);
+      else if (each == 2)
+        for (int k = 0; k < 2; k++)
+          v[k] = kt_uniform_53 (w[2 * k], w[2 * k + 1]);
+      else if (q.normal)
+        for (int k = 0; k < 4; k += 2)
+          kt_normal_pair (((double) w[k] + 1) * 0x1p-32, (double) w[k + 1] * 0x1p-32,
+                          v + k);
+      else
+        for (int k = 0; k < 4; k++)
+          v[k] = kt_uniform_24 (w[k]);
+      for (int k = 0; k < each && block * each + k < q.n; k++)
+        store_real (q.y, block * each + k, q.dtype,
+                    q.normal ? q.a + q.b * v[k] : q.a + (q.b - q.a) * v[k]);
+    }
+}
+
+void
+kt_random_launch (const kt_random_params *q, void *stream)
+{
+  kt_launch (random_kernel, (q->n + 1) / 2, *q, stream);
 }
