@@ -379,7 +379,7 @@ enum /* kt_kernel.flags */
   KT_K_CAPTURABLE    = 1,  /* launches only; may be recorded and replayed     */
   KT_K_DETERMINISTIC = 2,  /* same bits for any number of threads             */
   KT_K_REENTRANT     = 4,  /* several runs at once are fine                   */
-  KT_K_TILEABLE      = 8,  /* has tile                                        */
+  KT_K_TILEABLE      = 8,  /* has tile; of a device that launches: may be absorbed */
   KT_K_STRIDED       = 16, /* takes inputs with strides                       */
   KT_K_EPILOGUE      = 32, /* run calls host->epilogue for all of output 0    */
   KT_K_FOLLOWS       = 64  /* has a layout, and is taken only where an input lies so

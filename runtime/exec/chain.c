@@ -44,17 +44,28 @@ is_product (const KetteStep *step)
          && step->node->out[0];
 }
 
-/* Its one output can be computed tile by tile, on any thread. */
+/* Kernels of its device launch themselves: nothing is interleaved. */
 static gboolean
-is_tileable (const KetteStep *step)
+launches (const KettePlan *plan, const KetteNode *node)
+{
+  const KetteUnit *unit = _kette_plan_unit (plan, node->unit);
+
+  return unit && !unit->device->execute;
+}
+
+/* Its one output can be computed tile by tile, on any thread; or, where kernels launch themselves,
+ * by the product in front. */
+static gboolean
+is_tileable (const KettePlan *plan, const KetteStep *step)
 {
   const kt_kernel *kernel = &step->kernel->kernel;
 
   for (int32_t a = 0; a < kernel->n_alias; a++)
     if (kernel->alias[a].must)
       return FALSE;
-  return kernel->flags & KT_K_TILEABLE && kernel->tile && !(kernel->flags & KT_K_EPILOGUE)
-         && step->workspace == 0 && step->node->n_out == 1 && step->node->out[0]
+  return kernel->flags & KT_K_TILEABLE && (kernel->tile || launches (plan, step->node))
+         && !(kernel->flags & KT_K_EPILOGUE) && step->workspace == 0
+         && step->node->n_out == 1 && step->node->out[0]
          && count_of (step->node->out[0]) > 0;
 }
 
@@ -103,9 +114,6 @@ may_be_product (const KettePlan *plan, const KetteNode *node)
   const KetteFamily *family = node->def->family;
   const KetteUnit *unit     = _kette_plan_unit (plan, node->unit);
 
-  if (unit && !unit->device->execute)
-    return FALSE; /* launches: what follows is launched behind */
-
   for (size_t i = 0; i < family->n_kernels; i++)
     if (family->kernels[i]->kernel.flags & KT_K_EPILOGUE
         && (_kette_kernel_serves (family->kernels[i], node, _kette_unit_kernels (unit, 0))
@@ -142,8 +150,8 @@ prepare_followers (KettePlan *plan, uint32_t i, uint32_t end, int32_t *n, GError
         }
       for (int32_t k = 0; k < nodes[j]->n_in; k++)
         reads = reads || nodes[j]->in[k] == before;
-      linear
-          = is_tileable (&plan->steps[j]) && reads && plan->readers[before->index] == 1;
+      linear = is_tileable (plan, &plan->steps[j]) && reads
+               && plan->readers[before->index] == 1;
       *n += linear ? 1 : 0;
     }
   return TRUE;
@@ -171,15 +179,6 @@ end_of_phase (const KettePlan *plan, size_t n_forward_nodes, uint32_t i)
   return (uint32_t) (i < n_forward_nodes ? n_forward_nodes : plan->graph->n_nodes);
 }
 
-/* Kernels of its device launch themselves: nothing is interleaved. */
-static gboolean
-launches (const KettePlan *plan, const KetteNode *node)
-{
-  const KetteUnit *unit = _kette_plan_unit (plan, node->unit);
-
-  return unit && !unit->device->execute;
-}
-
 static void
 find_chains (KettePlan *plan, size_t n_forward_nodes)
 {
@@ -191,11 +190,13 @@ find_chains (KettePlan *plan, size_t n_forward_nodes)
       KetteStep *step    = &plan->steps[i];
 
       last = i;
-      if (plan->planned[i] && !(plan->flags & KETTE_PLAN_UNFUSED)
-          && !_kette_is_copy (step->node) && !launches (plan, step->node)
-          && (is_product (step) || is_tileable (step)))
+      if (plan->planned[i] && launches (plan, step->node))
+        last = i + step->n_absorbed; /* nothing is interleaved */
+      else if (plan->planned[i] && !(plan->flags & KETTE_PLAN_UNFUSED)
+               && !_kette_is_copy (step->node)
+               && (is_product (step) || is_tileable (plan, step)))
         while (last + 1 < end && plan->planned[last + 1]
-               && is_tileable (&plan->steps[last + 1])
+               && is_tileable (plan, &plan->steps[last + 1])
                && fits (plan, i, is_product (step), last + 1))
           last++;
       for (uint32_t j = i; j <= last; j++)

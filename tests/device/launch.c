@@ -136,6 +136,38 @@ neg_run (const kt_host *host, kt_run *run, void *state)
   return KT_OK;
 }
 
+/* Rounds down, and does the Neg behind it, too. */
+static kt_status
+floor_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  kt_follower next;
+  kt_status status = host->follower (prep, 0, &next);
+
+  (void) user;
+  *state = NULL;
+  if (status == KT_OK && next.op && strcmp (next.op, "Neg") == 0)
+    {
+      *state = &device;
+      status = host->absorb (prep, 1);
+    }
+  return status;
+}
+
+static kt_status
+floor_run (const kt_host *host, kt_run *run, void *state)
+{
+  const float *x = real (run->in[0].data);
+  float *y       = real (run->out[0].data);
+
+  (void) host;
+  for (size_t i = 0, n = count (&run->in[0]); i < n; i++)
+    {
+      const float whole = (float) (int) x[i], down = whole > x[i] ? whole - 1 : whole;
+      y[i] = state ? -down : down;
+    }
+  return KT_OK;
+}
+
 /* The shape is read where the host has it. */
 static kt_status
 reshape_run (const kt_host *host, kt_run *run, void *state)
@@ -177,7 +209,17 @@ static const kt_kernel kernels[] = {
     .device      = "launch",
     .types       = "T=f32",
     .since       = 1,
+    .flags       = KT_K_TILEABLE,
     .run         = neg_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Floor",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .flags       = KT_K_EPILOGUE,
+    .prepare     = floor_prepare,
+    .run         = floor_run },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",
     .name        = "Reshape",

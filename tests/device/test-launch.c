@@ -6,11 +6,11 @@
 #include "graph/graph-private.h"
 #include <string.h>
 
-/* y = Reshape (Neg (Abs (Neg (x))), shape) */
+/* y = Reshape (Neg (OP (Neg (x))), shape) */
 static KetteGraph *
-graph_new (void)
+graph_new (const char *op)
 {
-  static const char *const ops[] = { "Neg", "Abs", "Neg", "Reshape" };
+  const char *const ops[] = { "Neg", op, "Neg", "Reshape" };
   const int64_t dims[] = { 2, 3 }, two[] = { 2 };
   KetteModel *model = _kette_model_new ("launch", NULL);
   KetteGraph *graph = _kette_graph_new (model, "launch", NULL);
@@ -36,12 +36,13 @@ graph_new (void)
 
 /* Runs it a few times; TEXTS must occur in what is said about the plan. */
 static void
-check (const char *device, const char *const *place, const char *const *texts)
+check (const char *op, const char *device, const char *const *place,
+       const char *const *texts)
 {
-  g_autoptr (KetteGraph) graph = graph_new ();
+  g_autoptr (KetteGraph) graph = graph_new (op);
   GError *error                = NULL;
   g_autoptr (KetteSession) session
-      = kette_session_new_on (graph, KETTE_SESSION_NO_FUSION, device, place, &error);
+      = kette_session_new_on (graph, 0, device, place, &error);
   const gint64 dims[] = { 2, 3 }, two[] = { 2 }, shape[] = { 3, 2 };
   const float x[] = { 1, -2, 3, -4, 5, -6 };
   KetteTensor *in[2], *out[1];
@@ -58,7 +59,7 @@ check (const char *device, const char *const *place, const char *const *texts)
       g_assert_cmpint (out[0]->dims[0], ==, 3);
       for (int i = 0; i < 6; i++)
         g_assert_cmpfloat (((const float *) kette_tensor_get_data (out[0]))[i], ==,
-                           -(float) (i + 1));
+                           strcmp (op, "Abs") == 0 ? -(float) (i + 1) : x[i]);
       kette_tensor_unref (out[0]);
     }
   g_autofree char *plan = kette_session_explain (session, in, NULL, &error);
@@ -77,7 +78,7 @@ test_fallback (void)
       = { "launch:0: 3 steps", "copies: 2 in, 2 out, 0 between devices",
           "on the cpu though asked for elsewhere:\nnode \"Abs\" (Abs): no kernel", NULL };
 
-  check ("launch", NULL, texts);
+  check ("Abs", "launch", NULL, texts);
 }
 
 static void
@@ -87,7 +88,15 @@ test_kinds (void)
   const char *const texts[] = { "launch:0: 3 steps", "guard:1: 1 steps",
                                 "copies: 3 in, 3 out, 0 between devices", NULL };
 
-  check ("launch", place, texts);
+  check ("Abs", "launch", place, texts);
+}
+
+static void
+test_absorbed (void)
+{
+  const char *const texts[] = { "Floor+Neg", "launch:0: 3 steps", NULL };
+
+  check ("Floor", "launch", NULL, texts);
 }
 
 static void
@@ -97,7 +106,7 @@ test_host (void)
   const char *const texts[]
       = { "launch:0: 2 steps", "copies: 2 in, 2 out, 0 between devices", NULL };
 
-  check ("cpu", place, texts);
+  check ("Abs", "cpu", place, texts);
 }
 
 int
@@ -110,6 +119,7 @@ main (int argc, char **argv)
   kette_plugins_get (&error);
   g_assert_no_error (error);
   g_assert_true (kette_plugins_add_file (g_getenv ("KETTE_LAUNCH"), TRUE, &error));
+  g_test_add_func ("/launch/absorbed", test_absorbed);
   g_test_add_func ("/launch/fallback", test_fallback);
   g_test_add_func ("/launch/host", test_host);
   g_test_add_func ("/launch/kinds", test_kinds);
