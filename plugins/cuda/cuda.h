@@ -29,8 +29,7 @@ typedef struct CuDevice CuDevice;
   X (conv)                                                                               \
   X (norms)                                                                              \
   X (pools)                                                                              \
-  X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial)          \
-      X (value)
+  X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial) X (value)
 
 #define CU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 CU_FAMILIES (CU_DECLARE)

@@ -21,7 +21,8 @@ done
 LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
 export KETTE_PLUGIN_PATH="$here/plugins" KETTE_SOURCE="$here/source" XDG_DATA_HOME="$here/none"
-export XDG_CACHE_HOME="${TMPDIR:-/tmp}/kette-gpu-$$" G_TEST_SRCDIR="$here/source/tests" LC_ALL=C
+XDG_CACHE_HOME=$(mktemp -d) || exit 1
+export XDG_CACHE_HOME G_TEST_SRCDIR="$here/source/tests" LC_ALL=C
 trap 'rm -rf "$XDG_CACHE_HOME"' EXIT
 [ "$device" = cpu ] && unset KETTE_TEST_DEVICE || export KETTE_TEST_DEVICE="$device"
 
