@@ -181,7 +181,7 @@ guard_await (Stream *s, uint64_t seq, Stream *into)
   pthread_mutex_lock (&s->lock);
   if (s->released < seq)
     {
-      s->released = seq;
+      __atomic_store_n (&s->released, seq, __ATOMIC_RELEASE);
       pthread_cond_signal (&s->wake);
     }
   while (s->done < seq)
