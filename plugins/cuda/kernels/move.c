@@ -86,6 +86,40 @@ plan (const kt_host *host, kt_prep *prep, MoveState *s, int32_t part, int32_t nd
   return KT_OK;
 }
 
+/* Can P go in tiles? Then *Q is filled. */
+static bool
+in_tiles (const kt_move_params *p, kt_tiles_params *q)
+{
+  const int32_t last = p->ndim - 1;
+  int32_t along      = -1;
+
+  for (int32_t d = 0; d < last; d++)
+    if (p->in[d] == 1)
+      along = d;
+  if (along < 0 || p->out[last] != 1 || p->in[last] == 1 || p->dims[along] < 8
+      || p->dims[last] < 8)
+    return false;
+  *q       = (kt_tiles_params){ .first_in   = p->first_in,
+                                .first_out  = p->first_out,
+                                .length     = p->dims[along],
+                                .width      = p->dims[last],
+                                .in_width   = p->in[last],
+                                .out_length = p->out[along],
+                                .down       = (p->dims[along] + 31) / 32,
+                                .across     = (p->dims[last] + 31) / 32,
+                                .size       = p->size };
+  q->tiles = q->down * q->across;
+  for (int32_t d = 0; d < last; d++)
+    if (d != along)
+      {
+        q->dims[q->ndim]  = p->dims[d];
+        q->in[q->ndim]    = p->in[d];
+        q->out[q->ndim++] = p->out[d];
+        q->tiles *= p->dims[d];
+      }
+  return true;
+}
+
 static bool
 is_plain (const kt_move_params *p)
 {
@@ -112,7 +146,15 @@ move_run (const kt_host *host, kt_run *run, void *state)
         continue;
       p.x = run->in[part->in].data;
       p.y = run->out[part->out].data;
-      if (!is_plain (&p))
+
+      kt_tiles_params tiles;
+      if (in_tiles (&p, &tiles))
+        {
+          tiles.x = p.x;
+          tiles.y = p.y;
+          kt_tiles_launch (&tiles, stream);
+        }
+      else if (!is_plain (&p))
         kt_move_launch (&p, stream);
       else
         KT_TRY (kt_gpu_copy (host, run, (char *) p.y + p.first_out * p.size,
@@ -256,6 +298,46 @@ split_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
                         state);
 }
 
+/* DepthToSpace and SpaceToDepth: a transposition of six dims. */
+static kt_status
+blocks_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const bool to_space = strcmp (user, "DepthToSpace") == 0;
+  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const int64_t b = kt_attr_int (host, prep, "blocksize", 1);
+  MoveState *s;
+
+  if (x.ndim != 4 || b < 1)
+    return KT_GPU_LEAVE ("the shape has no blocks");
+
+  const bool columns = kt_attr_is (host, prep, "mode", "CRD");
+  const int64_t c    = to_space ? y.dims[1] : x.dims[1],
+                h    = to_space ? x.dims[2] : y.dims[2],
+                w    = to_space ? x.dims[3] : y.dims[3];
+  /* The deep side is n, (b, b, c) or (c, b, b), h, w; the wide one n, c, (h, b), (w, b). */
+  const int64_t deep_c = columns ? b * b : 1, deep_b = columns ? 1 : c;
+  const int64_t dims[6] = { x.dims[0], c, h, b, w, b };
+  const int64_t deep[6]
+      = { c * b * b * h * w, deep_c * h * w, w, deep_b * b * h * w, 1, deep_b * h * w };
+  int64_t wide[6];
+
+  kt_strides (dims, 6, wide);
+  KT_TRY (start (host, prep, user, x.dtype, 1, &s, state));
+  if (to_space)
+    return plan (host, prep, s, 0, 6, dims, deep, wide);
+
+  /* In the order of the output: n, b, b, c, h, w. */
+  static const int order[6] = { 0, 3, 5, 1, 2, 4 };
+  int64_t out_dims[6], in[6], out[6];
+  for (int d = 0; d < 6; d++)
+    {
+      out_dims[d] = dims[order[d]];
+      in[d]       = wide[order[d]];
+      out[d]      = deep[order[d]];
+    }
+  return plan (host, prep, s, 0, 6, out_dims, in, out);
+}
+
 /* Slice; GRADIENT: dy goes to where the slice was, the rest of dx is 0. */
 static kt_status
 cut_prepare (const kt_host *host, kt_prep *prep, const char *name, bool gradient,
@@ -326,6 +408,8 @@ const kt_kernel cu_move_kernels[] = {
   MOVE ("", "Tile", 6, 2, tile_prepare),
   MOVE ("", "Concat", 4, 0, concat_prepare),
   MOVE ("", "Split", 18, 2, split_prepare),
+  MOVE ("", "DepthToSpace", 1, 0, blocks_prepare),
+  MOVE ("", "SpaceToDepth", 1, 0, blocks_prepare),
   MOVE ("", "Slice", 10, 2 | 4 | 8 | 16, slice_prepare),
   MOVE ("kette", "SliceGrad", 1, 2 | 4 | 8 | 16 | 32, slice_grad_prepare),
   { 0 },

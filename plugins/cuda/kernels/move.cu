@@ -55,6 +55,65 @@ kt_move_launch (const kt_move_params *q, void *stream)
   BY_SIZE (move_kernel, q, q->count, stream)
 }
 
+#define TILE 32
+
+template <class T>
+KT_GLOBAL void
+tiles_kernel (const kt_tiles_params q)
+{
+  KT_SHARED T tile[TILE][TILE + 1]; /* + 1: columns are in different banks */
+
+  for (int64_t b = KT_BLOCK_INDEX; b < q.tiles; b += KT_N_BLOCKS)
+    {
+      const int64_t row = kt_over (b, q.across), c0 = (b - row * q.across) * TILE;
+      int64_t rest = kt_over (row, q.down), r0 = (row - rest * q.down) * TILE;
+      int64_t from = q.first_in, to = q.first_out;
+      for (int d = q.ndim - 1; d >= 0; d--)
+        {
+          const int64_t up = d ? kt_over (rest, q.dims[d]) : 0, c = rest - up * q.dims[d];
+          from += c * q.in[d];
+          to += c * q.out[d];
+          rest = up;
+        }
+      KT_EACH (t)
+      {
+        const int64_t r = r0 + t % TILE;
+        for (int k = t / TILE; k < TILE; k += KT_THREADS / TILE)
+          if (r < q.length && c0 + k < q.width)
+            tile[k][t % TILE] = ((const T *) q.x)[from + r + (c0 + k) * q.in_width];
+      }
+      KT_EACH (t)
+      {
+        const int64_t c = c0 + t % TILE;
+        for (int k = t / TILE; k < TILE; k += KT_THREADS / TILE)
+          if (c < q.width && r0 + k < q.length)
+            ((T *) q.y)[to + (r0 + k) * q.out_length + c] = tile[t % TILE][k];
+      }
+    }
+}
+
+void
+kt_tiles_launch (const kt_tiles_params *q, void *stream)
+{
+  switch (q->size)
+    {
+    case 1:
+      kt_launch_blocks (tiles_kernel<uint8_t>, q->tiles, *q, stream);
+      break;
+    case 2:
+      kt_launch_blocks (tiles_kernel<uint16_t>, q->tiles, *q, stream);
+      break;
+    case 4:
+      kt_launch_blocks (tiles_kernel<uint32_t>, q->tiles, *q, stream);
+      break;
+    case 8:
+      kt_launch_blocks (tiles_kernel<uint64_t>, q->tiles, *q, stream);
+      break;
+    default:
+      kt_launch_blocks (tiles_kernel<Pair>, q->tiles, *q, stream);
+    }
+}
+
 template <class T>
 KT_GLOBAL void
 fill_kernel (const kt_fill_params q)

@@ -156,6 +156,18 @@ typedef struct kt_move_params
   int32_t ndim, size;
 } kt_move_params;
 
+/* The same where the input is contiguous along one dim (length dims), the output along another one
+ * (width): in tiles that go through fast memory, so that both sides are read in rows. */
+typedef struct kt_tiles_params
+{
+  const void *x;
+  void *y;
+  int64_t first_in, first_out, length, width, in_width, out_length;
+  int64_t dims[KT_GPU_RANK], in[KT_GPU_RANK], out[KT_GPU_RANK]; /* the other dims */
+  int64_t down, across, tiles; /* tiles along length and width; all tiles */
+  int32_t ndim, size;
+} kt_tiles_params;
+
 /* COUNT elements of SIZE bytes become ELEMENT. */
 typedef struct kt_fill_params
 {
@@ -275,6 +287,7 @@ void kt_pad_launch (const kt_pad_params *, void *stream);
 void kt_lrn_launch (const kt_lrn_params *, void *stream);
 void kt_instance_launch (const kt_instance_params *, void *stream);
 void kt_move_launch (const kt_move_params *, void *stream);
+void kt_tiles_launch (const kt_tiles_params *, void *stream);
 void kt_fill_launch (const kt_fill_params *, void *stream);
 void kt_where_launch (const kt_where_params *, void *stream);
 void kt_clip_launch (const kt_clip_params *, void *stream);
