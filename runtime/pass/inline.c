@@ -5,15 +5,14 @@
 #include "op/context.h"
 #include <string.h>
 
-/* On any device: placement is not a question of this floor. */
+/* Of the host's: any node may have to be executed there, wherever else kernels are. */
 static gboolean
 has_kernel (const KetteNode *node)
 {
   const KetteFamily *family = node->def->family;
 
   for (size_t i = 0; i < family->n_kernels; i++)
-    if (_kette_kernel_serves (family->kernels[i], node,
-                              family->kernels[i]->kernel.device))
+    if (_kette_kernel_serves (family->kernels[i], node, "cpu"))
       return TRUE;
   return FALSE;
 }
