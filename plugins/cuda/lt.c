@@ -222,7 +222,7 @@ text_of (cublasStatus_t status)
 }
 
 kt_status
-cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p)
+cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p, const void *c)
 {
   const cudaStream_t stream       = cu_stream (host, run);
   const CuBatch b                 = cu_batch_of (p);
@@ -238,24 +238,25 @@ cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p)
   void *const workspace           = l->workspace ? host->workspace (run, -1, NULL) : NULL;
 
   if (l->addend == CU_BIAS
-      && lt.MatmulDescSetAttribute (&desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
-                                    &run->in[2].data, sizeof run->in[2].data)
+      && lt.MatmulDescSetAttribute (&desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &c,
+                                    sizeof c)
              != CUBLAS_STATUS_SUCCESS)
     return cu_fail (host, run, KT_E_DEVICE, "cuBLASLt takes no bias");
   for (int64_t call = 0; call < b.calls; call++)
     {
       int64_t at_a, at_b;
       cu_batch_at (p, call, &at_a, &at_b);
-      const char *const a  = (const char *) run->in[0].data + (size_t) at_a * l->size;
-      const char *const bb = (const char *) run->in[1].data + (size_t) at_b * l->size;
-      char *const y        = (char *) run->out[0].data + (size_t) call * product;
-      const void *const c  = l->addend == CU_WHOLE ? run->in[2].data : y;
+      const char *const a    = (const char *) run->in[0].data + (size_t) at_a * l->size;
+      const char *const bb   = (const char *) run->in[1].data + (size_t) at_b * l->size;
+      char *const y          = (char *) run->out[0].data + (size_t) call * product;
+      const void *const from = l->addend == CU_WHOLE ? c : y;
       const bool aligned
-          = (((uintptr_t) a | (uintptr_t) bb | (uintptr_t) y | (uintptr_t) c) & 15) == 0;
+          = (((uintptr_t) a | (uintptr_t) bb | (uintptr_t) y | (uintptr_t) from) & 15)
+            == 0;
       const int which             = l->has[0] && (aligned || !l->has[1]) ? 0 : 1;
       const cublasStatus_t status = lt.Matmul (
           l->handle, &desc, l->wide ? (const void *) &p->alpha : &alpha, bb, &l->first, a,
-          &l->second, l->wide ? (const void *) &wide_beta : &beta, c, &l->result, y,
+          &l->second, l->wide ? (const void *) &wide_beta : &beta, from, &l->result, y,
           &l->result, &l->algo[which], workspace, l->workspace, stream);
       if (status != CUBLAS_STATUS_SUCCESS)
         return cu_fail (host, run, KT_E_DEVICE, "cuBLASLt: %s (%d)", text_of (status),

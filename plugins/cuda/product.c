@@ -9,6 +9,7 @@
 typedef struct
 {
   int32_t dtype;
+  int32_t c_in; /* the input that is C: Gemm's, or that of an Add behind the product */
   size_t size;
   CuLt *lt;
 } More;
@@ -18,6 +19,36 @@ kt_status
 fail (const kt_host *host, const void *ctx, kt_status code, const char *text)
 {
   return host->fail (ctx, code, text, strlen (text));
+}
+
+/* An Add of one row right behind the product becomes its C. */
+static kt_status
+absorb_row (const kt_host *host, kt_prep *prep, Product *p, More *more)
+{
+  const kt_type y = kt_out_type (host, prep, 0);
+  int32_t n_in, n_out, version;
+  kt_follower next;
+  kt_type row;
+
+  more->c_in = 2;
+  if (p->has_c || p->k == 0 || cu_product_is_empty (p) || y.ndim < 1
+      || y.dims[y.ndim - 1] != p->n)
+    return KT_OK;
+  KT_TRY (host->arity (prep, &n_in, &n_out, &version));
+  KT_TRY (host->follower (prep, 0, &next));
+  if (!next.op || strcmp (next.domain, "") != 0 || strcmp (next.op, "Add") != 0
+      || next.n_in != 2)
+    return KT_OK;
+  KT_TRY (host->follower_type (prep, 0, 1 - next.operand, &row));
+  if (row.kind != KT_TENSOR || row.ndim < 1 || row.ndim > y.ndim
+      || row.dims[row.ndim - 1] != p->n || kt_count (row.dims, row.ndim) != p->n)
+    return KT_OK;
+  p->has_c   = true;
+  p->c_row   = 0;
+  p->c_col   = 1;
+  p->beta    = 1;
+  more->c_in = n_in;
+  return host->absorb (prep, 1);
 }
 
 kt_status
@@ -32,6 +63,7 @@ product_prepare (const kt_host *host, kt_prep *prep, Product *p)
   p->more     = more;
   more->dtype = kt_in_type (host, prep, 0).dtype;
   more->size  = kt_size_of (more->dtype);
+  KT_TRY (absorb_row (host, prep, p, more));
   if (p->k == 0 || cu_product_is_empty (p))
     return KT_OK;
   return cu_lt_prepare (host, prep, p, more->dtype, &more->lt);
@@ -43,7 +75,7 @@ start_of (const Product *p, const More *more, const kt_run *run)
   const CuBatch batch = cu_batch_of (p);
   const bool has_c    = cu_addend_of (p, false) != CU_NO_C;
 
-  return (CuStart){ .c     = has_c ? run->in[2].data : NULL,
+  return (CuStart){ .c     = has_c ? run->in[more->c_in].data : NULL,
                     .y     = run->out[0].data,
                     .count = batch.count * batch.calls * p->m * p->n,
                     .n     = p->n,
@@ -101,7 +133,7 @@ product_run (const kt_host *host, kt_run *run, void *state)
       cu_start_launch (&s, stream);
     }
   if (p->k > 0 && more->lt)
-    return cu_lt_run (host, run, more->lt, p);
+    return cu_lt_run (host, run, more->lt, p, p->has_c ? run->in[more->c_in].data : NULL);
   if (p->k > 0)
     run_tiles (p, more, run, start, stream);
   return kt_gpu_launched (host, run, "a matrix product");
@@ -126,8 +158,8 @@ gemm_suits (const kt_host *host, const void *ctx, void *user)
   {                                                                                      \
     .struct_size = sizeof (kt_kernel), .domain = "", .name = NAME, .device = "cuda",     \
     .types = "T=f32|f64|f16|bf16|i32|i64|u32|u64", .since = SINCE, .priority = 0,        \
-    .flags = KT_K_CAPTURABLE | KT_K_DETERMINISTIC | KT_K_REENTRANT, .prepare = PREPARE,  \
-    .run = product_run, .suits = SUITS                                                   \
+    .flags   = KT_K_CAPTURABLE | KT_K_DETERMINISTIC | KT_K_REENTRANT | KT_K_EPILOGUE,    \
+    .prepare = PREPARE, .run = product_run, .suits = SUITS                               \
   }
 
 const kt_kernel cu_product_kernels[] = {

@@ -57,12 +57,13 @@ void cu_start_launch (const CuStart *p, void *stream);
 void cu_tiles_launch (const CuTiles *p, void *stream);
 KT_END_DECLS
 
-/* lt.c: the same product on cuBLASLt. */
+/* lt.c: the same product on cuBLASLt. C: what is added, or NULL. */
 typedef struct CuLt CuLt;
 /* *OUT NULL: cuBLASLt cannot be had, or has nothing for this product. */
 kt_status cu_lt_prepare (const kt_host *host, kt_prep *prep, const Product *p,
                          int32_t dtype, CuLt **out);
 CuAddend cu_lt_addend (const CuLt *l);
-kt_status cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p);
+kt_status cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p,
+                     const void *c);
 
 #endif /* KETTE_CUDA_PRODUCT_H */

@@ -321,9 +321,10 @@ fold_run (const kt_host *host, kt_run *run, void *state)
                               .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 },    \
                               .prepare = map_prepare, .run = map_run                     \
   }
+/* A product in front may take them over (../product.c does so with an Add). */
 #define ZIP_AS(DOMAIN, NAME, SINCE, TYPES, PREPARE, RUN, ...)                            \
   {                                                                                      \
-    KT_GPU (DOMAIN, NAME, SINCE),                                                        \
+    KT_GPU_AS (DOMAIN, NAME, SINCE, KT_GPU_FLAGS | KT_K_TILEABLE),                       \
         .types = TYPES, .user = FORMULA (NAME, __VA_ARGS__), .n_alias = 2,               \
         .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },                 \
         .prepare = PREPARE, .run = RUN, .destroy = zip_destroy                           \

@@ -64,9 +64,10 @@ kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_pa
 
 /* The first fields of a kernel's descriptor. */
 #define KT_GPU_FLAGS (KT_K_CAPTURABLE | KT_K_DETERMINISTIC | KT_K_REENTRANT)
-#define KT_GPU(DOMAIN, NAME, SINCE)                                                      \
+#define KT_GPU_AS(DOMAIN, NAME, SINCE, FLAGS)                                            \
   .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .since = SINCE,     \
-  .device = "cuda", .flags = KT_GPU_FLAGS
+  .device = "cuda", .flags = FLAGS
+#define KT_GPU(DOMAIN, NAME, SINCE) KT_GPU_AS (DOMAIN, NAME, SINCE, KT_GPU_FLAGS)
 #define KT_GPU_ONCE(DOMAIN, NAME, SINCE)                                                 \
   .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .since = SINCE,     \
   .device = "cuda", .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT

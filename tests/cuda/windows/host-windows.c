@@ -40,9 +40,9 @@ cu_lt_addend (const CuLt *l)
 }
 
 kt_status
-cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p)
+cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p, const void *c)
 {
-  (void) l, (void) p;
+  (void) l, (void) p, (void) c;
   return kt_fail (host, run, KT_E_INTERNAL, "there is no cuBLASLt on the host");
 }
 
@@ -67,6 +67,14 @@ cu_dnn_free (CuDnnConv *d)
   (void) d;
 }
 
+/* On the CPU, what was not absorbed is done by the host. */
+static kt_status
+product_and_rest (const kt_host *host, kt_run *run, void *state)
+{
+  KT_TRY (product_run (host, run, state));
+  return host->epilogue (run, 0, kt_count (run->out[0].shape, run->out[0].ndim), 0);
+}
+
 extern const kt_kernel cu_conv_kernels[], cu_norms_kernels[], cu_pools_kernels[],
     cu_product_kernels[];
 
@@ -83,6 +91,8 @@ kette_plugin_v0 (const kt_host *host, kt_reg *reg)
         ours.device    = "cpu";
         ours.priority  = 900;
         ours.host_in = ours.host_out = 0;
+        if (ours.run == product_run)
+          ours.run = product_and_rest;
         KT_TRY (host->add_kernel (reg, &ours));
       }
   return KT_OK;
