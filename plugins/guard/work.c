@@ -123,8 +123,9 @@ check_copy (const Stream *s, const Op *op, const Clock *clock, char *text)
              || guard_check (&to, 1, op->to_device, s->id, clock, op->label, text));
 }
 
+/* Anything but a recording. */
 static void
-run_op (Stream *s, const Op *op, const Clock *clock)
+run_one (Stream *s, const Op *op, const Clock *clock)
 {
   char text[TEXT];
   kt_status status = KT_OK;
@@ -162,10 +163,19 @@ run_op (Stream *s, const Op *op, const Clock *clock)
                 op->bytes);
       break;
     case OP_REPLAY:
-      for (const Op *each = op->recording->first; each; each = each->next)
-        run_op (s, each, clock);
       break;
     }
+}
+
+static void
+run_op (Stream *s, const Op *op, const Clock *clock)
+{
+  const bool works = s->status == KT_OK;
+
+  run_one (s, op, clock);
+  if (works && !op->fails && op->kind == OP_REPLAY)
+    for (const Op *each = op->recording->first; each; each = each->next)
+      run_one (s, each, clock);
 }
 
 static inline void

@@ -284,8 +284,8 @@ void _kette_launch_release (const KetteRun *run, void *memory);
 gboolean _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error);
 /* Parameters are where the plan reads them. */
 gboolean _kette_launch_update (const KetteRun *run, GError **error);
-/* run.c: executes one step on this thread; the failure goes where the step's context says. */
-gboolean _kette_run_step (KetteRun *run, size_t step, GError **error);
+/* run.c: executes step I on this thread; the failure goes where the step's context says. */
+gboolean _kette_run_step (KetteRun *run, size_t i, GError **error);
 /* kernel.c: picks and prepares the kernel of a node; FOLLOWERS: what it may absorb. */
 gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step,
                               KetteNode *const *followers, int32_t n_followers,

@@ -126,28 +126,28 @@ copy_out (Spread *s, KetteValue *made, KetteValue *value, GError **error)
   return node && append (&s->order, &s->order_capacity, &s->n_order, node, error);
 }
 
-/* VALUE on UNIT, by way of the host if need be. */
-static KetteValue *
-on_unit (Spread *s, KetteValue *value, uint32_t unit, GError **error)
+static gboolean
+is_constant (const Spread *s, const KetteValue *value)
 {
-  const gboolean constant
-      = value->data && !(value->flags & KETTE_VALUE_SOFT) && !is_state (s, value);
-  const gboolean early = !value->producer && !constant && !is_state (s, value);
-  KetteValue *twin     = pending (s, value);
+  return value->data && !(value->flags & KETTE_VALUE_SOFT) && !is_state (s, value);
+}
 
-  if (twin && unit == 0)
-    return copy_out (s, twin, value, error) ? value : NULL;
-  value = twin ? twin : value;
-  if (value->unit == unit)
-    return value;
-  if ((twin = *twin_of (s, value, unit)))
+static gboolean
+is_early (const Spread *s, const KetteValue *value)
+{
+  return !value->producer && !is_constant (s, value) && !is_state (s, value);
+}
+
+/* VALUE on UNIT, from where it is: read there if it is constant, else copied, EARLY: in front of
+ * everything. */
+static KetteValue *
+bring (Spread *s, KetteValue *value, uint32_t unit, gboolean early, GError **error)
+{
+  KetteValue *twin = *twin_of (s, value, unit);
+
+  if (twin || !(twin = add_twin (s, value, unit, error)))
     return twin;
-  if (!constant && !is_direct (s, value->unit, unit)
-      && !(value = on_unit (s, value, 0, error)))
-    return NULL;
-  if (!(twin = add_twin (s, value, unit, error)))
-    return NULL;
-  if (constant)
+  if (is_constant (s, value))
     {
       _kette_value_set_data (twin, value->data);
       twin->flags |= value->flags & (KETTE_VALUE_INITIALIZER | KETTE_VALUE_STATE);
@@ -166,6 +166,24 @@ on_unit (Spread *s, KetteValue *value, uint32_t unit, GError **error)
         && (early ? append (&s->front, &s->front_capacity, &s->n_front, node, error)
                   : append (&s->order, &s->order_capacity, &s->n_order, node, error));
   return ok ? twin : NULL;
+}
+
+/* VALUE on UNIT, by way of the host if need be. */
+static KetteValue *
+on_unit (Spread *s, KetteValue *value, uint32_t unit, GError **error)
+{
+  const gboolean constant = is_constant (s, value), early = is_early (s, value);
+  KetteValue *const twin = pending (s, value);
+
+  if (twin && unit == 0)
+    return copy_out (s, twin, value, error) ? value : NULL;
+  value = twin ? twin : value;
+  if (value->unit == unit)
+    return value;
+  if (!constant && !*twin_of (s, value, unit) && !is_direct (s, value->unit, unit)
+      && !(value = bring (s, value, 0, is_early (s, value), error)))
+    return NULL;
+  return bring (s, value, unit, early, error);
 }
 
 /* The content of an output that is seen stays where the node makes it, under another name. */

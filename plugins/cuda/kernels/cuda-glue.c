@@ -3,7 +3,7 @@
  * cuda-glue.c: what kernels.h asks for, on a CUDA device. Faults are words of pinned memory, which
  * kernels reach under the same address; whoever waits for the device looks at them.
  */
-#include "device.h"
+#include "../device.h"
 #include "faults.h"
 #include "kernels.h"
 
