@@ -172,7 +172,6 @@ bring (Spread *s, KetteValue *value, uint32_t unit, gboolean early, GError **err
 static KetteValue *
 on_unit (Spread *s, KetteValue *value, uint32_t unit, GError **error)
 {
-  const gboolean constant = is_constant (s, value), early = is_early (s, value);
   KetteValue *const twin = pending (s, value);
 
   if (twin && unit == 0)
@@ -180,8 +179,10 @@ on_unit (Spread *s, KetteValue *value, uint32_t unit, GError **error)
   value = twin ? twin : value;
   if (value->unit == unit)
     return value;
-  if (!constant && !*twin_of (s, value, unit) && !is_direct (s, value->unit, unit)
-      && !(value = bring (s, value, 0, is_early (s, value), error)))
+  const gboolean early = is_early (s, value);
+  if (!is_constant (s, value) && !*twin_of (s, value, unit)
+      && !is_direct (s, value->unit, unit)
+      && !(value = bring (s, value, 0, early, error)))
     return NULL;
   return bring (s, value, unit, early, error);
 }

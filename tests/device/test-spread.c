@@ -362,6 +362,35 @@ test_rules (void)
   g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
 }
 
+/* An output that another device reads, too: its copies come behind what makes it. */
+static void
+test_outputs (void)
+{
+  static const float expected[] = { -1, -2 };
+  const int64_t dims[]          = { 2 };
+  const char *const place[]     = { "Abs=guard:0", "Neg=guard:1", NULL };
+  g_autoptr (KetteGraph) graph  = graph_new (18);
+  KetteValue *a
+      = graph_node (graph, "", "Abs", graph_input (graph, "x", KT_F32, 1, dims), NULL);
+  g_autoptr (KetteTensor) x = kette_tensor_new (KT_F32, dims, 1, NULL);
+  KetteTensor *y[2]         = { NULL };
+  GError *error             = NULL;
+
+  g_assert_true (_kette_graph_add_output (graph, a, NULL));
+  g_assert_true (
+      _kette_graph_add_output (graph, graph_node (graph, "", "Neg", a, NULL), NULL));
+  ((float *) x->data)[0] = 1;
+  ((float *) x->data)[1] = -2;
+  g_autoptr (KetteSession) session
+      = kette_session_new_on (graph, 0, "cpu", place, &error);
+  g_assert_no_error (error);
+  kette_session_run (session, &x, y, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (y[1]->data, y[1]->bytes, expected, sizeof expected);
+  for (int i = 0; i < 2; i++)
+    kette_tensor_unref (y[i]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -386,5 +415,6 @@ main (int argc, char **argv)
   g_test_add_func ("/spread/copies", test_copies);
   g_test_add_func ("/spread/overhead", test_overhead);
   g_test_add_func ("/spread/rules", test_rules);
+  g_test_add_func ("/spread/outputs", test_outputs);
   return g_test_run ();
 }
