@@ -3,6 +3,7 @@
  * race; refused memory and failing launches are clear errors, and what comes next works.
  * KETTE_LONG=1: 1,000 random runs instead of 40.
  */
+#include "../unit/graphs.h"
 #include "base/pool.h"
 #include "exec/places.h"
 #include "exec/session-private.h"
