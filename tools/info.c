@@ -10,6 +10,7 @@ kette_verb_info (int argc, char **argv)
 {
   gboolean json = FALSE, plan = FALSE;
   g_autofree char *device      = NULL;
+  g_autofree char *precision   = NULL;
   g_auto (GStrv) place         = NULL;
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "a JSON object", NULL },
@@ -18,6 +19,8 @@ kette_verb_info (int argc, char **argv)
     { "device", 0, 0, G_OPTION_ARG_STRING, &device, "of the plan: as in kette run", "D" },
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &place, "of the plan: as in kette run",
       "GLOB=D" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "of the plan: as in kette run",
+      "P" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   int status;
@@ -30,17 +33,21 @@ kette_verb_info (int argc, char **argv)
     return status;
   if (argc < 2)
     return kette_tool_usage ("info needs a MODEL");
-  if ((device || place) && !plan)
-    return kette_tool_usage ("--device and --place say how to --plan");
+  if ((device || place || precision) && !plan)
+    return kette_tool_usage ("--device, --place and --precision say how to --plan");
   for (int i = 1; i < argc; i++)
     {
-      g_autoptr (GError) error     = NULL;
-      g_autoptr (KetteGraph) graph = kette_tool_load (argv[i], &error);
+      g_autoptr (GError) error = NULL;
+      KetteSessionFlags flags  = (KetteSessionFlags) 0;
+      g_autoptr (KetteGraph) graph
+          = kette_session_flags_for_precision (precision, &flags, &error)
+                ? kette_tool_load (argv[i], &error)
+                : NULL;
       g_autofree char *text
           = !graph ? NULL
-            : plan
-                ? kette_graph_explain (graph, device, (const char *const *) place, &error)
-                : kette_graph_describe (graph, json, &error);
+            : plan ? kette_graph_explain (graph, flags, device,
+                                          (const char *const *) place, &error)
+                   : kette_graph_describe (graph, json, &error);
       if (!text)
         return kette_tool_fail (error);
       if (i > 1 && !json)

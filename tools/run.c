@@ -96,7 +96,7 @@ typedef struct
 {
   int first, top;
   gboolean no_fusion, explain;
-  char *device, **place;
+  char *device, **place, *precision;
 } Options;
 
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
@@ -118,11 +118,14 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
   gboolean fed          = FALSE; /* an input that has a default */
   for (guint i = 0; i < n_default; i++)
     fed = fed || inputs[n_in + i];
-  g_autoptr (KetteSession) session = kette_session_new_on (
-      graph,
-      (KetteSessionFlags) ((fed ? KETTE_SESSION_FEED_DEFAULTS : 0)
-                           | (o->no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
-      o->device, (const char *const *) o->place, &error);
+  KetteSessionFlags precision = (KetteSessionFlags) 0;
+  g_autoptr (KetteSession) session
+      = kette_session_flags_for_precision (o->precision, &precision, &error)
+            ? kette_session_new_on (graph,
+                                    precision | (fed ? KETTE_SESSION_FEED_DEFAULTS : 0)
+                                        | (o->no_fusion ? KETTE_SESSION_NO_FUSION : 0),
+                                    o->device, (const char *const *) o->place, &error)
+            : NULL;
   g_autofree char *plan
       = session && o->explain
             ? kette_session_explain (session, inputs, inputs + n_in, &error)
@@ -170,6 +173,10 @@ kette_verb_run (int argc, char **argv)
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.place,
       "nodes whose name or operator fits go there; the first rule that fits counts",
       "GLOB=D" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
+      "what products round their factors to, on devices that have it: f32 (not at all), "
+      "tf32, bf16",
+      "P" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads,
       "threads; the results do not depend on it", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -193,6 +200,7 @@ kette_verb_run (int argc, char **argv)
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
   status = graph ? run_graph (graph, inputs, outputs, &o) : kette_tool_fail (error);
   g_free (o.device);
+  g_free (o.precision);
   g_strfreev (o.place);
   return status;
 }

@@ -50,6 +50,13 @@ suits (const kt_host *host, const void *ctx, void *user)
   return read (host, ctx, user, &p);
 }
 
+/* For tensors of f32 cuDNN has tf32 only, which is what bf16 becomes there. */
+static kt_status
+tell_rounding (const kt_host *host, kt_prep *prep, const State *s)
+{
+  return !s->p.round ? KT_OK : host->rounds (prep, s->dnn ? KT_ROUND_TF32 : s->p.round);
+}
+
 static kt_status
 prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
@@ -65,7 +72,10 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s->biased = (kind == &conv || kind == &transposed) && kt_in_type (host, prep, 2).kind;
   if (s->count == 0)
     return KT_OK;
+  if (s->p.dtype == KT_F32 && KT_HAS (kt_host, host, rounds))
+    s->p.round = host->precision (prep);
   KT_TRY (cu_dnn_prepare (host, prep, &s->p, &s->dnn));
+  KT_TRY (tell_rounding (host, prep, s));
   if (s->dnn || kind->out != KT_CONV_WEIGHTS)
     return KT_OK;
   s->p.parts = cu_conv_parts (s->p.m, s->p.c * s->p.g.cells, s->p.group,

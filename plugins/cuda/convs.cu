@@ -59,20 +59,59 @@ small_at (const CuGeometry &g, int64_t cell, int64_t p)
   return offset;
 }
 
-/* small = weights x large. Rows: channels of the small side; columns: its images and places. */
-template <class W> struct Small
+/* What the three kinds have alike. */
+template <class W> struct Conv
 {
   CuConv q;
   int64_t rows, cols, count, parts;
 
+  KT_INSIDE int32_t
+  round () const
+  {
+    return q.round;
+  }
+};
+
+/* An image is the result. Rows: its channels in a group; columns: images and their places. */
+template <class W> struct Image : Conv<W>
+{
+  int64_t depth, area; /* of the sum; places of an image */
+
+  KT_INSIDE int64_t
+  from (int64_t part) const
+  {
+    return part;
+  }
+  KT_INSIDE int64_t
+  to (int64_t part) const
+  {
+    return part + depth;
+  }
+  KT_INSIDE void
+  put (int64_t n, int64_t part, int64_t i, int64_t j, W sum) const
+  {
+    const CuConv &q     = this->q;
+    const int64_t image = kt_over (j, area), channel = n * this->rows + i + part;
+    const W bias = q.bias ? KtMemory<W>::load (q.bias, channel, q.dtype) : (W) 0;
+    KtMemory<W>::store (
+        q.out, (image * q.group * this->rows + channel) * area + (j - image * area),
+        q.dtype, q.bias ? sum + bias : sum);
+  }
+};
+
+/* small = weights x large */
+template <class W> struct Small : Image<W>
+{
   KT_INSIDE W
   a (int64_t n, int64_t i, int64_t k) const
   {
+    const CuConv &q = this->q;
     return KtMemory<W>::load (q.weights, (n * q.m + i) * q.c * q.g.cells + k, q.dtype);
   }
   KT_INSIDE W
   b (int64_t n, int64_t k, int64_t j) const
   {
+    const CuConv &q = this->q;
     const int64_t c = kt_over (k, q.g.cells), image = kt_over (j, q.g.small_area);
     const int64_t at = large_at (q.g, k - c * q.g.cells, j - image * q.g.small_area);
     return at < 0 ? (W) 0
@@ -80,37 +119,15 @@ template <class W> struct Small
                       q.large, ((image * q.group + n) * q.c + c) * q.g.large_area + at,
                       q.dtype);
   }
-  KT_INSIDE int64_t
-  from (int64_t part) const
-  {
-    return part;
-  }
-  KT_INSIDE int64_t
-  to (int64_t part) const
-  {
-    return part + q.c * q.g.cells;
-  }
-  KT_INSIDE void
-  put (int64_t n, int64_t part, int64_t i, int64_t j, W sum) const
-  {
-    const int64_t image = kt_over (j, q.g.small_area), channel = n * q.m + i + part;
-    const W bias = q.bias ? KtMemory<W>::load (q.bias, channel, q.dtype) : (W) 0;
-    KtMemory<W>::store (q.out,
-                        (image * q.group * q.m + channel) * q.g.small_area
-                            + (j - image * q.g.small_area),
-                        q.dtype, q.bias ? sum + bias : sum);
-  }
 };
 
-/* large = weights' x small. Rows: channels of the large side; columns: its images and places. */
-template <class W> struct Large
+/* large = weights' x small */
+template <class W> struct Large : Image<W>
 {
-  CuConv q;
-  int64_t rows, cols, count, parts;
-
   KT_INSIDE W
   a (int64_t n, int64_t i, int64_t k) const
   {
+    const CuConv &q = this->q;
     const int64_t m = kt_over (k, q.g.cells), cell = k - m * q.g.cells;
     return KtMemory<W>::load (q.weights, ((n * q.m + m) * q.c + i) * q.g.cells + cell,
                               q.dtype);
@@ -118,6 +135,7 @@ template <class W> struct Large
   KT_INSIDE W
   b (int64_t n, int64_t k, int64_t j) const
   {
+    const CuConv &q = this->q;
     const int64_t m = kt_over (k, q.g.cells), image = kt_over (j, q.g.large_area);
     const int64_t at = small_at (q.g, k - m * q.g.cells, j - image * q.g.large_area);
     return at < 0 ? (W) 0
@@ -125,46 +143,24 @@ template <class W> struct Large
                       q.small, ((image * q.group + n) * q.m + m) * q.g.small_area + at,
                       q.dtype);
   }
-  KT_INSIDE int64_t
-  from (int64_t part) const
-  {
-    return part;
-  }
-  KT_INSIDE int64_t
-  to (int64_t part) const
-  {
-    return part + q.m * q.g.cells;
-  }
-  KT_INSIDE void
-  put (int64_t n, int64_t part, int64_t i, int64_t j, W sum) const
-  {
-    const int64_t image = kt_over (j, q.g.large_area), channel = n * q.c + i + part;
-    const W bias = q.bias ? KtMemory<W>::load (q.bias, channel, q.dtype) : (W) 0;
-    KtMemory<W>::store (q.out,
-                        (image * q.group * q.c + channel) * q.g.large_area
-                            + (j - image * q.g.large_area),
-                        q.dtype, q.bias ? sum + bias : sum);
-  }
 };
 
 /* weights = small x large'. Rows: channels of the small side; columns: channels of the large
  * side and cells; the sum goes over images and places, in parts. */
-template <class W> struct Weights
+template <class W> struct Weights : Conv<W>
 {
-  CuConv q;
-  int64_t rows, cols, count, parts;
-
   KT_INSIDE W
   a (int64_t n, int64_t i, int64_t k) const
   {
+    const CuConv &q     = this->q;
     const int64_t image = kt_over (k, q.g.small_area), at = k - image * q.g.small_area;
-    return KtMemory<W>::load (q.small,
-                              ((image * q.group + n) * q.m + i) * q.g.small_area + at,
-                              q.dtype);
+    return KtMemory<W>::load (
+        q.small, ((image * q.group + n) * q.m + i) * q.g.small_area + at, q.dtype);
   }
   KT_INSIDE W
   b (int64_t n, int64_t k, int64_t j) const
   {
+    const CuConv &q = this->q;
     const int64_t c = kt_over (j, q.g.cells), image = kt_over (k, q.g.small_area);
     const int64_t at = large_at (q.g, j - c * q.g.cells, k - image * q.g.small_area);
     return at < 0 ? (W) 0
@@ -173,10 +169,14 @@ template <class W> struct Weights
                       q.dtype);
   }
   KT_INSIDE int64_t
+  all () const
+  {
+    return this->q.batch * this->q.g.small_area;
+  }
+  KT_INSIDE int64_t
   share () const
   {
-    const int64_t all = q.batch * q.g.small_area;
-    return (all + parts - 1) / parts;
+    return (all () + this->parts - 1) / this->parts;
   }
   KT_INSIDE int64_t
   from (int64_t part) const
@@ -186,15 +186,16 @@ template <class W> struct Weights
   KT_INSIDE int64_t
   to (int64_t part) const
   {
-    const int64_t end = (part + 1) * share (), all = q.batch * q.g.small_area;
-    return end < all ? end : all;
+    const int64_t end = (part + 1) * share ();
+    return end < all () ? end : all ();
   }
   KT_INSIDE void
   put (int64_t n, int64_t part, int64_t i, int64_t j, W sum) const
   {
-    const int64_t at = (n * rows + i) * cols + j;
-    if (parts > 1)
-      ((W *) q.partial)[part * count * rows * cols + at] = sum;
+    const CuConv &q  = this->q;
+    const int64_t at = (n * this->rows + i) * this->cols + j;
+    if (this->parts > 1)
+      ((W *) q.partial)[part * this->count * this->rows * this->cols + at] = sum;
     else
       KtMemory<W>::store (q.out, at, q.dtype, sum);
   }
@@ -227,8 +228,8 @@ template <class W, class P>
 static void
 launch_as (const P &p, void *stream)
 {
-  kt_launch_blocks (conv_kernel<W, P>,
-                    KT_TILES_OF (p.rows, p.cols) * p.count * p.parts, p, stream);
+  kt_launch_blocks (conv_kernel<W, P>, KT_TILES_OF (p.rows, p.cols) * p.count * p.parts,
+                    p, stream);
 }
 
 template <class W>
@@ -237,17 +238,21 @@ launch_conv (const CuConv *q, void *stream)
 {
   if (q->role == 1)
     {
-      const Small<W> p = { *q, q->m, q->batch * q->g.small_area, q->group, 1 };
+      const Small<W> p = { { { *q, q->m, q->batch * q->g.small_area, q->group, 1 },
+                             q->c * q->g.cells,
+                             q->g.small_area } };
       launch_as<W> (p, stream);
     }
   else if (q->role == 0)
     {
-      const Large<W> p = { *q, q->c, q->batch * q->g.large_area, q->group, 1 };
+      const Large<W> p = { { { *q, q->c, q->batch * q->g.large_area, q->group, 1 },
+                             q->m * q->g.cells,
+                             q->g.large_area } };
       launch_as<W> (p, stream);
     }
   else
     {
-      const Weights<W> p = { *q, q->m, q->c * q->g.cells, q->group, q->parts };
+      const Weights<W> p = { { *q, q->m, q->c * q->g.cells, q->group, q->parts } };
       launch_as<W> (p, stream);
       if (q->parts > 1)
         kt_launch (fold_kernel<W>, q->group * q->m * q->c * q->g.cells, *q, stream);

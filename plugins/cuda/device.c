@@ -220,6 +220,16 @@ describe (kt_call *call, void *device, char *text, size_t size)
   return status;
 }
 
+/* Tensor cores for tf32 and bf16 came with sm_80. */
+static int32_t
+rounds (void *device, int32_t precision)
+{
+  const CuDevice *d = device;
+
+  return d->capability >= 80
+         && (precision == KT_ROUND_TF32 || precision == KT_ROUND_BF16);
+}
+
 /* Costs: from data sheets of cards like the H200 and what a launch takes of the host. They
  * are constants so that a graph is placed in the same way every day; they have not been
  * measured yet (docs/gpu.md). */
@@ -256,4 +266,5 @@ const kt_device cu_kind = {
   .capture_end    = cu_capture_end,
   .replay         = cu_replay,
   .recording_free = cu_recording_free,
+  .rounds         = rounds,
 };

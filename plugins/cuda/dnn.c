@@ -38,14 +38,13 @@ type_of (int32_t dtype)
                             : CUDNN_DATA_FLOAT;
 }
 
-/* f32 is exact where nobody asked for less: cuDNN's default takes tf32. bf16 is not for tensors
- * of f32: tf32 is nearest. */
+/* f32 is exact where nobody asked for less: cuDNN's default takes tf32. */
 static cudnnMathType_t
-math_of (int32_t dtype)
+math_of (const CuConv *p)
 {
-  if (dtype == KT_F16 || dtype == KT_BF16)
+  if (p->dtype == KT_F16 || p->dtype == KT_BF16)
     return CUDNN_TENSOR_OP_MATH;
-  return cu_precision () == CU_EXACT ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH;
+  return p->round ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
 }
 
 /* Two spatial dims where the first of three is 1, else three. */
@@ -104,8 +103,7 @@ describe (CuDnnConv *d, const CuConv *p)
                                             CUDNN_CROSS_CORRELATION, compute)
                 == CUDNN_STATUS_SUCCESS
          && dnn.SetConvolutionGroupCount (d->conv, (int) p->group) == CUDNN_STATUS_SUCCESS
-         && dnn.SetConvolutionMathType (d->conv, math_of (p->dtype))
-                == CUDNN_STATUS_SUCCESS;
+         && dnn.SetConvolutionMathType (d->conv, math_of (p)) == CUDNN_STATUS_SUCCESS;
 }
 
 /* The first good one of what cuDNN proposes, which is best first. */
@@ -132,7 +130,7 @@ describe (CuDnnConv *d, const CuConv *p)
 static bool
 choose (CuDnnConv *d, const CuConv *p)
 {
-  const bool exact = p->dtype == KT_F32 && cu_precision () == CU_EXACT;
+  const bool exact = p->dtype == KT_F32 && !p->round;
 
   if (p->role == KT_CONV_ROLE_SMALL)
     CHOOSE (Fwd, dnn.GetConvolutionForwardAlgorithm_v7 (d->handle, d->large, d->weights,

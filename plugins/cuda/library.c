@@ -5,8 +5,6 @@
  */
 #include "library.h"
 #include <dlfcn.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define TEXT(x) TEXT_OF (x)
 #define TEXT_OF(x) #x
@@ -111,15 +109,4 @@ cu_libraries_clear (CuDevice *d)
     dnn.Destroy (d->dnn);
 #endif
   d->dnn = NULL;
-}
-
-CuPrecision
-cu_precision (void)
-{
-  const char *text = getenv ("KETTE_CUDA_PRECISION");
-
-  return !text                        ? CU_EXACT
-         : strcmp (text, "tf32") == 0 ? CU_TF32
-         : strcmp (text, "bf16") == 0 ? CU_BF16
-                                      : CU_EXACT;
 }

@@ -75,14 +75,4 @@ extern Dnn dnn;
 cudnnHandle_t dnn_handle (CuDevice *d);
 #endif
 
-/* How products and convolutions of f32 are computed: KETTE_CUDA_PRECISION, f32 if it is not
- * set. */
-typedef enum
-{
-  CU_EXACT, /* f32 */
-  CU_TF32,
-  CU_BF16
-} CuPrecision;
-CuPrecision cu_precision (void);
-
 #endif /* KETTE_CUDA_LIBRARY_H */

@@ -34,17 +34,15 @@ typedef struct
 } Types;
 
 static bool
-types_of (int32_t dtype, Types *t)
+types_of (int32_t dtype, int32_t precision, Types *t)
 {
-  const CuPrecision p = cu_precision ();
-
   switch (dtype)
     {
     case KT_F32:
       *t = (Types){ CUDA_R_32F, CUDA_R_32F,
-                    p == CU_TF32   ? CUBLAS_COMPUTE_32F_FAST_TF32
-                    : p == CU_BF16 ? CUBLAS_COMPUTE_32F_FAST_16BF
-                                   : CUBLAS_COMPUTE_32F,
+                    precision == KT_ROUND_TF32   ? CUBLAS_COMPUTE_32F_FAST_TF32
+                    : precision == KT_ROUND_BF16 ? CUBLAS_COMPUTE_32F_FAST_16BF
+                                                 : CUBLAS_COMPUTE_32F,
                     4 };
       return true;
     case KT_F64:
@@ -168,7 +166,7 @@ choose (CuLt *l, const Product *p, const Types *t)
 
 kt_status
 cu_lt_prepare (const kt_host *host, kt_prep *prep, const Product *p, int32_t dtype,
-               CuLt **out)
+               int32_t precision, CuLt **out)
 {
   const CuBatch b = cu_batch_of (p);
   CuDevice *d     = cu_device (host, prep);
@@ -177,8 +175,9 @@ cu_lt_prepare (const kt_host *host, kt_prep *prep, const Product *p, int32_t dty
   Types t;
 
   *out = NULL;
-  if (!d || !types_of (dtype, &t) || b.calls > MOST_CALLS || b.count > INT32_MAX
-      || p->m > INT32_MAX || p->n > INT32_MAX || p->k > INT32_MAX || !lt_handle (d))
+  if (!d || !types_of (dtype, precision, &t) || b.calls > MOST_CALLS
+      || b.count > INT32_MAX || p->m > INT32_MAX || p->n > INT32_MAX || p->k > INT32_MAX
+      || !lt_handle (d))
     return KT_OK;
 
   kt_status status = host->keep (prep, sizeof *l, &kept);

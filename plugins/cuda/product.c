@@ -10,6 +10,7 @@ typedef struct
 {
   int32_t dtype;
   int32_t c_in; /* the input that is C: Gemm's, or that of an Add behind the product */
+  int32_t round, reserved; /* KT_ROUND_*, of the factors */
   size_t size;
   CuLt *lt;
 } More;
@@ -66,7 +67,10 @@ product_prepare (const kt_host *host, kt_prep *prep, Product *p)
   KT_TRY (absorb_row (host, prep, p, more));
   if (p->k == 0 || cu_product_is_empty (p))
     return KT_OK;
-  return cu_lt_prepare (host, prep, p, more->dtype, &more->lt);
+  if (more->dtype == KT_F32 && KT_HAS (kt_host, host, rounds)
+      && (more->round = host->precision (prep)))
+    KT_TRY (host->rounds (prep, more->round));
+  return cu_lt_prepare (host, prep, p, more->dtype, more->round, &more->lt);
 }
 
 static CuStart
@@ -102,7 +106,8 @@ run_tiles (const Product *p, const More *more, const kt_run *run, bool add, void
                           .count  = batch.count,
                           .alpha  = p->alpha,
                           .dtype  = more->dtype,
-                          .add    = add };
+                          .add    = add,
+                          .round  = more->round };
 
   for (int64_t call = 0; call < batch.calls; call++)
     {

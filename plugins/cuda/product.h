@@ -49,7 +49,8 @@ typedef struct
   void *y;
   int64_t m, n, k, a_row, a_col, b_row, b_col, a_step, b_step, count;
   double alpha;
-  int32_t dtype, add; /* add: to y */
+  int32_t dtype, add;      /* add: to y */
+  int32_t round, reserved; /* KT_ROUND_*, of the factors */
 } CuTiles;
 
 KT_BEGIN_DECLS
@@ -59,9 +60,9 @@ KT_END_DECLS
 
 /* lt.c: the same product on cuBLASLt. C: what is added, or NULL. */
 typedef struct CuLt CuLt;
-/* *OUT NULL: cuBLASLt cannot be had, or has nothing for this product. */
+/* PRECISION: KT_ROUND_*. *OUT NULL: cuBLASLt cannot be had, or has nothing for this product. */
 kt_status cu_lt_prepare (const kt_host *host, kt_prep *prep, const Product *p,
-                         int32_t dtype, CuLt **out);
+                         int32_t dtype, int32_t precision, CuLt **out);
 CuAddend cu_lt_addend (const CuLt *l);
 kt_status cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p,
                      const void *c);

@@ -37,6 +37,11 @@ template <class W> struct Matrices
   {
     return KtMemory<W>::load (q.b, n * q.b_step + k * q.b_row + j * q.b_col, q.dtype);
   }
+  KT_INSIDE int32_t
+  round () const
+  {
+    return q.round;
+  }
   KT_INSIDE int64_t
   from (int64_t part) const
   {

@@ -41,6 +41,30 @@ kt_fused (uint64_t a, uint64_t b, uint64_t c)
   return a * b + c;
 }
 
+/* V, or the nearest number with fewer bits; of two the even one. */
+KT_HD float
+kt_round_factor (float v, int32_t round)
+{
+  const uint32_t bits = kt_bits_f32 (v);
+
+  if (round == KT_ROUND_BF16)
+    return kt_bf16_to_f32 (kt_f32_to_bf16 (v));
+  if (round != KT_ROUND_TF32
+      || (bits & 0x7f800000) == 0x7f800000) /* or infinite, or NaN */
+    return v;
+  return kt_from_bits_f32 ((bits + 0x0fff + (bits >> 13 & 1)) & ~(uint32_t) 0x1fff);
+}
+KT_HD double
+kt_round_factor (double v, int32_t)
+{
+  return v;
+}
+KT_HD uint64_t
+kt_round_factor (uint64_t v, int32_t)
+{
+  return v;
+}
+
 /* A factor of a node as a number of type W: integers wrap. */
 template <class W>
 KT_HD W
@@ -53,6 +77,7 @@ kt_factor (double v)
  *
  *   rows, cols, count       of the result, and how many of them
  *   a (n, i, k), b (n, k, j)      factors; they are asked for inside only
+ *   round ()                      what becomes of them: KT_ROUND_*
  *   from (n, part), to (n, part)  the part's range of k; parts: how many
  *   put (n, part, i, j, sum)      takes an element
  */
@@ -85,13 +110,17 @@ kt_tiles (const P &p)
               {
                 const int k = e % DEPTH, i = e / DEPTH;
                 left[k][i]
-                    = i0 + i < p.rows && k0 + k < end ? (W) p.a (n, i0 + i, k0 + k) : 0;
+                    = i0 + i < p.rows && k0 + k < end
+                          ? kt_round_factor ((W) p.a (n, i0 + i, k0 + k), p.round ())
+                          : 0;
               }
             for (int e = t; e < TILE * DEPTH; e += KT_THREADS)
               {
                 const int j = e % TILE, k = e / TILE;
                 right[k][j]
-                    = j0 + j < p.cols && k0 + k < end ? (W) p.b (n, k0 + k, j0 + j) : 0;
+                    = j0 + j < p.cols && k0 + k < end
+                          ? kt_round_factor ((W) p.b (n, k0 + k, j0 + j), p.round ())
+                          : 0;
               }
           }
           KT_EACH (t)

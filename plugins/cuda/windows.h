@@ -36,6 +36,7 @@ typedef struct
   const void *large, *small, *weights, *bias;
   void *out, *partial; /* partial: parts of the sum, before they are added up */
   int32_t role, dtype;
+  int32_t round, reserved; /* KT_ROUND_*, of the factors */
 } CuConv;
 
 /* y: an element per channel, the sum of x over images and places. */

@@ -139,6 +139,10 @@ typedef struct kt_device
   kt_status (*capture_end) (kt_call *, kt_stream *, kt_recording **recording);
   kt_status (*replay) (kt_call *, kt_stream *, kt_recording *);
   void (*recording_free) (kt_recording *);
+
+  /* Has DEVICE kernels that round factors to PRECISION (KT_ROUND_*, kette-plugin.h)? NULL: it
+   * computes f32 as f32 only. */
+  int32_t (*rounds) (void *device, int32_t precision);
 } kt_device;
 
 KT_END_DECLS

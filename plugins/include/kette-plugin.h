@@ -39,7 +39,7 @@
 KT_BEGIN_DECLS
 
 #define KT_ABI_MAJOR 0u
-#define KT_ABI_MINOR 3u
+#define KT_ABI_MINOR 4u
 
 /* Does the struct behind P, written by somebody else, hold the field F? */
 #define KT_HAS(T, p, f) ((p)->struct_size >= offsetof (T, f) + sizeof ((p)->f))
@@ -308,7 +308,21 @@ typedef struct kt_host
   /* prepare, run: the device that the node is placed on, as its kt_device.open gave it; NULL:
    * the CPU. prepare is called on the host's thread and may allocate there for its state. */
   void *(*device) (const void *ctx);
+
+  /* prepare: to what products and convolutions of f32 may round their factors, KT_ROUND_*:
+   * what the user asked for, on devices that have it. Sums, results and what is stored stay f32. */
+  int32_t (*precision) (const kt_prep *);
+  /* prepare: to what this kernel rounds them, which is said where the plan is shown. A kernel
+   * that does not call it rounds nothing. */
+  kt_status (*rounds) (kt_prep *, int32_t precision);
 } kt_host;
+
+enum /* kt_host.precision: bits of the significand, the hidden one included */
+{
+  KT_ROUND_NONE = 0, /* 24: f32 as it is                       */
+  KT_ROUND_TF32 = 1, /* 11: f32 without its last 13 bits       */
+  KT_ROUND_BF16 = 2  /* 8: f32 without its last 16 bits        */
+};
 
 enum /* kt_param.flags */
 {

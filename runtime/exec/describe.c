@@ -401,16 +401,15 @@ kette_graph_describe (KetteGraph *self, gboolean json, GError **error)
 }
 
 char *
-kette_graph_explain (KetteGraph *self, const char *device, const char *const *place,
-                     GError **error)
+kette_graph_explain (KetteGraph *self, KetteSessionFlags flags, const char *device,
+                     const char *const *place, GError **error)
 {
   KetteAccount *account = _kette_account_process ();
-  const KetteSessionOptions options
-      = { .struct_size = sizeof options, .device = device, .place = place };
-  g_autoptr (KetteSession) session = _kette_session_new_full (self, &options, error);
-  kt_type *types                   = NULL;
-  int64_t (*dims)[KETTE_MAX_RANK]  = NULL;
-  char *text                       = NULL;
+  g_autoptr (KetteSession) session
+      = kette_session_new_on (self, flags, device, place, error);
+  kt_type *types                  = NULL;
+  int64_t (*dims)[KETTE_MAX_RANK] = NULL;
+  char *text                      = NULL;
 
   if (session
       && (types = _kette_alloc (account, self->n_inputs + 1, sizeof *types, error))

@@ -52,6 +52,22 @@ reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
   return out;
 }
 
+/* How many steps round the factors of their products, where that was asked for. */
+static void
+add_precision (const KettePlan *plan, GString *out)
+{
+  size_t n[3] = { 0 };
+
+  if (!plan->places || !plan->places->precision)
+    return;
+  for (size_t i = 0; i < plan->n_steps; i++)
+    n[CLAMP (plan->steps[i].rounds, 0, 2)]++;
+  g_string_append_printf (
+      out, "precision %s: %zu steps round to tf32, %zu to bf16; all others are exact\n",
+      _kette_precision_name (plan->places->precision), n[KT_ROUND_TF32],
+      n[KT_ROUND_BF16]);
+}
+
 /* Where the steps are, how much memory that takes, what is copied, and what was to be elsewhere. */
 static void
 add_devices (const KettePlan *plan, GString *out)
@@ -124,7 +140,8 @@ add_step (const KettePlan *plan, size_t i, const char *ops, GString *out)
       _kette_is_copy (step->node) ? "copy" : _kette_base_name (step->kernel->plugin),
       type);
   if (plan->n_units && *reason_of (plan, step->node, why, sizeof why))
-    g_string_append_printf (out, "  (%s)", why);
+    g_string_append_printf (out, "  (%s%s%s)", why, step->rounds ? ", " : "",
+                            step->rounds ? _kette_precision_name (step->rounds) : "");
   g_string_append_printf (out, "%s\n",
                           i == plan->n_forward ? "  (backward and update begin)" : "");
 }
@@ -154,6 +171,7 @@ _kette_plan_text (const KettePlan *plan)
     }
   if (plan->n_units)
     add_devices (plan, out);
+  add_precision (plan, out);
   g_string_free (ops, TRUE);
   return g_string_free (out, FALSE);
 }

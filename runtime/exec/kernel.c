@@ -68,7 +68,9 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
       const size_t i          = r % family->n_kernels;
       const kt_kernel *kernel = &family->kernels[i]->kernel;
       KetteContext context    = { node, &failure, unit ? unit->handle : NULL };
-      kt_prep prep            = { .context = &context, .followers = followers };
+      kt_prep prep            = { .context   = &context,
+                                  .followers = followers,
+                                  .precision = _kette_places_precision (plan->places, unit) };
       kt_status status        = KT_OK;
       gboolean ok;
 
@@ -105,6 +107,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
       step->workspace  = prep.workspace;
       step->per_worker = prep.per_worker != 0;
       step->n_absorbed = (uint32_t) prep.n_absorbed;
+      step->rounds     = prep.rounds;
       step->running    = (KetteRunning){ step->kernel->plugin, node->name, node->op, NULL,
                                          node->index };
       drop (&prep);

@@ -26,8 +26,9 @@ typedef struct
   gboolean automatic;                     /* they go where it costs least */
   KettePlaceRule *rules;                  /* the first one that fits counts */
   size_t n_rules;
-  size_t n_fetched; /* outputs that somebody looks at; SIZE_MAX: all */
-  char *text;       /* of the rules */
+  int32_t precision; /* KT_ROUND_*: what is wished of devices that have it */
+  size_t n_fetched;  /* outputs that somebody looks at; SIZE_MAX: all */
+  char *text;        /* of the rules */
 } KettePlaces;
 
 /* Why a node is where it is: KetteNode.why. */
@@ -49,6 +50,13 @@ enum
 gboolean _kette_places_new (const char *device, const char *const *rules,
                             KettePlaces **out, GError **error);
 void _kette_places_free (KettePlaces *places);
+/* precision.c: at least one of the devices of PLACES (NULL: the host's processor alone) must
+ * have PRECISION, KT_ROUND_*; on those that have it kernels get to know of it. */
+gboolean _kette_places_set_precision (KettePlaces *places, int32_t precision,
+                                      GError **error);
+/* What kernels on UNIT (NULL: the host) may round to. */
+int32_t _kette_places_precision (const KettePlaces *places, const KetteUnit *unit);
+const char *_kette_precision_name (int32_t precision); /* "tf32" */
 
 /* resident.c: the content of a tensor (constant, parameter, state) on a device, shared by all
  * plans of the process that read it there. */

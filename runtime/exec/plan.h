@@ -46,6 +46,7 @@ typedef struct
   uint32_t first_tensor;      /* operands in plan->operands: inputs, then outputs */
   uint32_t n_in, n_out;       /* operands, those of absorbed nodes included */
   uint32_t n_absorbed;        /* nodes behind this one that its kernel computes, too */
+  int32_t rounds;             /* what its kernel does to factors: KT_ROUND_* */
   const KetteBinding *update; /* a copy into state, instead of a kernel */
   uint32_t span;              /* steps of the chain that begins here; 1: none */
   int64_t count, tile, grain; /* of the chain: elements; of a tile; of a piece */

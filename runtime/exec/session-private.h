@@ -29,8 +29,13 @@ typedef struct
    * by NULL; or NULL. */
   const char *device;
   const char *const *place;
+  int32_t precision; /* KT_ROUND_*; an error where no device that is used has it */
   size_t n_fetched; /* with devices: outputs that are looked at, plus 1; 0: all results */
 } KetteSessionOptions;
+
+/* precision.c: "f32", "tf32", "bf16" (NULL: "f32") as KT_ROUND_*; `value` for others. */
+gboolean _kette_precision_from_name (const char *name, int32_t *out, GError **error);
+int32_t _kette_session_flags_precision (KetteSessionFlags flags);
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of
  * their own, one after another: what `live` sessions need. Before _kette_pass_training. */

@@ -175,7 +175,8 @@ set_places (KetteSession *self, GError **error)
 {
   KetteSessionOptions *o = &self->options;
 
-  if (!_kette_places_new (o->device, o->place, &self->places, error))
+  if (!_kette_places_new (o->device, o->place, &self->places, error)
+      || !_kette_places_set_precision (self->places, o->precision, error))
     return FALSE;
   if (self->places)
     self->places->n_fetched
@@ -235,6 +236,7 @@ kette_session_new_on (KetteGraph *graph, KetteSessionFlags flags, const char *de
           .fold_defaults = (flags & KETTE_SESSION_FOLD_DEFAULTS) != 0,
           .feed_defaults = (flags & KETTE_SESSION_FEED_DEFAULTS) != 0,
           .unfused       = (flags & KETTE_SESSION_NO_FUSION) != 0,
+          .precision     = _kette_session_flags_precision (flags),
           .device        = device,
           .place         = place };
 

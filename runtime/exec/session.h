@@ -32,6 +32,10 @@ KETTE_EXPORT KetteSession *kette_session_new (KetteGraph *graph, GError **error)
  *   without it, in models of IR version 3 and older they are constants, because those versions
  *   list every weight as an input
  * @KETTE_SESSION_NO_FUSION: each node runs on its own; the results are the same bits
+ * @KETTE_SESSION_TF32: products and convolutions of float32 round their factors to tf32 (11
+ *   significant bits) on devices that have it; sums and results stay float32
+ * @KETTE_SESSION_BF16: likewise to bfloat16 (8 bits), or to tf32 where that is the nearest that a
+ *   device has
  *
  * How a session is made.
  */
@@ -40,8 +44,21 @@ typedef enum
   KETTE_SESSION_NO_NATIVE     = 1,
   KETTE_SESSION_FOLD_DEFAULTS = 2,
   KETTE_SESSION_FEED_DEFAULTS = 4,
-  KETTE_SESSION_NO_FUSION     = 8
+  KETTE_SESSION_NO_FUSION     = 8,
+  KETTE_SESSION_TF32          = 16,
+  KETTE_SESSION_BF16          = 32
 } KetteSessionFlags;
+/**
+ * kette_session_flags_for_precision:
+ * @name: (nullable): "f32", "tf32" or "bf16"; %NULL: "f32"
+ * @flags: (out): 0, %KETTE_SESSION_TF32 or %KETTE_SESSION_BF16
+ * @error: return location
+ *
+ * Returns: %FALSE with `value` if there is no such precision
+ */
+KETTE_EXPORT gboolean kette_session_flags_for_precision (const char *name,
+                                                         KetteSessionFlags *flags,
+                                                         GError **error);
 /**
  * kette_session_new_with_flags:
  * @graph: a graph
@@ -63,10 +80,11 @@ KETTE_EXPORT KetteSession *kette_session_new_with_flags (KetteGraph *graph,
  *   fits counts; the glob is compared with a node's name and with its operator
  * @error: return location
  *
- * Nodes that a device has no kernel for are executed on the CPU.
+ * Nodes that a device has no kernel for are executed on the CPU, which computes float32 exactly
+ * whatever @flags say of precision; kette_session_explain() tells of each node.
  *
  * Returns: (transfer full) (nullable): a session for the graph's outputs; `device` if there is
- *   no such device
+ *   no such device, or if @flags ask for a precision that none of the devices named has
  */
 KETTE_EXPORT KetteSession *kette_session_new_on (KetteGraph *graph,
                                                  KetteSessionFlags flags,
@@ -121,6 +139,7 @@ KETTE_EXPORT char *kette_session_explain (KetteSession *self, KetteTensor *const
 /**
  * kette_graph_explain:
  * @self: a graph
+ * @flags: how
  * @device: (nullable): as kette_session_new_on() has it
  * @place: (nullable) (array zero-terminated=1): likewise
  * @error: return location
@@ -129,8 +148,9 @@ KETTE_EXPORT char *kette_session_explain (KetteSession *self, KetteTensor *const
  *
  * Returns: (transfer full) (nullable): readable text
  */
-KETTE_EXPORT char *kette_graph_explain (KetteGraph *self, const char *device,
-                                        const char *const *place, GError **error);
+KETTE_EXPORT char *kette_graph_explain (KetteGraph *self, KetteSessionFlags flags,
+                                        const char *device, const char *const *place,
+                                        GError **error);
 /**
  * kette_set_threads:
  * @threads: threads for kernels, the caller included; 0: all that the process may use

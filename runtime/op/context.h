@@ -43,6 +43,7 @@ struct kt_prep
   /* The nodes behind this one, each the only reader of the one before. */
   KetteNode *const *followers;
   int32_t n_followers, n_absorbed;
+  int32_t precision, rounds; /* KT_ROUND_*: wished; what the kernel does */
 };
 
 typedef enum

@@ -321,6 +321,19 @@ host_device (const void *ctx)
   return context_of (ctx)->device;
 }
 
+static int32_t
+host_precision (const kt_prep *prep)
+{
+  return prep->precision;
+}
+
+static kt_status
+host_rounds (kt_prep *prep, int32_t precision)
+{
+  prep->rounds = precision;
+  return KT_OK;
+}
+
 /* Chains --------------------------------------------------------------------------------- */
 
 static const KetteNode *
@@ -425,6 +438,8 @@ static const kt_host host = {
   .processors     = _kette_pool_get_processors,
   .add_device     = _kette_devices_add,
   .device         = host_device,
+  .precision      = host_precision,
+  .rounds         = host_rounds,
 };
 
 const kt_host *

@@ -41,6 +41,10 @@ def test_run(folder):
     run = kette("info", "--plan", LECTURE)
     case("info --plan without devices", run.returncode == 0 and "MatMul" in run.stdout
          and "copies" not in run.stdout, *notes(run))
+    run = kette("info", "--plan", "--precision", "tf32", "--device", "guard", LECTURE)
+    case("info --plan --precision", run.returncode == 69 and "precision tf32 needs" in run.stderr, *notes(run))
+    run = kette("run", LECTURE, "--input", data, "--precision", "f32", "--device", "guard", "--explain")
+    case("run --precision f32", run.returncode == 0 and "precision" not in run.stdout, *notes(run))
     run = kette("info", "--device", "guard", LECTURE)
     case("info --device needs --plan", run.returncode == 64, *notes(run))
 
@@ -74,6 +78,9 @@ def test_errors(folder):
             (["--device", "guard"], {"KETTE_GUARD": "devices=0"},
              "device: guard cannot be used: KETTE_GUARD says devices=0"),
             (["--place", "x"], {}, 'the placement "x" must be PATTERN=DEVICE'),
+            (["--precision", "tf32"], {}, "device: the cpu computes float32 as float32 only"),
+            (["--precision", "bf16", "--device", "guard:1"], {}, "guard:1 computes float32 as float32 only"),
+            (["--precision", "f16"], {}, 'value: there is no precision "f16", only f32, tf32, bf16'),
             (["--device", "guard"], {"KETTE_GUARD": "oom=2"}, "bytes were refused on demand"),
             (["--device", "guard"], {"KETTE_GUARD": "fail=4"}, "failed on demand")):
         run = kette("run", LECTURE, "--input", data, *words, env=env)

@@ -121,6 +121,15 @@ count (const kt_tensor *t)
   return n;
 }
 
+/* It says that it rounds, where that is wished. */
+static kt_status
+neg_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  (void) user;
+  *state = NULL;
+  return host->precision (prep) ? host->rounds (prep, host->precision (prep)) : KT_OK;
+}
+
 static kt_status
 neg_run (const kt_host *host, kt_run *run, void *state)
 {
@@ -182,6 +191,12 @@ reshape_run (const kt_host *host, kt_run *run, void *state)
   return KT_OK;
 }
 
+static int32_t
+rounds (void *dev, int32_t precision)
+{
+  return dev == &device && precision == KT_ROUND_TF32;
+}
+
 static const kt_device launch = {
   .struct_size = sizeof (kt_device),
   .name        = "launch",
@@ -200,6 +215,7 @@ static const kt_device launch = {
   .wait        = with_event,
   .wait_host   = wait_host,
   .synchronize = synchronize,
+  .rounds      = rounds,
 };
 
 static const kt_kernel kernels[] = {
@@ -210,6 +226,7 @@ static const kt_kernel kernels[] = {
     .types       = "T=f32",
     .since       = 1,
     .flags       = KT_K_TILEABLE,
+    .prepare     = neg_prepare,
     .run         = neg_run },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",

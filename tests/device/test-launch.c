@@ -36,13 +36,13 @@ graph_new (const char *op)
 
 /* Runs it a few times; TEXTS must occur in what is said about the plan. */
 static void
-check (const char *op, const char *device, const char *const *place,
-       const char *const *texts)
+check_with (const char *op, KetteSessionFlags flags, const char *device,
+            const char *const *place, const char *const *texts)
 {
   g_autoptr (KetteGraph) graph = graph_new (op);
   GError *error                = NULL;
   g_autoptr (KetteSession) session
-      = kette_session_new_on (graph, 0, device, place, &error);
+      = kette_session_new_on (graph, flags, device, place, &error);
   const gint64 dims[] = { 2, 3 }, two[] = { 2 }, shape[] = { 3, 2 };
   const float x[] = { 1, -2, 3, -4, 5, -6 };
   KetteTensor *in[2], *out[1];
@@ -69,6 +69,56 @@ check (const char *op, const char *device, const char *const *place,
       g_error ("\"%s\" is not in\n%s", *texts, plan);
   kette_tensor_unref (in[0]);
   kette_tensor_unref (in[1]);
+}
+
+static void
+check (const char *op, const char *device, const char *const *place,
+       const char *const *texts)
+{
+  check_with (op, (KetteSessionFlags) 0, device, place, texts);
+}
+
+/* A precision that some device has, the others compute as ever; and one that none has. */
+static void
+test_precision (void)
+{
+  const char *const place[] = { "Abs=guard:1", NULL };
+  const char *const texts[]
+      = { "(asked for, tf32)", "(a rule)\n",
+          "precision tf32: 2 steps round to tf32, 0 to bf16", NULL };
+  const struct
+  {
+    KetteSessionFlags flags;
+    const char *device, *place[2], *text;
+  } refused[] = {
+    { KETTE_SESSION_TF32, NULL, { NULL }, "the cpu computes float32 as float32 only" },
+    { KETTE_SESSION_BF16, "cpu", { NULL }, "precision bf16 needs a device that has it" },
+    { KETTE_SESSION_TF32, "guard", { NULL }, "guard:0 computes float32 as float32 only" },
+    { KETTE_SESSION_BF16,
+      "launch",
+      { "Neg=guard:1", NULL },
+      "launch:0, guard:1 compute float32 as float32 only: precision bf16" },
+  };
+  KetteSessionFlags flags;
+  GError *error = NULL;
+
+  check_with ("Abs", KETTE_SESSION_TF32, "launch", place, texts);
+  for (size_t i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      g_autoptr (KetteGraph) graph = graph_new ("Abs");
+      g_assert_null (kette_session_new_on (graph, refused[i].flags, refused[i].device,
+                                           refused[i].place, &error));
+      g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
+      g_assert_nonnull (strstr (error->message, refused[i].text));
+      g_clear_error (&error);
+    }
+  g_assert_true (kette_session_flags_for_precision (NULL, &flags, &error));
+  g_assert_cmpint (flags, ==, 0);
+  g_assert_true (kette_session_flags_for_precision ("bf16", &flags, &error));
+  g_assert_cmpint (flags, ==, KETTE_SESSION_BF16);
+  g_assert_false (kette_session_flags_for_precision ("f16", &flags, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_VALUE);
+  g_clear_error (&error);
 }
 
 static void
@@ -123,5 +173,6 @@ main (int argc, char **argv)
   g_test_add_func ("/launch/fallback", test_fallback);
   g_test_add_func ("/launch/host", test_host);
   g_test_add_func ("/launch/kinds", test_kinds);
+  g_test_add_func ("/launch/precision", test_precision);
   return g_test_run ();
 }
