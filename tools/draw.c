@@ -42,7 +42,9 @@ kette_verb_draw (int argc, char **argv)
   KetteDrawOptions options;
   g_autofree char *out = NULL, *view = NULL, *loss = NULL;
   g_autofree char *title = NULL, *layout = NULL, *format = NULL;
-  gint max_boxes               = 0;
+  g_autofree char *device = NULL;
+  g_auto (GStrv) place    = NULL;
+  gint max_boxes = 0, batch = 0;
   g_autoptr (GError) error     = NULL;
   const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &out,
@@ -60,6 +62,14 @@ kette_verb_draw (int argc, char **argv)
       "refuse to draw more boxes (default 300, at most 2000)", "N" },
     { "format", 0, 0, G_OPTION_ARG_STRING, &format,
       "svg or dot; default: what the suffix of FILE says", "FORMAT" },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &device,
+      "show where nodes are executed and what is copied: as in kette run, or stored: "
+      "where the training was that made MODEL",
+      "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &place, "likewise: as in kette run",
+      "GLOB=D" },
+    { "batch", 0, 0, G_OPTION_ARG_INT, &batch,
+      "with devices: size of open dims, for the bytes of copies (1)", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   int status;
@@ -70,6 +80,7 @@ kette_verb_draw (int argc, char **argv)
           "  kette draw model.onnx -o model.svg\n"
           "  kette draw trained.onnx --view both -o graph.svg\n"
           "  kette draw model.onnx --loss half-sse -o backward.svg\n"
+          "  kette draw model.onnx --device auto --batch 64 -o devices.svg\n"
           "  kette draw model.onnx --format dot -o - | dot -Tpdf -o model.pdf\n",
           &status))
     return status;
@@ -78,6 +89,10 @@ kette_verb_draw (int argc, char **argv)
     return kette_tool_usage ("draw needs one MODEL and -o FILE");
   if (max_boxes < 0)
     return kette_tool_usage ("--max-boxes must not be negative");
+  if (batch < 0)
+    return kette_tool_usage ("--batch must not be negative");
+  if (batch && !device && !place)
+    return kette_tool_usage ("--batch says how much is copied with --device or --place");
 
   kette_draw_options_init (&options);
   options.view      = view ? view : options.view;
@@ -85,6 +100,9 @@ kette_verb_draw (int argc, char **argv)
   options.loss      = loss;
   options.title     = title;
   options.max_boxes = (guint) max_boxes;
+  options.batch     = (guint) batch;
+  options.device    = device;
+  options.place     = (const char *const *) place;
   options.format    = format ? format : strcmp (out, "-") == 0 ? "svg" : format_of (out);
   if (!options.format)
     return kette_tool_usage (

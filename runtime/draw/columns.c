@@ -8,7 +8,7 @@
 double
 _kette_box_up (const KetteBox *box)
 {
-  return KETTE_HEAD_ROW
+  return (box->strip ? KETTE_STRIP : 0) + KETTE_HEAD_ROW
          + (box->formula ? KETTE_FORMULA_ROW : KETTE_NOTE_ROW * box->notes->len)
          + KETTE_CELL_ROW / 2;
 }
@@ -16,7 +16,8 @@ _kette_box_up (const KetteBox *box)
 double
 _kette_box_down (const KetteBox *box)
 {
-  return KETTE_CELL_ROW / 2 + (box->gradient ? KETTE_CELL_ROW : 0);
+  return KETTE_CELL_ROW / 2 + (box->gradient ? KETTE_CELL_ROW : 0)
+         + _kette_box_strips_below (box);
 }
 
 double
@@ -66,7 +67,7 @@ measure_width (KetteLayout *layout)
   double width = KETTE_BOX_MIN;
 
   for (guint i = 0; i < layout->view->boxes->len; i++)
-    width = MAX (width, _kette_box_need (KETTE_BOX (layout->view, i), layout->brief));
+    width = MAX (width, _kette_box_need (layout, KETTE_BOX (layout->view, i)));
   layout->box_width = MIN (width, KETTE_BOX_MAX);
 }
 

@@ -3,6 +3,7 @@
  *
  *   scope    which graph, which loss, what has a gradient            scope.c
  *   view     boxes and edges, parameters at their consumer           view.c, notation.c
+ *   devices  where a plan executes them, and what it copies          survey.c, devices.c
  *   layout   columns with places, routes between them                columns.c, row.c, layout.c
  *   scene    rectangles, paths and runs of text, colours by role     scene.c, route.c
  *   writers  svg.c; dot.c writes the view without any places
@@ -29,6 +30,9 @@ typedef struct
   guint8 *active;     /* per value: it has a gradient */
   gboolean gradients; /* of LOSS are drawn */
   gboolean pale;      /* the forward edges are background (view "backward") */
+  gboolean step;      /* GRAPH is the model's own training step */
+  KetteValue **wrt;   /* whose gradients are wanted */
+  size_t n_wrt;
 } KetteScope;
 
 gboolean _kette_scope_init (KetteScope *scope, KetteGraph *graph,
@@ -46,6 +50,15 @@ KetteValue *_kette_scope_scalar_output (const KetteGraph *graph);
 gboolean _kette_scope_is_float (const KetteValue *v);
 
 /* view.c --------------------------------------------------------------------------------- */
+/* Copies between devices that one edge or box shows. */
+typedef struct
+{
+  guint n;            /* 0: none, or they are shown at another edge */
+  gboolean elsewhere; /* a copy that another edge shows comes along here, too */
+  gsize bytes;        /* of all */
+  char *text;         /* "31360 bytes, cpu to guard:0", or NULL */
+} KetteDrawCopy;
+
 typedef enum
 {
   KETTE_BOX_OP,
@@ -73,13 +86,36 @@ typedef struct
   GPtrArray *notes; /* lines of text: name, small constants */
   char *shape;      /* "f32[2x3]" with a real cross, or "" */
   char *derivative; /* markup of dE/d symbol, or NULL */
+  /* With devices: bits by number in view->devices of what the value and what the gradient are
+   * computed by, or where a parameter lies; the words instead of them; results copied to the
+   * host. */
+  guint32 units, back_units;
+  gboolean strip, fallback;
+  const char *unplaced;
+  KetteDrawCopy fetch;
 } KetteBox;
 
 typedef struct
 {
   guint from, to;
   gboolean backward; /* a gradient flows back along it */
+  KetteDrawCopy copy, back_copy;
 } KetteEdge;
+
+#define KETTE_DRAW_UNITS 16 /* of a plan, the host included */
+#define KETTE_DRAW_COLOURS 6
+
+/* The devices of a picture, numbered as in its plan: 0 is the host. */
+typedef struct
+{
+  char *names[KETTE_DRAW_UNITS];
+  guint colours[KETTE_DRAW_UNITS]; /* below KETTE_DRAW_COLOURS */
+  guint n_units;
+  guint32 used;                           /* bits */
+  guint n_in, n_out, n_between, n_hidden; /* copies; hidden: at no edge */
+  gsize bytes;                            /* that all of them copy */
+  gint64 batch; /* what open dims are taken for; 0: there are none */
+} KetteDrawDevices;
 
 typedef struct
 {
@@ -90,6 +126,7 @@ typedef struct
   gboolean chain; /* columns have one predecessor and one successor at most */
   guint n_layers; /* of a chain; 0: names instead of symbols */
   char *title;
+  KetteDrawDevices *devices; /* NULL: not wanted */
 } KetteView;
 
 #define KETTE_BOX(view, i) (&g_array_index ((view)->boxes, KetteBox, (i)))
@@ -98,6 +135,29 @@ typedef struct
 gboolean _kette_view_init (KetteView *view, const KetteScope *scope,
                            const KetteDrawOptions *options, GError **error);
 void _kette_view_clear (KetteView *view);
+
+/* survey.c: the plan of what VIEW shows, as options->device and options->place want it. ------- */
+typedef struct
+{
+  struct _KetteSession *session;
+  const struct _KettePlan *plan; /* the session's */
+} KetteSurvey;
+
+gboolean _kette_survey_init (KetteSurvey *survey, const KetteScope *scope,
+                             KetteGraph *graph, const KetteDrawOptions *options,
+                             GError **error);
+void _kette_survey_clear (KetteSurvey *survey);
+
+/* devices.c: fills view->devices, and what boxes and edges have of them. BATCH: see there. */
+gboolean _kette_view_add_devices (KetteView *view, const struct _KettePlan *plan,
+                                  gint64 batch, GError **error);
+void _kette_devices_free (KetteDrawDevices *devices);
+/* "cpu, guard:0"; g_free. */
+char *_kette_devices_list (const KetteDrawDevices *devices, guint32 units);
+/* "31.4 kB", "2 copies, 80 B", "" where another edge says it; g_free. */
+char *_kette_copy_label (const KetteDrawCopy *copy);
+/* "copies: 1 in, 1 out, 31.4 kB"; g_free. */
+char *_kette_devices_summary (const KetteDrawDevices *devices);
 
 /* fold.c --------------------------------------------------------------------------------- */
 /* The MatMul that Add NODE gives its bias, and that bias; FALSE: none. */
@@ -204,7 +264,10 @@ typedef enum
   KETTE_ROLE_PANEL_FILL,
   KETTE_ROLE_FUTURE,
   KETTE_ROLE_ALERT,
-  KETTE_N_ROLES
+  KETTE_ROLE_DEVICE, /* and the following: the strip, the border, the head of a box */
+  KETTE_ROLE_DEVICE_LINE = KETTE_ROLE_DEVICE + KETTE_DRAW_COLOURS,
+  KETTE_ROLE_DEVICE_FILL = KETTE_ROLE_DEVICE_LINE + KETTE_DRAW_COLOURS,
+  KETTE_N_ROLES          = KETTE_ROLE_DEVICE_FILL + KETTE_DRAW_COLOURS
 } KetteRole;
 
 typedef enum
@@ -230,7 +293,8 @@ typedef struct
 
 typedef struct
 {
-  GArray *prims; /* KettePrim, in the order of painting */
+  GArray *prims;  /* KettePrim, in the order of painting */
+  GArray *labels; /* of copies, while the scene is made; NULL without devices */
   double width, height;
   char *title, *desc;
 } KetteScene;
@@ -247,8 +311,8 @@ void _kette_paint_edges (KetteScene *scene, const KetteLayout *layout, double dx
 void _kette_paint_legend (KetteScene *scene, const KetteLayout *layout, double x,
                           double y);
 double _kette_paint_legend_width (const KetteLayout *layout);
-double _kette_box_need (const KetteBox *box,
-                        gboolean brief); /* width without being cut */
+/* The width without being cut. */
+double _kette_box_need (const KetteLayout *layout, const KetteBox *box);
 /* prim.c: appends one primitive each. */
 KettePrim *_kette_prim_open (KetteScene *scene, const char *class_, const char *id,
                              const char *title);
@@ -257,6 +321,9 @@ KettePrim *_kette_prim_rect (KetteScene *scene, double x, double y, double width
                              double height, double radius);
 KettePrim *_kette_prim_cell (KetteScene *scene, double x, double y, double width,
                              double height, double top, double bottom);
+/* Its corners' radii: top left, top right, bottom right, bottom left. */
+KettePrim *_kette_prim_cell4 (KetteScene *scene, double x, double y, double width,
+                              double height, const double radii[4]);
 KettePrim *_kette_prim_path (KetteScene *scene, GArray *points);
 KettePrim *_kette_prim_text (KetteScene *scene, double x, double y, KetteFont font,
                              double size, KetteRole role, const char *text);

@@ -26,6 +26,23 @@ draw_svg (const KetteView *view, const char *engine, GError **error)
   return text;
 }
 
+/* Where what VIEW shows would be executed. */
+static gboolean
+add_devices (KetteView *view, const KetteScope *scope, KetteGraph *graph,
+             const KetteDrawOptions *options, GError **error)
+{
+  KetteSurvey survey;
+  gboolean ok;
+
+  if (!options->device && (!options->place || !options->place[0]))
+    return TRUE;
+  if (!_kette_survey_init (&survey, scope, graph, options, error))
+    return FALSE;
+  ok = _kette_view_add_devices (view, survey.plan, MAX (options->batch, 1), error);
+  _kette_survey_clear (&survey);
+  return ok;
+}
+
 char *
 kette_graph_draw (KetteGraph *self, const KetteDrawOptions *options, GError **error)
 {
@@ -45,8 +62,9 @@ kette_graph_draw (KetteGraph *self, const KetteDrawOptions *options, GError **er
     {
       if (_kette_view_init (&view, &scope, options, error))
         {
-          text = format[0] == 'd' ? _kette_dot_write (&view)
-                                  : draw_svg (&view, options->layout, error);
+          if (add_devices (&view, &scope, self, options, error))
+            text = format[0] == 'd' ? _kette_dot_write (&view)
+                                    : draw_svg (&view, options->layout, error);
           _kette_view_clear (&view);
         }
       _kette_scope_clear (&scope);

@@ -16,6 +16,10 @@ G_BEGIN_DECLS
  * @title: (nullable): printed above the graph; %NULL: a title that names the view, "": none
  * @layout: "auto", "row" (a chain, in the library itself), or "dot" (the program kette-render)
  * @max_boxes: more boxes than that are the error `limit`; 0: 300, never more than 2,000
+ * @batch: with @device or @place: what open dims are taken for; 0: 1
+ * @device: (nullable): shows where a session on this device (kette_session_new_on()) executes
+ *   each node and what it copies; "stored": where the training that made the file did
+ * @place: (nullable) (array zero-terminated=1): likewise
  *
  * What to draw. Start from kette_draw_options_init().
  */
@@ -23,8 +27,10 @@ typedef struct
 {
   const char *view, *loss, *format, *title;
   const char *layout;
-  guint max_boxes;
-  gpointer reserved[6];
+  guint max_boxes, batch;
+  const char *device;
+  const char *const *place;
+  gpointer reserved[4];
 } KetteDrawOptions;
 KETTE_EXPORT void kette_draw_options_init (KetteDrawOptions *options);
 

@@ -16,6 +16,7 @@
 #define KETTE_FORMULA_ROW 20.0
 #define KETTE_NOTE_ROW 18.0
 #define KETTE_CELL_ROW 24.0
+#define KETTE_STRIP 18.0 /* a device's, in a box */
 #define KETTE_RADIUS 8.0
 #define KETTE_DATA_RADIUS 3.0
 #define KETTE_LOSS_RIM 3.0
@@ -54,3 +55,22 @@ void _kette_layout_add_route (KetteLayout *layout, guint edge, GArray *points,
 void _kette_layout_normalise (KetteLayout *layout);
 /* Panels round the columns of a layer, one per row. */
 void _kette_layout_panels (KetteLayout *layout);
+
+/* paint-device.c: what a strip's text takes; is the gradient computed elsewhere than the value?
+ * The strips above and below a box's rows. */
+double _kette_strip_need (const KetteDrawDevices *devices, const KetteBox *box);
+gboolean _kette_box_parts (const KetteBox *box);
+double _kette_box_strips_below (const KetteBox *box);
+guint _kette_box_unit (const KetteBox *box);
+void _kette_paint_strip (KetteScene *scene, const KetteLayout *layout,
+                         const KetteBox *box, double x, double y, double radius);
+void _kette_paint_strips_below (KetteScene *scene, const KetteLayout *layout,
+                                const KetteBox *box, double x, double bottom,
+                                double radius);
+/* paint-label.c */
+/* The width that an edge needs for what it says of copies; 0: nothing. */
+double _kette_copy_room (const KetteEdge *edge);
+/* Notes a label for the edge along POINTS; paints all of them, once everything else is there. */
+void _kette_label_add (KetteScene *scene, const KetteDrawCopy *copy, const GArray *points,
+                       gboolean backward);
+void _kette_paint_labels (KetteScene *scene);

@@ -18,7 +18,7 @@ typedef struct
 } Style;
 
 static Style
-style_of (const KetteBox *box)
+style_of_kind (const KetteBox *box)
 {
   switch (box->kind)
     {
@@ -34,6 +34,22 @@ style_of (const KetteBox *box)
     default:
       return (Style){ KETTE_ROLE_OP, KETTE_ROLE_PAGE, KETTE_ROLE_INK };
     }
+}
+
+/* Operators have their device's colours. */
+static Style
+style_of (const KetteLayout *layout, const KetteBox *box)
+{
+  const KetteDrawDevices *devices = layout->view->devices;
+  Style style                     = style_of_kind (box);
+
+  if (!devices || !box->strip || box->kind != KETTE_BOX_OP || box->unplaced)
+    return style;
+  const guint colour = devices->colours[_kette_box_unit (box)];
+
+  style.line = (KetteRole) (KETTE_ROLE_DEVICE_LINE + colour);
+  style.fill = (KetteRole) (KETTE_ROLE_DEVICE_FILL + colour);
+  return style;
 }
 
 static KetteFont
@@ -63,7 +79,7 @@ gradient_width (const KetteBox *box, gboolean brief)
 }
 
 double
-_kette_box_need (const KetteBox *box, gboolean brief)
+_kette_box_need (const KetteLayout *layout, const KetteBox *box)
 {
   double need = box->symbol ? _kette_markup_width (box->symbol, SYMBOL_SIZE)
                             : _kette_text_width (box->head, head_font (box), HEAD_SIZE);
@@ -77,7 +93,9 @@ _kette_box_need (const KetteBox *box, gboolean brief)
                 _kette_text_width (box->notes->pdata[i], KETTE_FONT_SANS, WORD_SIZE));
   need = MAX (need, _kette_text_width (box->shape, KETTE_FONT_SANS, CELL_SIZE));
   if (box->gradient)
-    need = MAX (need, gradient_width (box, brief));
+    need = MAX (need, gradient_width (box, layout->brief));
+  if (box->strip)
+    need = MAX (need, _kette_strip_need (layout->view->devices, box));
   return need + 2 * KETTE_INSET;
 }
 
@@ -88,7 +106,7 @@ paint_head (KetteScene *scene, const KetteLayout *layout, const KetteBox *box, d
             double top)
 {
   const double inner   = layout->box_width - 2 * KETTE_INSET;
-  const Style style    = style_of (box);
+  const Style style    = style_of (layout, box);
   const KetteFont font = head_font (box);
   const double symbol  = box->symbol ? _kette_markup_width (box->symbol, SYMBOL_SIZE) : 0;
   const double left
@@ -194,14 +212,21 @@ _kette_paint_box (KetteScene *scene, const KetteLayout *layout, const KetteBox *
   const double up = _kette_box_up (box), height = up + _kette_box_down (box);
   const double radius = box->kind == KETTE_BOX_DATA ? KETTE_DATA_RADIUS : KETTE_RADIUS;
   const double top = y - up, rim = _kette_box_rim (box);
-  const Style style = style_of (box);
+  const Style style  = style_of (layout, box);
+  const double strip = box->strip ? KETTE_STRIP : 0;
+  const double below = _kette_box_strips_below (box);
   KettePrim *border;
 
   _kette_prim_open (scene, class_of (box), box->id, box->title);
-  _kette_prim_cell (scene, x, top, layout->box_width, up - KETTE_CELL_ROW / 2, radius, 0)
+  _kette_prim_cell (scene, x, top + strip, layout->box_width,
+                    up - strip - KETTE_CELL_ROW / 2, strip > 0 ? 0 : radius, 0)
       ->fill
       = style.fill;
-  paint_cells (scene, layout, box, x, y, radius);
+  paint_cells (scene, layout, box, x, y, below > 0 ? 0 : radius);
+  if (strip > 0)
+    _kette_paint_strip (scene, layout, box, x, top, radius);
+  if (below > 0)
+    _kette_paint_strips_below (scene, layout, box, x, top + height, radius);
   border         = _kette_prim_rect (scene, x, top, layout->box_width, height, radius);
   border->stroke = style.line;
   border->line   = BORDER;
@@ -213,7 +238,7 @@ _kette_paint_box (KetteScene *scene, const KetteLayout *layout, const KetteBox *
       border->stroke = style.line;
       border->line   = 0.75;
     }
-  paint_head (scene, layout, box, x, top);
-  paint_lines (scene, layout, box, x, top);
+  paint_head (scene, layout, box, x, top + strip);
+  paint_lines (scene, layout, box, x, top + strip);
   _kette_prim_close (scene);
 }

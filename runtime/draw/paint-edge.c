@@ -5,7 +5,8 @@
 #include "draw/layout.h"
 
 #define LINE 1.5
-#define HOLLOW 1.2 /* line of a hollow head */
+#define COPY_LINE 4.8 /* both lines of a copy, and what is between them */
+#define HOLLOW 1.2    /* line of a hollow head */
 #define LEGEND_SIZE 12.0
 #define SAMPLE 30.0 /* length of an edge in the legend */
 
@@ -20,7 +21,8 @@ label_of (const KetteBox *box)
 
 /* A triangle whose tip stands TIP_GAP before the end of POINTS, which then end at its base. */
 static void
-paint_arrow (KetteScene *scene, GArray *points, KetteRole role, gboolean hollow)
+paint_arrow (KetteScene *scene, GArray *points, KetteRole role, gboolean hollow,
+             gboolean copy)
 {
   GArray *head      = g_array_new (FALSE, FALSE, sizeof (KettePoint));
   const guint n     = points->len;
@@ -38,9 +40,15 @@ paint_arrow (KetteScene *scene, GArray *points, KetteRole role, gboolean hollow)
                                  { base.x - uy * half, base.y + ux * half },
                                  { base.x + uy * half, base.y - ux * half } };
 
+  if (copy) /* two lines: a broad one, and a paler one in it */
+    {
+      prim         = _kette_prim_path (scene, g_array_copy (points));
+      prim->stroke = role;
+      prim->line   = COPY_LINE;
+    }
   prim         = _kette_prim_path (scene, points);
-  prim->stroke = role;
-  prim->line   = LINE;
+  prim->stroke = copy ? KETTE_ROLE_PAGE : role;
+  prim->line   = copy ? COPY_LINE - 2 * LINE : LINE;
   g_array_append_val (head, corners[0]);
   for (int i = 0; i < 3; i++)
     {
@@ -60,12 +68,17 @@ static void
 paint_edge (KetteScene *scene, const KetteView *view, const KetteEdge *edge,
             GArray *points, gboolean backward, GHashTable *ids)
 {
-  const KetteBox *from = KETTE_BOX (view, backward ? edge->to : edge->from);
-  const KetteBox *to   = KETTE_BOX (view, backward ? edge->from : edge->to);
+  const KetteBox *from      = KETTE_BOX (view, backward ? edge->to : edge->from);
+  const KetteBox *to        = KETTE_BOX (view, backward ? edge->from : edge->to);
+  const KetteDrawCopy *copy = backward ? &edge->back_copy : &edge->copy;
+  const gboolean copied     = copy->n || copy->elsewhere;
   g_autofree char *a = label_of (from), *b = label_of (to);
-  g_autofree char *title
-      = backward ? g_strdup_printf ("the gradient flows from %s to %s", a, b)
-                 : g_strdup_printf ("%s feeds %s", a, b);
+  g_autofree char *title = g_strdup_printf (
+      backward ? "the gradient flows from %s to %s%s%s" : "%s feeds %s%s%s", a, b,
+      !copied      ? ""
+      : copy->text ? "; copied: "
+                   : "; copied as for another edge",
+      copy->text ? copy->text : "");
   g_autofree char *base
       = g_strdup_printf ("%s-%s--%s", backward ? "b" : "f", from->id + 2, to->id + 2);
   char *id = g_strdup (base);
@@ -76,12 +89,13 @@ paint_edge (KetteScene *scene, const KetteView *view, const KetteEdge *edge,
       id = g_strdup_printf ("%s_x%u", base, k);
     }
   g_hash_table_add (ids, id);
+  _kette_label_add (scene, copy, points, backward);
   _kette_prim_open (scene, backward ? "edge backward" : "edge forward", id, title);
   paint_arrow (scene, points,
                backward            ? KETTE_ROLE_GRADIENT
                : view->scope->pale ? KETTE_ROLE_FUTURE
                                    : KETTE_ROLE_VALUE,
-               backward);
+               backward, copied);
   _kette_prim_close (scene);
 }
 
@@ -235,7 +249,7 @@ paint_legend_text (KetteScene *scene, double x, double y, const char *text)
 
 static double
 paint_legend_arrow (KetteScene *scene, const KetteLayout *layout, double x, double y,
-                    gboolean backward)
+                    gboolean backward, gboolean copy)
 {
   const KettePoint ends[] = { { x, y }, { x + SAMPLE + KETTE_TIP_GAP, y } };
 
@@ -255,10 +269,12 @@ paint_legend_arrow (KetteScene *scene, const KetteLayout *layout, double x, doub
                    backward                    ? KETTE_ROLE_GRADIENT
                    : layout->view->scope->pale ? KETTE_ROLE_FUTURE
                                                : KETTE_ROLE_VALUE,
-                   backward);
+                   backward, copy);
     }
   return paint_legend_text (scene, x + SAMPLE + 8, y,
-                            backward ? "gradient, backward" : "value, forward");
+                            copy       ? "copy"
+                            : backward ? "gradient, backward"
+                                       : "value, forward");
 }
 
 static double
@@ -286,9 +302,9 @@ legend (KetteScene *scene, const KetteLayout *layout, double x, double y)
   for (guint i = 0; i < view->boxes->len; i++)
     has[KETTE_BOX (view, i)->kind] = TRUE;
   if (view->edges->len)
-    x = paint_legend_arrow (scene, layout, x, y, FALSE);
+    x = paint_legend_arrow (scene, layout, x, y, FALSE, FALSE);
   if (view->scope->gradients)
-    x = paint_legend_arrow (scene, layout, x, y, TRUE);
+    x = paint_legend_arrow (scene, layout, x, y, TRUE, FALSE);
   if (has[KETTE_BOX_DATA])
     x = paint_legend_swatch (scene, x, y, KETTE_ROLE_DATA_FILL, KETTE_ROLE_DATA, "data");
   if (has[KETTE_BOX_PARAMETER])
@@ -302,16 +318,37 @@ legend (KetteScene *scene, const KetteLayout *layout, double x, double y)
   return x - 24;
 }
 
+/* The second line: devices, what a copy looks like, how many there are. */
+static double
+device_legend (KetteScene *scene, const KetteLayout *layout, double x, double y)
+{
+  const KetteDrawDevices *devices = layout->view->devices;
+  g_autofree char *summary        = _kette_devices_summary (devices);
+
+  for (guint u = 0; u < devices->n_units; u++)
+    if (devices->used >> u & 1)
+      x = paint_legend_swatch (
+          scene, x, y, (KetteRole) (KETTE_ROLE_DEVICE + devices->colours[u]),
+          (KetteRole) (KETTE_ROLE_DEVICE_LINE + devices->colours[u]), devices->names[u]);
+  if (devices->n_in + devices->n_out + devices->n_between)
+    x = paint_legend_arrow (scene, layout, x, y, FALSE, TRUE);
+  return paint_legend_text (scene, x, y, summary) - 24;
+}
+
 void
 _kette_paint_legend (KetteScene *scene, const KetteLayout *layout, double x, double y)
 {
   _kette_prim_open (scene, "legend", "legend", NULL);
   legend (scene, layout, x, y);
+  if (layout->view->devices)
+    device_legend (scene, layout, x, y + KETTE_LEGEND_BAND);
   _kette_prim_close (scene);
 }
 
 double
 _kette_paint_legend_width (const KetteLayout *layout)
 {
-  return legend (NULL, layout, 0, 0);
+  const double second = layout->view->devices ? device_legend (NULL, layout, 0, 0) : 0;
+
+  return MAX (legend (NULL, layout, 0, 0), second);
 }

@@ -86,28 +86,36 @@ turn_to (GArray *points, double cx, double cy, double x, double y)
   g_array_append_val (points, to);
 }
 
+KettePrim *
+_kette_prim_cell4 (KetteScene *scene, double x, double y, double width, double height,
+                   const double radii[4])
+{
+  GArray *points         = g_array_new (FALSE, FALSE, sizeof (KettePoint));
+  const KettePoint start = { x + radii[0], y };
+  const double right = x + width, end = y + height;
+
+  g_array_append_val (points, start);
+  line_to (points, right - radii[1], y);
+  turn_to (points, right, y, right, y + radii[1]);
+  line_to (points, right, end - radii[2]);
+  turn_to (points, right, end, right - radii[2], end);
+  line_to (points, x + radii[3], end);
+  turn_to (points, x, end, x, end - radii[3]);
+  line_to (points, x, y + radii[0]);
+  turn_to (points, x, y, x + radii[0], y);
+  KettePrim *prim = _kette_prim_path (scene, points);
+
+  prim->closed = TRUE;
+  return prim;
+}
+
 /* A filled cell with round corners at the TOP and the BOTTOM. */
 KettePrim *
 _kette_prim_cell (KetteScene *scene, double x, double y, double width, double height,
                   double top, double bottom)
 {
-  GArray *points         = g_array_new (FALSE, FALSE, sizeof (KettePoint));
-  const KettePoint start = { x + top, y };
-  const double right = x + width, end = y + height;
-
-  g_array_append_val (points, start);
-  line_to (points, right - top, y);
-  turn_to (points, right, y, right, y + top);
-  line_to (points, right, end - bottom);
-  turn_to (points, right, end, right - bottom, end);
-  line_to (points, x + bottom, end);
-  turn_to (points, x, end, x, end - bottom);
-  line_to (points, x, y + top);
-  turn_to (points, x, y, x + top, y);
-  KettePrim *prim = _kette_prim_path (scene, points);
-
-  prim->closed = TRUE;
-  return prim;
+  return _kette_prim_cell4 (scene, x, y, width, height,
+                            (double[]){ top, top, bottom, bottom });
 }
 
 KettePrim *

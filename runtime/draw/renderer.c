@@ -210,12 +210,17 @@ write_question (const KetteLayout *layout)
   g_autofree guint8 *main_line = find_main_line (layout);
   GString *out                 = g_string_new (MAGIC);
   guint n_edges                = 0;
+  double room                  = 0;
 
   for (guint e = 0; e < view->edges->len; e++)
-    n_edges += KETTE_BOX (view, KETTE_EDGE (view, e)->from)->home < 0;
+    if (KETTE_BOX (view, KETTE_EDGE (view, e)->from)->home < 0)
+      {
+        n_edges++;
+        room = MAX (room, _kette_copy_room (KETTE_EDGE (view, e)));
+      }
   /* A gradient's edge is its forward edge moved down: leave room for it between columns. */
   g_string_append_printf (out, "%u %u %d %d\n", layout->columns->len, n_edges,
-                          units (gradients ? 60 : 30), units (KETTE_GAP + 6));
+                          units (gradients ? 60 : 30), units (MAX (KETTE_GAP, room) + 6));
   for (guint i = 0; i < layout->columns->len; i++)
     {
       const KetteDrawColumn *column = KETTE_COLUMN (layout, i);

@@ -57,8 +57,11 @@ gap_before (const Row *row, guint place, gboolean first)
   if (first)
     return row->margin + column->side + (layer ? KETTE_PANEL_PAD : 0);
   const guint before = layer_of (row, place - 1);
+  const gint edge    = row->edge_in[row->order[place]];
+  const double room
+      = edge < 0 ? 0 : _kette_copy_room (KETTE_EDGE (row->layout->view, edge));
 
-  return KETTE_GAP + column->side
+  return MAX (KETTE_GAP, room) + column->side
          + KETTE_COLUMN (row->layout, row->order[place - 1])->side
          + (layer != before
                 ? (layer ? KETTE_PANEL_PAD : 0) + (before ? KETTE_PANEL_PAD : 0)

@@ -95,6 +95,13 @@ describe (const KetteView *view)
     }
   g_string_append (out,
                    view->scope->gradients ? "; gradients of E flow backwards." : ".");
+  if (view->devices)
+    {
+      g_autofree char *units   = _kette_devices_list (view->devices, view->devices->used);
+      g_autofree char *summary = _kette_devices_summary (view->devices);
+
+      g_string_append_printf (out, " On %s; %s.", units, summary);
+    }
   return g_string_free (out, FALSE);
 }
 
@@ -105,7 +112,8 @@ _kette_scene_init (KetteScene *scene, const KetteLayout *layout)
   const double title_band = view->title[0] ? KETTE_TITLE_BAND : 0;
   const double title_width
       = _kette_text_width (view->title, KETTE_FONT_SANS_BOLD, TITLE_SIZE);
-  const double content = MAX (layout->width, _kette_paint_legend_width (layout));
+  const double legend_band = KETTE_LEGEND_BAND * (view->devices ? 2 : 1);
+  const double content     = MAX (layout->width, _kette_paint_legend_width (layout));
   double inner, dx;
 
   *scene = (KetteScene){ .prims = g_array_new (FALSE, TRUE, sizeof (KettePrim)) };
@@ -113,7 +121,7 @@ _kette_scene_init (KetteScene *scene, const KetteLayout *layout)
   inner         = MAX (content, MIN (title_width, KETTE_SLIDE - 2 * KETTE_MARGIN));
   dx            = KETTE_MARGIN + (inner - layout->width) / 2;
   scene->width  = inner + 2 * KETTE_MARGIN;
-  scene->height = layout->height + title_band + KETTE_LEGEND_BAND + 3 * KETTE_MARGIN;
+  scene->height = layout->height + title_band + legend_band + 3 * KETTE_MARGIN;
   scene->title  = g_strdup (view->title[0] ? view->title : "Computation graph");
   scene->desc   = describe (view);
   if (view->title[0])
@@ -128,7 +136,9 @@ _kette_scene_init (KetteScene *scene, const KetteLayout *layout)
   _kette_paint_edges (scene, layout, dx, KETTE_MARGIN + title_band);
   paint_boxes (scene, layout, dx, KETTE_MARGIN + title_band);
   _kette_paint_legend (scene, layout, KETTE_MARGIN,
-                       scene->height - KETTE_MARGIN - KETTE_LEGEND_BAND / 2);
+                       scene->height - KETTE_MARGIN - legend_band
+                           + KETTE_LEGEND_BAND / 2);
+  _kette_paint_labels (scene);
 }
 
 void

@@ -249,6 +249,7 @@ take_loss (KetteScope *scope, KetteGraph *graph, const char *name, KetteValue **
     {
       if (!take_step (scope, graph, wrt, n_wrt, error))
         return FALSE;
+      scope->step = TRUE;
       if (!name && scope->graph->n_outputs)
         loss = scope->graph->outputs[0]->name;
       return _kette_scope_find_loss (scope, loss, error);
@@ -311,8 +312,6 @@ gboolean
 _kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions *options,
                    GError **error)
 {
-  KetteValue **wrt = NULL;
-  size_t n_wrt     = 0;
   View view;
   gboolean ok;
 
@@ -324,7 +323,7 @@ _kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions 
   if (view == VIEW_AUTO && !has_loss (graph, options, &scope->gradients, error))
     return FALSE;
   ok = scope->gradients || options->loss
-           ? take_loss (scope, graph, options->loss, &wrt, &n_wrt, error)
+           ? take_loss (scope, graph, options->loss, &scope->wrt, &scope->n_wrt, error)
            : take_graph (scope, graph, error);
   if (ok)
     {
@@ -333,9 +332,8 @@ _kette_scope_init (KetteScope *scope, KetteGraph *graph, const KetteDrawOptions 
       scope->needed = _kette_alloc (account, scope->graph->n_nodes + 1, 1, error);
       scope->active = _kette_alloc (account, scope->graph->n_values + 1, 1, error);
       ok            = scope->needed && scope->active && mark_needed (scope, error)
-           && (!scope->gradients || mark_active (scope, wrt, n_wrt, error));
+           && (!scope->gradients || mark_active (scope, scope->wrt, scope->n_wrt, error));
     }
-  _kette_free (wrt);
   if (!ok)
     _kette_scope_clear (scope);
   return ok;
@@ -346,6 +344,7 @@ _kette_scope_clear (KetteScope *scope)
 {
   _kette_free (scope->needed);
   _kette_free (scope->active);
+  _kette_free (scope->wrt);
   if (scope->graph)
     kette_graph_unref (scope->graph);
   *scope = (KetteScope){ 0 };

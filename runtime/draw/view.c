@@ -36,7 +36,17 @@ box_clear (gpointer data)
   g_free (box->formula);
   g_free (box->shape);
   g_free (box->derivative);
+  g_free (box->fetch.text);
   g_ptr_array_unref (box->notes);
+}
+
+static void
+edge_clear (gpointer data)
+{
+  KetteEdge *edge = data;
+
+  g_free (edge->copy.text);
+  g_free (edge->back_copy.text);
 }
 
 static gboolean
@@ -299,7 +309,7 @@ add_edges (Builder *b, const KetteValue *v, gint from, GError **error)
                             "the picture has more than %u edges", KETTE_DRAW_EDGES_MAX);
       else
         {
-          KetteEdge edge = { (guint) from, (guint) to, back };
+          KetteEdge edge = { .from = (guint) from, .to = (guint) to, .backward = back };
 
           g_array_append_val (edges, edge);
           b->seen[to] = edges->len;
@@ -387,6 +397,7 @@ _kette_view_init (KetteView *view, const KetteScope *scope,
   view->boxes = g_array_new (FALSE, TRUE, sizeof (KetteBox));
   view->edges = g_array_new (FALSE, TRUE, sizeof (KetteEdge));
   g_array_set_clear_func (view->boxes, box_clear);
+  g_array_set_clear_func (view->edges, edge_clear);
   b.uses = uses = _kette_uses_new (scope->graph, error);
   ok            = uses && build (&b, error);
   _kette_uses_free (uses);
@@ -412,5 +423,6 @@ _kette_view_clear (KetteView *view)
   if (view->edges)
     g_array_unref (view->edges);
   g_free (view->title);
+  _kette_devices_free (view->devices);
   *view = (KetteView){ 0 };
 }

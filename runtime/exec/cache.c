@@ -343,6 +343,15 @@ _kette_session_plan_info (KetteSession *self, const kt_type *types, KettePlanInf
   return plan != NULL;
 }
 
+const KettePlan *
+_kette_session_plan (KetteSession *self, const kt_type *types, GError **error)
+{
+  g_mutex_lock (&self->lock);
+  const KettePlan *plan = plan_for (self, types, NULL, error);
+  g_mutex_unlock (&self->lock);
+  return plan;
+}
+
 char *
 _kette_session_plan_text (KetteSession *self, const kt_type *types, GError **error)
 {

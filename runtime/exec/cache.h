@@ -20,3 +20,7 @@ struct _KetteSession
   KettePlan *plans; /* latest first */
   size_t n_plans;
 };
+
+/* The plan for these inputs; valid until the session is used again. */
+const KettePlan *_kette_session_plan (KetteSession *self, const kt_type *types,
+                                      GError **error);

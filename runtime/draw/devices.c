@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Devices in a picture: which of them executes each box, and which edge shows each copy. A box
+ * may stand for several nodes of the plan (a function, a product with its sum, a node with its
+ * gradient); they are found by the names of the values they make, else by their own names or
+ * those of the nodes that they come from.
+ */
+#include "draw/draw-private.h"
+#include "exec/plan.h"
+#include <string.h>
+
+#define NOBODY (-1)
+#define GRADIENT "grad/"
+
+typedef struct
+{
+  KetteView *view;
+  const KettePlan *plan;
+  GHashTable *values, *nodes; /* name -> box + 1; 0: several have that name */
+  uint32_t *root;             /* by value: of which one it is a copy */
+  gint *box_of_root;          /* by value: that it is known as */
+  gint *box_of_node;          /* by node */
+  guint8 *hidden;             /* by node: a copy that nothing shows yet */
+} Finder;
+
+static void
+add_name (GHashTable *names, const char *name, guint box)
+{
+  gpointer before;
+
+  if (!name || !name[0])
+    return;
+  if (g_hash_table_lookup_extended (names, name, NULL, &before)
+      && before != GUINT_TO_POINTER (box + 1))
+    box = (guint) -1;
+  g_hash_table_insert (names, (gpointer) name, GUINT_TO_POINTER (box + 1));
+}
+
+static gint
+find_name (GHashTable *names, const char *name)
+{
+  return name ? (gint) GPOINTER_TO_UINT (g_hash_table_lookup (names, name)) - 1 : NOBODY;
+}
+
+static void
+add_node_names (Finder *f, const KetteNode *node, guint box)
+{
+  if (!node)
+    return;
+  add_name (f->nodes, node->name, box);
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k])
+      {
+        add_name (f->values, node->out[k]->name, box);
+        /* Nodes that come from one without a name have that of its output. */
+        if (k == 0 && !node->name[0])
+          add_name (f->nodes, node->out[k]->name, box);
+      }
+}
+
+static gboolean
+is_backward (const KetteNode *node)
+{
+  return g_str_has_prefix (node->name, GRADIENT);
+}
+
+/* "grad/fc1/MatMul" computes a gradient of node "fc1", as files say that hold such nodes. */
+static gint
+find_forward (const Finder *f, const char *name)
+{
+  g_autofree char *base = g_strdup (name + strlen (GRADIENT));
+  gint box              = NOBODY;
+
+  for (char *slash; box == NOBODY && (slash = strrchr (base, '/'));)
+    {
+      *slash = '\0';
+      box    = find_name (f->nodes, base);
+    }
+  return box;
+}
+
+static gint
+find_box (const Finder *f, const KetteNode *node)
+{
+  gint box = NOBODY;
+
+  for (int32_t k = 0; !is_backward (node) && box == NOBODY && k < node->n_out; k++)
+    if (node->out[k])
+      box = f->box_of_root[f->root[node->out[k]->index]];
+  if (box == NOBODY)
+    box = find_name (f->nodes, node->name);
+  if (box == NOBODY)
+    box = find_name (f->nodes, node->origin);
+  if (box == NOBODY && is_backward (node))
+    box = find_forward (f, node->name);
+  return box;
+}
+
+/* Names of the view, then what the plan's values and nodes are of it. */
+static gboolean
+find_all (Finder *f, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  const KetteGraph *g   = f->plan->graph;
+
+  f->root        = _kette_alloc (account, g->n_values + 1, sizeof *f->root, error);
+  f->box_of_root = _kette_alloc (account, g->n_values + 1, sizeof *f->box_of_root, error);
+  f->box_of_node = _kette_alloc (account, g->n_nodes + 1, sizeof *f->box_of_node, error);
+  f->hidden      = _kette_alloc (account, g->n_nodes + 1, 1, error);
+  if (!f->root || !f->box_of_root || !f->box_of_node || !f->hidden)
+    return FALSE;
+  for (guint i = 0; i < f->view->boxes->len; i++)
+    {
+      const KetteBox *box = KETTE_BOX (f->view, i);
+
+      add_node_names (f, box->node, i);
+      add_node_names (f, box->product, i);
+      if (!box->node)
+        add_name (f->values, box->value->name, i);
+    }
+  for (size_t i = 0; i < g->n_values; i++)
+    {
+      f->root[i]        = (uint32_t) i;
+      f->box_of_root[i] = NOBODY;
+    }
+  for (size_t i = 0; i < g->n_nodes; i++)
+    if (_kette_is_copy (g->nodes[i]))
+      f->root[g->nodes[i]->out[0]->index] = f->root[g->nodes[i]->in[0]->index];
+  for (size_t i = 0; i < g->n_values; i++)
+    if (f->box_of_root[f->root[i]] == NOBODY)
+      f->box_of_root[f->root[i]] = find_name (f->values, g->values[i]->name);
+  for (size_t i = 0; i < g->n_nodes; i++)
+    f->box_of_node[i] = _kette_is_copy (g->nodes[i]) ? NOBODY : find_box (f, g->nodes[i]);
+  return TRUE;
+}
+
+/* -- boxes -------------------------------------------------------------------------------- */
+
+static void
+place_nodes (const Finder *f)
+{
+  const KetteGraph *g = f->plan->graph;
+
+  for (size_t i = 0; i < g->n_nodes; i++)
+    {
+      const KetteNode *node = g->nodes[i];
+      KetteBox *box
+          = f->box_of_node[i] < 0 ? NULL : KETTE_BOX (f->view, f->box_of_node[i]);
+
+      if (!box)
+        continue;
+      *(is_backward (node) ? &box->back_units : &box->units) |= 1u << node->unit;
+      box->fallback |= !node->unit && node->why >= KETTE_WHY_NO_KERNEL;
+    }
+}
+
+/* A parameter lies wherever it is read; the file's tensor is what its values have in common. */
+static void
+place_parameters (const Finder *f)
+{
+  const KetteGraph *g          = f->plan->graph;
+  g_autoptr (GHashTable) boxes = g_hash_table_new (NULL, NULL);
+
+  for (size_t i = 0; i < g->n_values; i++)
+    {
+      const gint box = find_name (f->values, g->values[i]->name);
+
+      if (g->values[i]->data && box >= 0 && !KETTE_BOX (f->view, box)->node)
+        g_hash_table_insert (boxes, g->values[i]->data, GINT_TO_POINTER (box + 1));
+    }
+  for (size_t i = 0; i < g->n_nodes; i++)
+    for (int32_t k = 0; k < g->nodes[i]->n_in; k++)
+      {
+        const KetteValue *v = g->nodes[i]->in[k];
+        const gint box      = v && v->data
+                                  ? GPOINTER_TO_INT (g_hash_table_lookup (boxes, v->data)) - 1
+                                  : NOBODY;
+
+        if (box >= 0)
+          KETTE_BOX (f->view, box)->units |= 1u << v->unit;
+      }
+}
+
+/* What the plan does not name: inputs are the host's, a parameter that was packed or folded lies
+ * with its reader, an operator on constants is computed before. */
+static void
+place_rest (const Finder *f)
+{
+  for (guint i = 0; i < f->view->boxes->len; i++)
+    {
+      KetteBox *box = KETTE_BOX (f->view, i);
+      const KetteValue *v
+          = box->value ? _kette_graph_find (f->plan->graph, box->value->name) : NULL;
+
+      box->strip = TRUE;
+      if (box->units)
+        continue;
+      if (box->kind == KETTE_BOX_DATA)
+        box->units = 1;
+      else if (box->kind != KETTE_BOX_PARAMETER)
+        box->unplaced = v && v->data ? "before the run" : "not executed";
+    }
+  for (guint e = 0; e < f->view->edges->len; e++)
+    {
+      KetteBox *box = KETTE_BOX (f->view, KETTE_EDGE (f->view, e)->from);
+
+      if (box->kind == KETTE_BOX_PARAMETER && !box->units)
+        box->units = KETTE_BOX (f->view, KETTE_EDGE (f->view, e)->to)->units;
+    }
+  for (guint i = 0; i < f->view->boxes->len; i++)
+    if (!KETTE_BOX (f->view, i)->units && !KETTE_BOX (f->view, i)->unplaced)
+      KETTE_BOX (f->view, i)->unplaced = "not read";
+}
+
+/* -- copies ------------------------------------------------------------------------------- */
+
+static gsize
+bytes_of (const Finder *f, const KetteNode *copy)
+{
+  const KetteStorage *storage = _kette_plan_storage (f->plan, copy->out[0]);
+
+  return storage ? storage->bytes : 0;
+}
+
+/* COPY is to be seen at SHOWN; only the first one of several counts it. */
+static void
+show_copy (Finder *f, const KetteNode *copy, KetteDrawCopy *shown)
+{
+  if (!f->hidden[copy->index])
+    {
+      shown->elsewhere = TRUE;
+      return;
+    }
+  g_autofree char *before = shown->text;
+
+  f->hidden[copy->index] = 0;
+  shown->n++;
+  shown->bytes += bytes_of (f, copy);
+  shown->text = g_strdup_printf ("%s%s%zu bytes, %s to %s", before ? before : "",
+                                 before ? "; " : "", bytes_of (f, copy),
+                                 (const char *) copy->attrs[0].v,
+                                 (const char *) copy->attrs[1].v);
+}
+
+/* What shows that the box FROM gives a copied value to the box TO; NULL: nothing does. */
+static KetteDrawCopy *
+find_edge (const Finder *f, gint from, gint to, gboolean backward)
+{
+  for (guint e = 0; from >= 0 && to >= 0 && e < f->view->edges->len; e++)
+    {
+      KetteEdge *edge = KETTE_EDGE (f->view, e);
+
+      if (backward && edge->backward && (gint) edge->to == from
+          && (gint) edge->from == to)
+        return &edge->back_copy;
+      if (!backward && (gint) edge->from == from && (gint) edge->to == to)
+        return &edge->copy;
+    }
+  return NULL;
+}
+
+/* VALUE, made by copies, is read by READER, or (NULL) given to the caller. */
+static void
+follow_copies (Finder *f, const KetteValue *value, const KetteNode *reader)
+{
+  const KetteGraph *g     = f->plan->graph;
+  const KetteValue *top   = g->values[f->root[value->index]];
+  const gint maker        = f->box_of_root[top->index] >= 0 ? f->box_of_root[top->index]
+                            : top->producer ? f->box_of_node[top->producer->index]
+                                            : NOBODY;
+  const gboolean gradient = top->producer && is_backward (top->producer);
+  KetteDrawCopy *shown    = NULL;
+
+  if (reader)
+    shown = find_edge (f, maker, f->box_of_node[reader->index], gradient);
+  else if (maker >= 0 && !gradient && KETTE_BOX (f->view, maker)->node)
+    shown = &KETTE_BOX (f->view, maker)->fetch;
+  for (; shown && value->producer && _kette_is_copy (value->producer);
+       value = value->producer->in[0])
+    show_copy (f, value->producer, shown);
+}
+
+static void
+place_copies (Finder *f, KetteDrawDevices *devices)
+{
+  const KetteGraph *g = f->plan->graph;
+
+  for (size_t i = 0; i < g->n_nodes; i++)
+    if (_kette_is_copy (g->nodes[i]))
+      {
+        const KetteNode *copy = g->nodes[i];
+
+        f->hidden[i] = 1;
+        devices->n_in += copy->in[0]->unit == 0;
+        devices->n_out += copy->out[0]->unit == 0;
+        devices->n_between += copy->in[0]->unit && copy->out[0]->unit;
+        devices->bytes += bytes_of (f, copy);
+      }
+  for (size_t i = 0; i < g->n_nodes; i++)
+    for (int32_t k = 0; !_kette_is_copy (g->nodes[i]) && k < g->nodes[i]->n_in; k++)
+      if (g->nodes[i]->in[k] && g->nodes[i]->in[k]->producer
+          && _kette_is_copy (g->nodes[i]->in[k]->producer))
+        follow_copies (f, g->nodes[i]->in[k], g->nodes[i]);
+  for (size_t i = 0; i < g->n_outputs; i++)
+    if (g->outputs[i]->producer && _kette_is_copy (g->outputs[i]->producer))
+      follow_copies (f, g->outputs[i], NULL);
+  for (size_t i = 0; i < g->n_nodes; i++)
+    devices->n_hidden += f->hidden[i];
+}
+
+/* -- all of it ---------------------------------------------------------------------------- */
+
+/* A device keeps its colour from picture to picture: that of its number, if it is free. */
+static void
+name_units (KetteDrawDevices *devices, const KettePlan *plan)
+{
+  gboolean taken[KETTE_DRAW_COLOURS] = { TRUE };
+
+  devices->n_units  = 1 + (plan->places ? plan->places->n_units : 0);
+  devices->names[0] = g_strdup ("cpu");
+  for (guint u = 1; u < devices->n_units; u++)
+    {
+      const KetteUnit *unit = plan->places->units[u];
+      const guint n         = KETTE_DRAW_COLOURS - 1;
+      guint own             = (guint) unit->index % n;
+
+      for (guint k = 0; k < n && taken[1 + own]; k++)
+        own = (own + 1) % n;
+      taken[1 + own]      = TRUE;
+      devices->names[u]   = g_strdup (unit->name);
+      devices->colours[u] = 1 + own;
+    }
+}
+
+static void
+extend_title (const KetteDrawDevices *devices, KetteBox *box)
+{
+  g_autofree char *before = box->title;
+  g_autofree char *units  = _kette_devices_list (devices, box->units);
+  g_autofree char *back   = _kette_devices_list (devices, box->back_units);
+  GString *out            = g_string_new (before);
+
+  g_string_append_printf (out, "; %s%s", box->unplaced ? "" : "on ",
+                          box->unplaced ? box->unplaced : units);
+  if (box->fallback)
+    g_string_append (out, ", though asked for elsewhere");
+  if (box->back_units)
+    g_string_append_printf (out, "; gradient on %s", back);
+  if (box->fetch.text)
+    g_string_append_printf (out, "; copied: %s", box->fetch.text);
+  box->title = g_string_free (out, FALSE);
+}
+
+static gboolean
+has_open_dims (const KetteGraph *graph)
+{
+  for (size_t i = 0; i < graph->n_inputs; i++)
+    for (int32_t d = 0; d < graph->inputs[i]->type.ndim; d++)
+      if (!(graph->inputs[i]->flags & KETTE_VALUE_INITIALIZER)
+          && KT_IS_DIM (graph->inputs[i]->type.dims[d]))
+        return TRUE;
+  return FALSE;
+}
+
+gboolean
+_kette_view_add_devices (KetteView *view, const KettePlan *plan, gint64 batch,
+                         GError **error)
+{
+  KetteDrawDevices *devices = view->devices = g_new0 (KetteDrawDevices, 1);
+  Finder f                                  = { .view = view, .plan = plan };
+  gboolean ok;
+
+  name_units (devices, plan);
+  devices->batch = has_open_dims (view->scope->graph) ? batch : 0;
+  f.values       = g_hash_table_new (g_str_hash, g_str_equal);
+  f.nodes        = g_hash_table_new (g_str_hash, g_str_equal);
+  ok             = find_all (&f, error);
+  if (ok)
+    {
+      place_nodes (&f);
+      place_parameters (&f);
+      place_rest (&f);
+      place_copies (&f, devices);
+      for (guint i = 0; i < view->boxes->len; i++)
+        {
+          KetteBox *box = KETTE_BOX (view, i);
+
+          devices->used |= box->units | box->back_units;
+          extend_title (devices, box);
+        }
+    }
+  g_hash_table_unref (f.values);
+  g_hash_table_unref (f.nodes);
+  _kette_free (f.root);
+  _kette_free (f.box_of_root);
+  _kette_free (f.box_of_node);
+  _kette_free (f.hidden);
+  return ok;
+}
+
+void
+_kette_devices_free (KetteDrawDevices *devices)
+{
+  for (guint u = 0; devices && u < devices->n_units; u++)
+    g_free (devices->names[u]);
+  g_free (devices);
+}
