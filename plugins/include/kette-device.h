@@ -12,7 +12,9 @@
  * Errors: a function that returns a status explains it by host->fail (call, ...). What goes
  * wrong while a stream works surfaces where the host waits for it: wait_host, synchronize.
  * The host then drops the run; streams and devices must stay usable, or say so again (a lost
- * device) at every later call. KT_E_NOMEM: memory was refused; KT_E_DEVICE: all else.
+ * device) at every later call. KT_E_NOMEM: memory was refused; KT_E_DEVICE: all else. A kernel
+ * whose prepare says KT_E_UNSUPPORTED has no error: it cannot do this node, and if no other one of
+ * the device can, the host does it.
  *
  * The host calls functions of one stream from one thread at a time, of different streams and
  * of the device at once from several.

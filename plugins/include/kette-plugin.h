@@ -412,7 +412,9 @@ typedef struct kt_kernel
   uint64_t host_in, host_out; /* bit i: that operand stays in host memory */
   uint32_t flags, reserved;
   void *user;
-  /* May be NULL. KT_E_UNSUPPORTED passes the node on to the next kernel by priority. */
+  /* May be NULL. KT_E_UNSUPPORTED: this kernel cannot, others may: the node is passed on to the
+   * device's next kernel by priority, behind its last one to the host's, and the text given to
+   * fail is shown as the reason. Any other status is the end of the plan. */
   kt_status (*prepare) (const kt_host *, kt_prep *, void *user, void **state);
   kt_status (*run) (const kt_host *, kt_run *, void *state);
   void (*destroy) (void *state); /* for what keep did not give; may be NULL     */

@@ -148,6 +148,8 @@ prepare_followers (KettePlan *plan, uint32_t i, uint32_t end, int32_t *n, GError
           if (!_kette_step_prepare (plan, &plan->steps[j], NULL, 0, error))
             return FALSE;
         }
+      if (!plan->steps[j].kernel)
+        break;
       for (int32_t k = 0; k < nodes[j]->n_in; k++)
         reads = reads || nodes[j]->in[k] == before;
       linear = is_tileable (plan, &plan->steps[j]) && reads
@@ -221,7 +223,8 @@ _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error)
       const uint32_t end = end_of_phase (plan, n_forward_nodes, i);
       int32_t n          = 0;
 
-      if (!plan->planned[i] || plan->steps[i].kernel)
+      if (!plan->planned[i] || plan->steps[i].kernel
+          || (g->nodes[i]->unit && g->nodes[i]->why == KETTE_WHY_REFUSED))
         continue;
       plan->steps[i].node = g->nodes[i];
       if (!_kette_check_stop (stop, NULL, error)
@@ -231,7 +234,8 @@ _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error)
         return FALSE;
       plan->n_absorbed += plan->steps[i].n_absorbed;
     }
-  find_chains (plan, n_forward_nodes);
+  if (plan->n_refused == 0)
+    find_chains (plan, n_forward_nodes);
   return TRUE;
 }
 

@@ -161,7 +161,9 @@ total_cost (const Model *m)
 static gboolean
 can_run (const Model *m, KetteNode *node, uint32_t unit)
 {
-  return unit == 0 || _kette_unit_kernel (m->plan->places->units[unit], node) != NULL;
+  return unit == 0
+         || (!(node->refused >> unit & 1)
+             && _kette_unit_kernel (m->plan->places->units[unit], node) != NULL);
 }
 
 static void

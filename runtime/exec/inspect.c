@@ -28,6 +28,11 @@ _kette_plan_describe (const KettePlan *plan, KettePlanInfo *info)
     }
 }
 
+enum
+{
+  WHY = 640
+};
+
 /* Why NODE is where it is. */
 static const char *
 reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
@@ -46,6 +51,8 @@ reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
     g_snprintf (out, size, "%zu bytes, %s to %s",
                 _kette_plan_storage (plan, node->out[0])->bytes,
                 (const char *) node->attrs[0].v, (const char *) node->attrs[1].v);
+  else if (node->why == KETTE_WHY_REFUSED)
+    g_snprintf (out, size, "fell back to the CPU: %s", node->because);
   else
     g_snprintf (out, size, "%s",
                 node->why < G_N_ELEMENTS (texts) ? texts[node->why] : "");
@@ -107,7 +114,7 @@ add_devices (const KettePlan *plan, GString *out)
   for (size_t i = 0; i < plan->graph->n_nodes; i++)
     {
       const KetteNode *node = plan->graph->nodes[i];
-      char where[KETTE_WHERE_SIZE], why[256];
+      char where[KETTE_WHERE_SIZE], why[WHY];
       if (node->unit || node->why < KETTE_WHY_NO_KERNEL)
         continue;
       g_string_append_printf (
@@ -125,12 +132,12 @@ add_step (const KettePlan *plan, size_t i, const char *ops, GString *out)
   const KetteValue *first
       = step->n_out ? plan->operands[step->first_tensor + step->n_in] : NULL;
   const char *type = "";
-  char text[256], why[256];
+  char text[256], why[WHY];
 
   if (first)
     type = _kette_type_text (text, sizeof text, &first->type, NULL);
   g_string_append_printf (out, "%5zu  %-20s ", i, ops);
-  if (plan->n_units)
+  if (plan->places)
     {
       const KetteUnit *unit = _kette_plan_unit (plan, step->node->unit);
       g_string_append_printf (out, "%-8s ", unit ? unit->name : "cpu");
@@ -169,7 +176,7 @@ _kette_plan_text (const KettePlan *plan)
       in_chain = in_chain ? in_chain - 1 : step->span - 1;
       add_step (plan, i, ops->str, out);
     }
-  if (plan->n_units)
+  if (plan->places)
     add_devices (plan, out);
   add_precision (plan, out);
   g_string_free (ops, TRUE);

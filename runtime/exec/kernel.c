@@ -52,6 +52,25 @@ no_kernel (const KetteNode *node, const char *device, const KetteFailure *last,
                       row ? row->name : "these types", device);
 }
 
+/* None of the device's kernels serves NODE after all: it is the host's, which is to be noted. */
+static gboolean
+refuse (KettePlan *plan, KetteNode *node, const KetteUnit *unit, const KetteFailure *last,
+        GError **error)
+{
+  char text[sizeof unit->name + sizeof last->text];
+
+  g_snprintf (text, sizeof text, "%s: %s", unit->name,
+              *last->text ? last->text
+              : last->status == KT_E_UNSUPPORTED
+                  ? "its kernels do not serve this"
+                  : "no kernel for it as it lies in memory");
+  if (!(node->because = _kette_region_strdup (plan->graph->region, text, error)))
+    return FALSE;
+  node->why = KETTE_WHY_REFUSED;
+  plan->n_refused++;
+  return TRUE;
+}
+
 gboolean
 _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followers,
                      int32_t n_followers, GError **error)
@@ -115,5 +134,6 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
         step->kernel = NULL;
       return ok;
     }
-  return no_kernel (node, unit ? unit->name : plan->device->name, &failure, error);
+  return unit ? refuse (plan, node, unit, &failure, error)
+              : no_kernel (node, plan->device->name, &failure, error);
 }

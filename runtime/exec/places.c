@@ -160,6 +160,8 @@ place_node (const KettePlan *plan, KetteNode *node)
     return;
   if (is_hosts (node))
     node->why = KETTE_WHY_KIND;
+  else if (node->refused >> wanted & 1)
+    node->why = KETTE_WHY_REFUSED;
   else if (!(kernel = _kette_unit_kernel (p->units[wanted], node)))
     node->why = KETTE_WHY_NO_KERNEL;
   else
@@ -248,6 +250,8 @@ _kette_plan_assign (KettePlan *plan, GError **error)
     }
   for (size_t i = 0; ok && i < g->n_nodes; i++)
     {
+      if (!fixed[i] && !g->nodes[i]->unit && g->nodes[i]->refused)
+        g->nodes[i]->why = KETTE_WHY_REFUSED;
       place_outputs (plan, g->nodes[i]);
       used = used || g->nodes[i]->unit;
     }

@@ -39,6 +39,7 @@ enum
   KETTE_WHY_COST,      /* it costs least there */
   KETTE_WHY_COPY,      /* a copy */
   KETTE_WHY_NO_KERNEL, /* no kernel there for its types */
+  KETTE_WHY_REFUSED,   /* the kernels there refused it: KetteNode.because */
   KETTE_WHY_KIND,      /* texts, sequences and the like are the host's */
   KETTE_WHY_BRANCH,    /* a graph with branches */
   KETTE_WHY_SHAPES,    /* shape arithmetic */

@@ -168,8 +168,8 @@ set_operands (KettePlan *plan, GError **error)
 }
 
 KettePlan *
-_kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
-                 unsigned flags, const KettePlaces *places, GError **error)
+_kette_plan_make (KetteGraph *graph, const KetteBinding *updates, size_t n_updates,
+                  unsigned flags, const KettePlaces *places, GError **error)
 {
   KettePlan *plan = _kette_alloc (_kette_account_process (), 1, sizeof *plan, error);
   size_t n_forward_nodes;
@@ -192,8 +192,10 @@ _kette_plan_new (KetteGraph *graph, const KetteBinding *updates, size_t n_update
     {
       if (_kette_plan_place_sources (plan, error) && mark_planned (plan, error)
           && _kette_plan_prepare (plan, n_forward_nodes, error)
-          && _kette_plan_place (plan, n_forward_nodes, error))
+          && (plan->n_refused || _kette_plan_place (plan, n_forward_nodes, error)))
         {
+          if (plan->n_refused)
+            return plan;
           add_copies (plan);
           extend_lifetimes (plan);
           _kette_plan_join (plan);

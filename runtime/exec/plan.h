@@ -104,6 +104,7 @@ struct _KettePlan
   size_t n_storages, arena_bytes, workspace_bytes, live_peak;
   size_t n_views, n_in_place, n_folded;
   size_t n_chains, n_fused, n_absorbed; /* fused: nodes in chains */
+  size_t n_refused;     /* nodes that their devices refused: this is no plan */
   gboolean partial;     /* nodes remain whose shapes depend on computed contents */
   gboolean by_content;  /* the contents of integer inputs decided shapes */
   kt_type *input_types; /* the key */
@@ -179,11 +180,15 @@ struct _KetteRun
   kt_event *meeting;         /* of streams that begin or end to be recorded */
 };
 
-/* Makes a plan for GRAPH, which is taken over (also on failure). PLACES: NULL, or valid for as
- * long as the plan is. */
+/* fallback.c: makes a plan for GRAPH, which is taken over (also on failure). PLACES: NULL, or valid
+ * for as long as the plan is. */
 KettePlan *_kette_plan_new (KetteGraph *graph, const KetteBinding *updates,
                             size_t n_updates, unsigned flags, const KettePlaces *places,
                             GError **error);
+/* plan.c: one attempt; n_refused is to be looked at. */
+KettePlan *_kette_plan_make (KetteGraph *graph, const KetteBinding *updates,
+                             size_t n_updates, unsigned flags, const KettePlaces *places,
+                             GError **error);
 void _kette_plan_free (KettePlan *plan);
 
 static inline KetteStorage *
@@ -287,7 +292,8 @@ gboolean _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error)
 gboolean _kette_launch_update (const KetteRun *run, GError **error);
 /* run.c: executes step I on this thread; the failure goes where the step's context says. */
 gboolean _kette_run_step (KetteRun *run, size_t i, GError **error);
-/* kernel.c: picks and prepares the kernel of a node; FOLLOWERS: what it may absorb. */
+/* kernel.c: picks and prepares the kernel of a node; FOLLOWERS: what it may absorb. kernel NULL
+ * afterwards: the node's device refuses it, which is noted. */
 gboolean _kette_step_prepare (KettePlan *plan, KetteStep *step,
                               KetteNode *const *followers, int32_t n_followers,
                               GError **error);

@@ -68,7 +68,10 @@ struct _KetteNode
   const struct _KetteOp *def; /* resolved definition, NULL before the check pass */
   const char *origin; /* name or "#index" of the file's node it came from, or NULL */
   const void *proto;  /* NodeProto of the file if it is still what it says, or NULL */
-  uint32_t unit, why; /* in a plan: its device, 0: the host, and the reason; not copied */
+  /* In a plan, not copied: its device, 0: the host; the reason; which devices refused it (bit:
+   * unit), and what the last of them said. */
+  uint32_t unit, why, refused;
+  const char *because;
 };
 
 enum /* KetteNode.flags */

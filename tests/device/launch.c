@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A device whose kernels launch themselves, as a GPU's do: its memory is the host's under another
  * name (each address is off by OFF), a stream does at once what it is given. It has kernels for
- * Neg, and for Reshape with the shape on the host.
+ * Neg and Floor, for Reshape with the shape on the host, for Ceil, which refuses, for Sign, which
+ * fails.
  */
 #include "kette-device.h"
 #include <stdlib.h>
@@ -177,6 +178,17 @@ floor_run (const kt_host *host, kt_run *run, void *state)
   return KT_OK;
 }
 
+/* What a device finds out late: it cannot (USER NULL), or something is wrong. */
+static kt_status
+late_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  static const char cannot[] = "not on such a day", wrong[] = "a wrong number";
+
+  (void) state;
+  return user ? host->fail (prep, KT_E_VALUE, wrong, sizeof wrong - 1)
+              : host->fail (prep, KT_E_UNSUPPORTED, cannot, sizeof cannot - 1);
+}
+
 /* The shape is read where the host has it. */
 static kt_status
 reshape_run (const kt_host *host, kt_run *run, void *state)
@@ -237,6 +249,22 @@ static const kt_kernel kernels[] = {
     .flags       = KT_K_EPILOGUE,
     .prepare     = floor_prepare,
     .run         = floor_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Ceil",
+    .device      = "launch",
+    .since       = 1,
+    .flags       = KT_K_TILEABLE,
+    .prepare     = late_prepare,
+    .run         = neg_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Sign",
+    .device      = "launch",
+    .since       = 1,
+    .user        = &stream,
+    .prepare     = late_prepare,
+    .run         = neg_run },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",
     .name        = "Reshape",
