@@ -4,7 +4,7 @@
  * gradient); they are found by the names of the values they make, else by their own names or
  * those of the nodes that they come from.
  */
-#include "draw/draw-private.h"
+#include "draw/layout.h"
 #include "exec/plan.h"
 #include <string.h>
 
@@ -57,6 +57,14 @@ add_node_names (Finder *f, const KetteNode *node, guint box)
       }
 }
 
+/* What comes out is what goes in, elsewhere or otherwise arranged. */
+static gboolean
+is_passed_on (const KetteNode *node)
+{
+  return _kette_is_copy (node)
+         || (strcmp (node->op, "Reorder") == 0 && strcmp (node->domain, "kette") == 0);
+}
+
 static gboolean
 is_backward (const KetteNode *node)
 {
@@ -74,6 +82,8 @@ find_forward (const Finder *f, const char *name)
     {
       *slash = '\0';
       box    = find_name (f->nodes, base);
+      if (box == NOBODY) /* "grad/x/Sum" */
+        box = find_name (f->values, base);
     }
   return box;
 }
@@ -123,13 +133,13 @@ find_all (Finder *f, GError **error)
       f->box_of_root[i] = NOBODY;
     }
   for (size_t i = 0; i < g->n_nodes; i++)
-    if (_kette_is_copy (g->nodes[i]))
+    if (is_passed_on (g->nodes[i]))
       f->root[g->nodes[i]->out[0]->index] = f->root[g->nodes[i]->in[0]->index];
   for (size_t i = 0; i < g->n_values; i++)
     if (f->box_of_root[f->root[i]] == NOBODY)
       f->box_of_root[f->root[i]] = find_name (f->values, g->values[i]->name);
   for (size_t i = 0; i < g->n_nodes; i++)
-    f->box_of_node[i] = _kette_is_copy (g->nodes[i]) ? NOBODY : find_box (f, g->nodes[i]);
+    f->box_of_node[i] = is_passed_on (g->nodes[i]) ? NOBODY : find_box (f, g->nodes[i]);
   return TRUE;
 }
 
@@ -233,6 +243,7 @@ show_copy (Finder *f, const KetteNode *copy, KetteDrawCopy *shown)
   g_autofree char *before = shown->text;
 
   f->hidden[copy->index] = 0;
+  shown->each = !shown->n || shown->each == bytes_of (f, copy) ? bytes_of (f, copy) : 0;
   shown->n++;
   shown->bytes += bytes_of (f, copy);
   shown->text = g_strdup_printf ("%s%s%zu bytes, %s to %s", before ? before : "",
@@ -241,20 +252,48 @@ show_copy (Finder *f, const KetteNode *copy, KetteDrawCopy *shown)
                                  (const char *) copy->attrs[1].v);
 }
 
-/* What shows that the box FROM gives a copied value to the box TO; NULL: nothing does. */
+/* Does nothing of the plan stand for BOX in that direction, so that values pass it as they are? */
+static gboolean
+is_transparent (const KetteBox *box, gboolean backward)
+{
+  return backward ? !box->back_units : !box->units && box->node;
+}
+
+/* What shows that the box FROM gives a copied value to the box TO: the first edge of a way there
+ * that no node of the plan interrupts. NULL: nothing does. */
 static KetteDrawCopy *
 find_edge (const Finder *f, gint from, gint to, gboolean backward)
 {
-  for (guint e = 0; from >= 0 && to >= 0 && e < f->view->edges->len; e++)
-    {
-      KetteEdge *edge = KETTE_EDGE (f->view, e);
+  const GArray *edges    = f->view->edges;
+  const guint n          = f->view->boxes->len;
+  g_autofree gint *first = g_new (gint, n + 1); /* by box: edge; NOBODY: not reached */
+  g_autofree guint *frontier = g_new (guint, n + 1);
+  guint end                  = 0;
 
-      if (backward && edge->backward && (gint) edge->to == from
-          && (gint) edge->from == to)
-        return &edge->back_copy;
-      if (!backward && (gint) edge->from == from && (gint) edge->to == to)
-        return &edge->copy;
-    }
+  if (from < 0 || to < 0 || from == to)
+    return NULL;
+  for (guint i = 0; i < n; i++)
+    first[i] = NOBODY;
+  frontier[end++] = (guint) from;
+  for (guint k = 0; k < end; k++)
+    for (guint e = 0; e < edges->len; e++)
+      {
+        KetteEdge *edge   = KETTE_EDGE (f->view, e);
+        const guint start = backward ? edge->to : edge->from;
+        const guint goal  = backward ? edge->from : edge->to;
+
+        if (start != frontier[k] || (backward && !edge->backward) || first[goal] >= 0
+            || goal == (guint) from)
+          continue;
+        first[goal] = k ? first[start] : (gint) e;
+        if (goal == (guint) to)
+          {
+            edge = KETTE_EDGE (f->view, first[goal]);
+            return backward ? &edge->back_copy : &edge->copy;
+          }
+        if (is_transparent (KETTE_BOX (f->view, goal), backward))
+          frontier[end++] = goal;
+      }
   return NULL;
 }
 
@@ -270,13 +309,18 @@ follow_copies (Finder *f, const KetteValue *value, const KetteNode *reader)
   const gboolean gradient = top->producer && is_backward (top->producer);
   KetteDrawCopy *shown    = NULL;
 
-  if (reader)
+  if (reader && maker >= 0 && maker == f->box_of_node[reader->index])
+    shown = _kette_box_parts (KETTE_BOX (f->view, maker))
+                ? &KETTE_BOX (f->view, maker)->saved
+                : NULL;
+  else if (reader)
     shown = find_edge (f, maker, f->box_of_node[reader->index], gradient);
   else if (maker >= 0 && !gradient && KETTE_BOX (f->view, maker)->node)
     shown = &KETTE_BOX (f->view, maker)->fetch;
-  for (; shown && value->producer && _kette_is_copy (value->producer);
+  for (; shown && value->producer && is_passed_on (value->producer);
        value = value->producer->in[0])
-    show_copy (f, value->producer, shown);
+    if (_kette_is_copy (value->producer))
+      show_copy (f, value->producer, shown);
 }
 
 static void
@@ -296,12 +340,12 @@ place_copies (Finder *f, KetteDrawDevices *devices)
         devices->bytes += bytes_of (f, copy);
       }
   for (size_t i = 0; i < g->n_nodes; i++)
-    for (int32_t k = 0; !_kette_is_copy (g->nodes[i]) && k < g->nodes[i]->n_in; k++)
+    for (int32_t k = 0; !is_passed_on (g->nodes[i]) && k < g->nodes[i]->n_in; k++)
       if (g->nodes[i]->in[k] && g->nodes[i]->in[k]->producer
-          && _kette_is_copy (g->nodes[i]->in[k]->producer))
+          && is_passed_on (g->nodes[i]->in[k]->producer))
         follow_copies (f, g->nodes[i]->in[k], g->nodes[i]);
   for (size_t i = 0; i < g->n_outputs; i++)
-    if (g->outputs[i]->producer && _kette_is_copy (g->outputs[i]->producer))
+    if (g->outputs[i]->producer && is_passed_on (g->outputs[i]->producer))
       follow_copies (f, g->outputs[i], NULL);
   for (size_t i = 0; i < g->n_nodes; i++)
     devices->n_hidden += f->hidden[i];
@@ -345,6 +389,8 @@ extend_title (const KetteDrawDevices *devices, KetteBox *box)
     g_string_append (out, ", though asked for elsewhere");
   if (box->back_units)
     g_string_append_printf (out, "; gradient on %s", back);
+  if (box->saved.text)
+    g_string_append_printf (out, "; copied for the gradient: %s", box->saved.text);
   if (box->fetch.text)
     g_string_append_printf (out, "; copied: %s", box->fetch.text);
   box->title = g_string_free (out, FALSE);

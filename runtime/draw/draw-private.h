@@ -55,7 +55,7 @@ typedef struct
 {
   guint n;            /* 0: none, or they are shown at another edge */
   gboolean elsewhere; /* a copy that another edge shows comes along here, too */
-  gsize bytes;        /* of all */
+  gsize bytes, each;  /* of all; of one, 0: they differ */
   char *text;         /* "31360 bytes, cpu to guard:0", or NULL */
 } KetteDrawCopy;
 
@@ -88,11 +88,11 @@ typedef struct
   char *derivative; /* markup of dE/d symbol, or NULL */
   /* With devices: bits by number in view->devices of what the value and what the gradient are
    * computed by, or where a parameter lies; the words instead of them; results copied to the
-   * host. */
+   * host, and to where its own gradient is computed. */
   guint32 units, back_units;
   gboolean strip, fallback;
   const char *unplaced;
-  KetteDrawCopy fetch;
+  KetteDrawCopy fetch, saved;
 } KetteBox;
 
 typedef struct

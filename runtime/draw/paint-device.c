@@ -40,7 +40,10 @@ char *
 _kette_copy_label (const KetteDrawCopy *copy)
 {
   g_autofree char *bytes = bytes_text (copy->bytes);
+  g_autofree char *each  = bytes_text (copy->each);
 
+  if (copy->n > 1 && copy->each)
+    return g_strdup_printf ("%u \xc3\x97 %s", copy->n, each);
   if (copy->n > 1)
     return g_strdup_printf ("%u copies, %s", copy->n, bytes);
   return g_strdup (copy->n ? bytes : "");
@@ -72,7 +75,7 @@ _kette_devices_summary (const KetteDrawDevices *devices)
   if (devices->bytes)
     g_string_append_printf (out, ", %s", bytes);
   if (devices->n_hidden)
-    g_string_append_printf (out, " (%u inside boxes)", devices->n_hidden);
+    g_string_append_printf (out, " (%u not drawn)", devices->n_hidden);
   if (devices->batch)
     g_string_append_printf (out, ", open dims %" G_GINT64_FORMAT, devices->batch);
   return g_string_free (out, FALSE);
@@ -132,8 +135,13 @@ static char *
 name_of (const KetteDrawDevices *devices, const KetteBox *box, guint unit,
          gboolean gradient)
 {
-  return g_strdup_printf ("%s%s%s", gradient ? "\xe2\x88\x82 " : "", devices->names[unit],
-                          !gradient && unit == 0 && box->fallback ? " (fallback)" : "");
+  g_autofree char *saved = _kette_copy_label (&box->saved);
+
+  if (gradient)
+    return g_strdup_printf ("\xe2\x88\x82 %s%s%s", devices->names[unit],
+                            saved[0] ? ", " : "", saved);
+  return g_strdup_printf ("%s%s", devices->names[unit],
+                          unit == 0 && box->fallback ? " (fallback)" : "");
 }
 
 static char *

@@ -37,6 +37,7 @@ box_clear (gpointer data)
   g_free (box->shape);
   g_free (box->derivative);
   g_free (box->fetch.text);
+  g_free (box->saved.text);
   g_ptr_array_unref (box->notes);
 }
 
