@@ -33,10 +33,9 @@ put_devices (GString *out, const KetteDrawDevices *devices, const KetteBox *box,
   g_autofree char *units = _kette_devices_list (devices, box->units);
   g_autofree char *back  = _kette_devices_list (devices, box->back_units & ~box->units);
   g_autofree char *place = g_strconcat ("on ", units, NULL);
+  g_autofree char *saved = _kette_copy_label (&box->saved);
   g_autofree char *grad
       = g_strconcat ("gradient on ", back, saved[0] ? ", " : "", saved, NULL);
-  g_autofree char *saved = _kette_copy_label (&box->saved);
-  g_autofree char *saved = _kette_copy_label (&box->saved);
   g_autofree char *bytes = _kette_copy_label (&box->fetch);
   g_autofree char *fetch = g_strconcat (bytes, " to cpu", NULL);
 
