@@ -86,7 +86,7 @@ check (Recording *r, char *text)
       for (int32_t k = 0; op->kind == OP_TASK && k < op->n_ranges; k++)
         {
           const kt_range *x = &(op->ranges ? op->ranges : op->listed)[k];
-          all[n++]          = (Touch){ x->memory, x->bytes, op, x->write != 0 };
+          all[n++]          = (Touch){ x->memory, x->bytes, op, x->write || x->dead };
         }
       for (size_t i = before; i < n && ok; i++)
         for (size_t k = 0; k < before && ok; k++)

@@ -13,7 +13,10 @@
  *   oom=N       the N-th allocation from now on is refused
  *   fail=N      the N-th launch or copy from now on fails
  *   deaf=N      the N-th wait of a stream for an event from now on is forgotten: a fault to be found
+ *   spill=N     the N-th launch from now on that writes does so beyond its value's end, too
+ *   stale=N     the N-th launch from now on behind which a value is dead looks at it once more
  *   nocapture   nothing can be recorded
+ *   shared      values share memory, as they do on other devices: faster, and finds less
  * It is looked at again whenever it has changed; then counting begins anew.
  */
 #pragma once
@@ -33,9 +36,9 @@ enum
 typedef struct
 {
   unsigned delay;
-  bool reorder, lazy, no_capture;
+  bool reorder, lazy, no_capture, shared;
   uint64_t seed;
-  long oom, fail, deaf; /* counted down; 0: never */
+  long oom, fail, deaf, spill, stale; /* counted down; 0: never */
 } Knobs;
 
 typedef struct
@@ -45,12 +48,38 @@ typedef struct
 
 typedef struct Stream Stream;
 typedef struct Recording Recording;
-typedef struct Block Block;
+typedef struct History History;
 
 typedef struct
 {
   int32_t index;
 } Device;
+
+typedef enum
+{
+  UNTOUCHED,
+  TOUCHED_BEHIND, /* its end */
+  TOUCHED_BEFORE, /* its beginning */
+  TOUCHED_DEAD,   /* when nobody was to read it any more */
+  TOUCHED_RELEASED
+} Touched;
+
+typedef struct Block Block;
+struct Block
+{
+  Block *next; /* of a ruin: the next younger one */
+  const Device *device;
+  uint8_t *map;             /* of the address, and then of the alias */
+  size_t pages;             /* bytes of either */
+  uint8_t *address, *alias; /* of the content */
+  size_t bytes;
+  int holders;
+  bool dead;   /* released: a ruin */
+  bool closed; /* its content is dead */
+  Touched touched;
+  pthread_t toucher;
+  History *history;
+};
 
 typedef enum
 {
@@ -65,7 +94,7 @@ struct Op
 {
   Op *next;
   OpKind kind;
-  bool fails; /* on demand */
+  bool fails, spills, lingers; /* on demand */
   const char *label;
   Clock clock;
   kt_task *task;
@@ -137,22 +166,47 @@ kt_status guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **
 void guard_release_pinned (void *device, void *memory);
 bool guard_is_pinned (const void *memory, size_t bytes);
 void *guard_alias (void *device, const void *memory);
-/* Is the range within one live block of the device? The block is held until guard_drop. Else NULL,
- * with TEXT saying what is there instead. */
-Block *guard_hold (const Device *device, const void *memory, size_t bytes, char *text);
+/* Is the range within one live block of the device? The block is held until guard_drop, and open if
+ * the range is written. Else NULL, with TEXT saying what is there instead. */
+Block *guard_hold (const Device *device, const kt_range *range, char *text);
 void guard_drop (Block *block);
 kt_status guard_memory (kt_call *call, void *device, size_t *free_bytes,
                         size_t *all_bytes);
 
+/* Behind LABEL's work on SELF, which used RANGES: false: it touched what it must not, told in TEXT. */
+bool guard_inspect (const Stream *self, const kt_range *ranges, int32_t n,
+                    const char *label, char *text);
+/* The content of the range is dead. */
+void guard_bury (const kt_range *range);
+extern pthread_mutex_t guard_blocks;    /* of all blocks */
+Block *guard_find (const void *memory); /* the block around it, dead or alive */
+
+/* pages.c; but for guard_watch and guard_map with the lock of all blocks */
+void guard_watch (void); /* faults are handled from now on */
+bool guard_map (Block *b);
+void guard_unmap (Block *b);
+void guard_close (Block *b);
+bool guard_open (Block *b);
+void guard_poison (const Block *b, size_t offset, size_t bytes);
+/* Was B touched as it must not be? Then TEXT says so of WHO, and B is as it was. LOOK: also at what
+ * lies in front of it. */
+bool guard_tell (Block *b, const char *who, bool look, char *text);
+bool guard_any_touched (void);
+
 /* race.c */
-typedef struct History History;
-/* Notes that LABEL with CLOCK on STREAM reads or writes FIRST .. END - 1 of a block; false: that is
- * a fault, told in TEXT. */
+typedef enum
+{
+  TO_READ,
+  TO_WRITE,
+  TO_DIE
+} Use;
+/* Notes that LABEL with CLOCK on STREAM uses FIRST .. END - 1 of a block; false: that is a fault,
+ * told in TEXT. */
 bool guard_access (History **history, const Clock *clock, uint32_t stream,
-                   const char *label, size_t first, size_t end, bool write, char *text);
+                   const char *label, size_t first, size_t end, Use use, char *text);
 void guard_history_free (History *history);
-/* The same for ranges of a device's memory. */
-bool guard_check (const kt_range *ranges, int32_t n, const Device *device,
+/* The same for ranges of a device's memory; for those that die, or for the others. */
+bool guard_check (bool deaths, const kt_range *ranges, int32_t n, const Device *device,
                   uint32_t stream, const Clock *clock, const char *label, char *text);
 History **guard_block_history (Block *block, const void *memory, size_t *offset);
 void guard_merge (Clock *into, const Clock *from);
@@ -160,6 +214,7 @@ extern Clock guard_host_clock;
 extern pthread_mutex_t guard_clocks; /* of the host's clock and the streams' */
 
 /* stream.c */
+bool guard_is_stream (pthread_t thread);
 kt_status guard_stream_new (kt_call *call, void *device, kt_stream **stream);
 void guard_stream_free (kt_stream *stream);
 kt_status guard_event_new (kt_call *call, void *device, kt_event **event);

@@ -1,34 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * memory.c: a block has two addresses: one that nobody can touch, which the host knows, and the
- * alias, between pages that nobody can touch either. Blocks that were released stay for a
- * while as ruins, so that who still uses them is found.
+ * alias, between pages that nobody can touch either (pages.c). Blocks that were released stay for
+ * a while as ruins, so that who still uses them is found.
  */
 #include "guard.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 enum
 {
-  ALIGNMENT  = 256,
-  MOST_RUINS = 512,
-  FRESH      = 0xFF, /* floats: NaN */
-  CANARY     = 0xA5
-};
-
-struct Block
-{
-  Block *next;
-  const Device *device;
-  uint8_t *address, *alias; /* of the content */
-  uint8_t *map, *alias_map;
-  size_t bytes, pages; /* pages: bytes of both maps */
-  int holders;
-  bool dead;
-  History *history;
+  ALIGNMENT  = 256, /* of pinned memory */
+  MOST_RUINS = 2048
 };
 
 typedef struct Pin
@@ -38,130 +22,134 @@ typedef struct Pin
   size_t bytes;
 } Pin;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static Block *blocks, *ruins; /* latest first */
-static Pin *pins;
+/* Also in the handler of faults, which must not wait for its own thread. */
+pthread_mutex_t guard_blocks = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+static Block **sorted; /* all of them, by address */
+static size_t n_sorted, capacity;
+static Block *oldest, **newest = &oldest; /* ruins */
 static size_t n_ruins, used;
 static char fault[TEXT]; /* found while something was released: told by the next check */
+static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
+static Pin *pins;
 
+/* The first block whose memory ends behind AT. */
 static size_t
-round_up (size_t n, size_t to)
+place_of (const uint8_t *at)
 {
-  return (n + to - 1) / to * to;
+  size_t low = 0, high = n_sorted;
+
+  while (low < high)
+    {
+      const size_t middle = (low + high) / 2;
+      if (sorted[middle]->map + 2 * sorted[middle]->pages > at)
+        high = middle;
+      else
+        low = middle + 1;
+    }
+  return low;
 }
 
-/* The content ends where the last page does, but for the alignment; behind it is a canary. */
-static bool
-map_block (Block *b)
+Block *
+guard_find (const void *memory)
 {
-  const size_t page = (size_t) sysconf (_SC_PAGESIZE);
-  const size_t room = round_up (b->bytes, ALIGNMENT), inner = round_up (room, page);
+  const uint8_t *at = memory;
+  const size_t i    = place_of (at);
 
-  b->pages     = inner + 2 * page;
-  b->map       = mmap (NULL, b->pages, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  b->alias_map = mmap (NULL, b->pages, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (b->map == MAP_FAILED || b->alias_map == MAP_FAILED
-      || mprotect (b->alias_map + page, inner, PROT_READ | PROT_WRITE) != 0)
+  return i < n_sorted && at >= sorted[i]->map ? sorted[i] : NULL;
+}
+
+static bool
+enter (Block *b)
+{
+  if (n_sorted == capacity)
     {
-      if (b->map != MAP_FAILED)
-        munmap (b->map, b->pages);
-      if (b->alias_map != MAP_FAILED)
-        munmap (b->alias_map, b->pages);
-      return false;
+      Block **more = realloc (sorted, (2 * capacity + 64) * sizeof *more);
+      if (!more)
+        return false;
+      sorted   = more;
+      capacity = 2 * capacity + 64;
     }
-  b->address = b->map + page + inner - room;
-  b->alias   = b->alias_map + page + inner - room;
-  memset (b->alias, FRESH, b->bytes);
-  memset (b->alias + b->bytes, CANARY, room - b->bytes);
+  const size_t i = place_of (b->map);
+  memmove (sorted + i + 1, sorted + i, (n_sorted - i) * sizeof *sorted);
+  sorted[i] = b;
+  n_sorted++;
   return true;
+}
+
+static void
+leave (const Block *b)
+{
+  const size_t i = place_of (b->map);
+
+  n_sorted--;
+  memmove (sorted + i, sorted + i + 1, (n_sorted - i) * sizeof *sorted);
 }
 
 kt_status
 guard_alloc (kt_call *call, void *device, size_t bytes, void **memory)
 {
   Block *b;
+  bool ok;
 
   if (guard_captures)
     return guard_forbid_all (call, "memory was asked for");
   if (guard_count (&guard_knobs ()->oom))
     return guard_fail (call, KT_E_NOMEM, "%zu bytes were refused on demand", bytes);
-  if (bytes == 0 || bytes > PTRDIFF_MAX / 2 || !(b = calloc (1, sizeof *b)))
+  if (bytes == 0 || bytes > PTRDIFF_MAX / 4 || !(b = calloc (1, sizeof *b)))
     return guard_fail (call, KT_E_NOMEM, "%zu bytes were refused", bytes);
   b->device = device;
   b->bytes  = bytes;
-  if (!map_block (b))
+  if ((ok = guard_map (b)))
+    {
+      pthread_mutex_lock (&guard_blocks);
+      ok = enter (b);
+      used += ok ? bytes : 0;
+      pthread_mutex_unlock (&guard_blocks);
+      if (!ok)
+        guard_unmap (b);
+    }
+  if (!ok)
     {
       free (b);
       return guard_fail (call, KT_E_NOMEM, "%zu bytes were refused", bytes);
     }
-  pthread_mutex_lock (&lock);
-  b->next = blocks;
-  blocks  = b;
-  used += bytes;
-  pthread_mutex_unlock (&lock);
   *memory = b->address;
   return KT_OK;
-}
-
-/* The block around MEMORY, dead or alive. */
-static Block *
-find (const void *memory)
-{
-  const uint8_t *at = memory;
-
-  for (Block *list = blocks, *next = ruins; list || next; list = next, next = NULL)
-    for (Block *b = list; b; b = b->next)
-      if (at >= b->map && at < b->map + b->pages)
-        return b;
-  return NULL;
 }
 
 /* B becomes a ruin; the oldest ruin goes. */
 static void
 ruin (Block *b)
 {
-  Block **p = &blocks;
-
-  while (*p != b)
-    p = &(*p)->next;
-  *p      = b->next;
-  b->next = ruins;
-  ruins   = b;
   b->dead = true;
-  if (++n_ruins <= MOST_RUINS)
+  *newest = b;
+  newest  = &b->next;
+  if (++n_ruins <= MOST_RUINS || oldest->holders || oldest->touched)
     return;
-  for (p = &ruins; (*p)->next;)
-    p = &(*p)->next;
-  b = *p;
-  if (b->holders)
-    return;
-  *p = NULL;
-  guard_history_free (b->history);
-  munmap (b->map, b->pages);
-  munmap (b->alias_map, b->pages);
-  free (b);
+  b      = oldest;
+  oldest = b->next;
   n_ruins--;
+  leave (b);
+  guard_history_free (b->history);
+  guard_unmap (b);
+  free (b);
 }
 
 void
 guard_release (void *device, void *memory)
 {
   (void) device;
-  pthread_mutex_lock (&lock);
-  Block *b = find (memory);
+  pthread_mutex_lock (&guard_blocks);
+  Block *b = guard_find (memory);
   if (!b || b->dead || b->address != memory)
     snprintf (fault, sizeof fault, "memory was released that was not, or no more, there");
   else
     {
-      for (const uint8_t *p = b->alias + b->bytes, *end = b->alias_map + b->pages;
-           p < end && ((uintptr_t) p & (ALIGNMENT - 1)); p++)
-        if (*p != CANARY)
-          snprintf (fault, sizeof fault,
-                    "something was written behind a block of %zu bytes", b->bytes);
+      guard_tell (b, "something that ran before", true, fault);
       if (b->holders)
         snprintf (fault, sizeof fault, "a block of %zu bytes was released in use",
                   b->bytes);
-      mprotect (b->alias_map, b->pages, PROT_NONE);
+      guard_close (b);
       used -= b->bytes;
       if (!b->holders)
         {
@@ -170,7 +158,7 @@ guard_release (void *device, void *memory)
         }
       ruin (b);
     }
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&guard_blocks);
 }
 
 void *
@@ -179,21 +167,22 @@ guard_alias (void *device, const void *memory)
   void *alias = NULL;
 
   (void) device;
-  pthread_mutex_lock (&lock);
-  const Block *b = find (memory);
+  pthread_mutex_lock (&guard_blocks);
+  const Block *b = guard_find (memory);
   if (b)
-    alias = b->alias_map + ((const uint8_t *) memory - b->map);
-  pthread_mutex_unlock (&lock);
+    alias = b->alias + ((const uint8_t *) memory - b->address);
+  pthread_mutex_unlock (&guard_blocks);
   return alias;
 }
 
 Block *
-guard_hold (const Device *device, const void *memory, size_t bytes, char *text)
+guard_hold (const Device *device, const kt_range *range, char *text)
 {
-  const uint8_t *at = memory;
+  const uint8_t *at  = range->memory;
+  const size_t bytes = range->bytes;
 
-  pthread_mutex_lock (&lock);
-  Block *b = find (memory);
+  pthread_mutex_lock (&guard_blocks);
+  Block *b = guard_find (at);
   if (*fault)
     {
       memcpy (text, fault, TEXT);
@@ -209,22 +198,24 @@ guard_hold (const Device *device, const void *memory, size_t bytes, char *text)
   else if (at < b->address || bytes > b->bytes
            || (size_t) (at - b->address) > b->bytes - bytes)
     snprintf (text, TEXT, "goes beyond a block of %zu bytes", b->bytes);
+  else if (range->write && !guard_open (b))
+    snprintf (text, TEXT, "has no memory to write to");
   else
     {
       b->holders++;
-      pthread_mutex_unlock (&lock);
+      pthread_mutex_unlock (&guard_blocks);
       return b;
     }
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&guard_blocks);
   return NULL;
 }
 
 void
 guard_drop (Block *block)
 {
-  pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&guard_blocks);
   block->holders--;
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&guard_blocks);
 }
 
 History **
@@ -234,15 +225,67 @@ guard_block_history (Block *block, const void *memory, size_t *offset)
   return &block->history;
 }
 
+/* A block that somebody stumbled over on SELF's thread, or on a thread of nobody's. */
+static Block *
+touched_by (const Stream *self)
+{
+  for (size_t i = 0; i < n_sorted; i++)
+    if (sorted[i]->touched
+        && (pthread_equal (sorted[i]->toucher, self->thread)
+            || !guard_is_stream (sorted[i]->toucher)))
+      return sorted[i];
+  return NULL;
+}
+
+bool
+guard_inspect (const Stream *self, const kt_range *ranges, int32_t n, const char *label,
+               char *text)
+{
+  bool told = false;
+
+  pthread_mutex_lock (&guard_blocks);
+  for (int32_t k = 0; k < n && !told; k++)
+    {
+      Block *b = ranges[k].bytes ? guard_find (ranges[k].memory) : NULL;
+      if (b
+          && (!b->touched || pthread_equal (b->toucher, self->thread)
+              || !guard_is_stream (b->toucher)))
+        told = guard_tell (b, label, ranges[k].write != 0, text);
+    }
+  if (!told && guard_any_touched ())
+    {
+      Block *b = touched_by (self);
+      told     = b && guard_tell (b, label, false, text);
+    }
+  pthread_mutex_unlock (&guard_blocks);
+  return !told;
+}
+
+void
+guard_bury (const kt_range *range)
+{
+  pthread_mutex_lock (&guard_blocks);
+  Block *b = guard_find (range->memory);
+  if (b && !b->dead && !b->closed)
+    {
+      if (range->bytes == b->bytes)
+        guard_close (b);
+      else
+        guard_poison (b, (size_t) ((const uint8_t *) range->memory - b->address),
+                      range->bytes);
+    }
+  pthread_mutex_unlock (&guard_blocks);
+}
+
 kt_status
 guard_memory (kt_call *call, void *device, size_t *free_bytes, size_t *all_bytes)
 {
   (void) call;
   (void) device;
   *all_bytes = (size_t) 64 << 30;
-  pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&guard_blocks);
   *free_bytes = *all_bytes - (used < *all_bytes ? used : *all_bytes);
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&guard_blocks);
   return KT_OK;
 }
 
@@ -257,18 +300,18 @@ guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **memory)
   if (guard_captures)
     return guard_forbid_all (call, "pinned memory was asked for");
   if (guard_count (&guard_knobs ()->oom) || !(pin = calloc (1, sizeof *pin))
-      || !(pin->memory
-           = aligned_alloc (ALIGNMENT, round_up (bytes ? bytes : 1, ALIGNMENT))))
+      || !(pin->memory = aligned_alloc (ALIGNMENT, ((bytes ? bytes : 1) + ALIGNMENT - 1)
+                                                       / ALIGNMENT * ALIGNMENT)))
     {
       free (pin);
       return guard_fail (call, KT_E_NOMEM,
                          "%zu bytes of pinned memory were refused on demand", bytes);
     }
   pin->bytes = bytes;
-  pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&pins_lock);
   pin->next = pins;
   pins      = pin;
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&pins_lock);
   *memory = pin->memory;
   return KT_OK;
 }
@@ -277,7 +320,7 @@ void
 guard_release_pinned (void *device, void *memory)
 {
   (void) device;
-  pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&pins_lock);
   for (Pin **p = &pins; *p; p = &(*p)->next)
     if ((*p)->memory == memory)
       {
@@ -287,7 +330,7 @@ guard_release_pinned (void *device, void *memory)
         free (pin);
         break;
       }
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&pins_lock);
 }
 
 bool
@@ -296,9 +339,9 @@ guard_is_pinned (const void *memory, size_t bytes)
   const uint8_t *at = memory;
   bool found        = false;
 
-  pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&pins_lock);
   for (const Pin *p = pins; p && !found; p = p->next)
     found = at >= p->memory && at + bytes <= p->memory + p->bytes;
-  pthread_mutex_unlock (&lock);
+  pthread_mutex_unlock (&pins_lock);
   return found;
 }

@@ -46,6 +46,12 @@ set_knob (const char *word, size_t n)
     guard_known.reorder = value != 0;
   else if (IS ("lazy"))
     guard_known.lazy = value != 0;
+  else if (IS ("shared"))
+    guard_known.shared = value != 0;
+  else if (IS ("spill"))
+    guard_known.spill = value;
+  else if (IS ("stale"))
+    guard_known.stale = value;
   else if (IS ("nocapture"))
     guard_known.no_capture = value != 0;
   else if (IS ("seed"))
@@ -113,12 +119,22 @@ probe (const kt_host *host, kt_call *call, void *user, int32_t *n)
 static kt_status
 open_device (const kt_host *host, kt_call *call, void *user, int32_t i, void **device)
 {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+
   (void) host;
   (void) call;
   (void) user;
+  pthread_once (&once, guard_watch);
   devices[i].index = i;
   *device          = &devices[i];
   return KT_OK;
+}
+
+static int32_t
+separate (void *device)
+{
+  (void) device;
+  return !guard_knobs ()->shared;
 }
 
 static kt_status
@@ -166,6 +182,7 @@ static const kt_device guard = {
   .capture_end    = guard_capture_end,
   .replay         = guard_replay,
   .recording_free = guard_recording_free,
+  .separate       = separate,
 };
 
 kt_status

@@ -24,6 +24,7 @@ typedef struct
 typedef struct
 {
   size_t first, end;
+  bool dead; /* what the writer did was to say so */
   Access writer, readers[MOST_READERS];
   uint32_t n_readers;
 } Segment;
@@ -148,6 +149,13 @@ note_read (Segment *s, const Clock *clock, const Access *me, char *text)
 
   if (!is_before (&s->writer, clock))
     return race (text, &s->writer, "writes", me->label, "reads");
+  if (s->dead)
+    {
+      snprintf (text, TEXT,
+                "\"%.80s\" reads what is dead since \"%.80s\": it is used after its end",
+                me->label, s->writer.label);
+      return false;
+    }
   for (uint32_t k = 0; k < s->n_readers; k++)
     if (!is_before (&s->readers[k],
                     clock)) /* who comes behind ME comes behind the others */
@@ -180,7 +188,7 @@ read_range (History *h, const Clock *clock, const Access *me, size_t first, size
 
 static bool
 write_range (History *h, const Clock *clock, const Access *me, size_t first, size_t end,
-             char *text)
+             bool dead, char *text)
 {
   const size_t begin = segment_at (h, first);
   size_t i           = begin;
@@ -203,13 +211,13 @@ write_range (History *h, const Clock *clock, const Access *me, size_t first, siz
       h->n -= i - begin - 1;
     }
   h->segments[begin]
-      = (Segment){ .first = first, .end = end, .writer = *me, .n_readers = 0 };
+      = (Segment){ .first = first, .end = end, .dead = dead, .writer = *me };
   return true;
 }
 
 bool
 guard_access (History **history, const Clock *clock, uint32_t stream, const char *label,
-              size_t first, size_t end, bool write, char *text)
+              size_t first, size_t end, Use use, char *text)
 {
   bool ok = true;
 
@@ -220,8 +228,9 @@ guard_access (History **history, const Clock *clock, uint32_t stream, const char
   if (!*history)
     *history = calloc (1, sizeof **history);
   if (*history && split (*history, first) && split (*history, end))
-    ok = write ? write_range (*history, clock, &me, first, end, text)
-               : read_range (*history, clock, &me, first, end, text);
+    ok = use == TO_READ
+             ? read_range (*history, clock, &me, first, end, text)
+             : write_range (*history, clock, &me, first, end, use == TO_DIE, text);
   pthread_mutex_unlock (&lock);
   return ok;
 }
@@ -234,9 +243,30 @@ guard_history_free (History *history)
   free (history);
 }
 
+static bool
+check_one (const kt_range *r, const Device *device, uint32_t stream, const Clock *clock,
+           const char *label, char *text)
+{
+  const Use use = r->dead ? TO_DIE : r->write ? TO_WRITE : TO_READ;
+  char what[TEXT];
+  size_t offset;
+  Block *block = guard_hold (device, r, what);
+
+  if (!block)
+    {
+      snprintf (text, TEXT, "\"%.80s\" %.300s", label ? label : "?", what);
+      return false;
+    }
+  History **history = guard_block_history (block, r->memory, &offset);
+  const bool ok = guard_access (history, clock, stream, label, offset, offset + r->bytes,
+                                use, text);
+  guard_drop (block);
+  return ok;
+}
+
 bool
-guard_check (const kt_range *ranges, int32_t n, const Device *device, uint32_t stream,
-             const Clock *clock, const char *label, char *text)
+guard_check (bool deaths, const kt_range *ranges, int32_t n, const Device *device,
+             uint32_t stream, const Clock *clock, const char *label, char *text)
 {
   bool ok = true;
 
@@ -244,21 +274,8 @@ guard_check (const kt_range *ranges, int32_t n, const Device *device, uint32_t s
   for (int32_t k = 0; ok && k < 2 * n; k++)
     {
       const kt_range *r = &ranges[k % n];
-      char what[TEXT];
-      size_t offset;
-
-      if ((r->write != 0) != (k >= n) || r->bytes == 0)
-        continue;
-      Block *block = guard_hold (device, r->memory, r->bytes, what);
-      if (!block)
-        {
-          snprintf (text, TEXT, "\"%.80s\" %.300s", label ? label : "?", what);
-          return false;
-        }
-      History **history = guard_block_history (block, r->memory, &offset);
-      ok = guard_access (history, clock, stream, label, offset, offset + r->bytes,
-                         r->write != 0, text);
-      guard_drop (block);
+      if ((r->write != 0) == (k >= n) && (r->dead != 0) == deaths && r->bytes > 0)
+        ok = check_one (r, device, stream, clock, label, text);
     }
   return ok;
 }

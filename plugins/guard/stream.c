@@ -30,6 +30,17 @@ start (uint32_t id)
   return NULL;
 }
 
+bool
+guard_is_stream (pthread_t thread)
+{
+  const uint32_t n = __atomic_load_n (&n_streams, __ATOMIC_ACQUIRE);
+
+  for (uint32_t i = 0; i < n; i++)
+    if (pthread_equal (streams[i]->thread, thread))
+      return true;
+  return false;
+}
+
 kt_status
 guard_stream_new (kt_call *call, void *device, kt_stream **stream)
 {
@@ -41,7 +52,10 @@ guard_stream_new (kt_call *call, void *device, kt_stream **stream)
     if (!streams[i]->taken)
       s = streams[i];
   if (!s && n_streams < MOST_STREAMS && (s = start (n_streams)))
-    streams[n_streams++] = s;
+    {
+      streams[n_streams] = s;
+      __atomic_store_n (&n_streams, n_streams + 1, __ATOMIC_RELEASE);
+    }
   if (s)
     {
       s->device = device;
@@ -141,6 +155,8 @@ guard_op (kt_call *call, Stream *s, OpKind kind, const char *label)
   op->kind        = kind;
   op->label       = label;
   op->fails       = false;
+  op->spills      = false;
+  op->lingers     = false;
   op->n_ranges    = 0;
   op->ranges      = NULL;
   op->to_device   = NULL;

@@ -14,6 +14,21 @@ enum
   SPINS = 4000 /* about 20 us without work, then a thread sleeps */
 };
 
+/* Which ones of the faults to be found are this operation's. */
+static void
+spoil (Op *op, const kt_range *ranges, int32_t n)
+{
+  bool writes = false, ends = false;
+
+  for (int32_t k = 0; k < n; k++)
+    {
+      writes = writes || ranges[k].write;
+      ends   = ends || ranges[k].dead;
+    }
+  op->spills  = writes && guard_count (&guard_known.spill);
+  op->lingers = ends && guard_count (&guard_known.stale);
+}
+
 kt_status
 guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
                const kt_range *ranges, int32_t n, const char *label)
@@ -37,6 +52,8 @@ guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
       return guard_fail (call, KT_E_NOMEM, "no memory for an operation");
     }
   op->n_ranges = n;
+  if (guard_known.spill > 0 || guard_known.stale > 0)
+    spoil (op, ranges, n);
   if (n > 0)
     memcpy (op->ranges ? op->ranges : op->listed, ranges, (size_t) n * sizeof *ranges);
   guard_give (s, op);
@@ -118,9 +135,59 @@ check_copy (const Stream *s, const Op *op, const Clock *clock, char *text)
   const kt_range from = { op->from, op->bytes, 0, 0 }, to = { op->to, op->bytes, 1, 0 };
 
   return (!op->from_device
-          || guard_check (&from, 1, op->from_device, s->id, clock, op->label, text))
+          || guard_check (false, &from, 1, op->from_device, s->id, clock, op->label,
+                          text))
          && (!op->to_device
-             || guard_check (&to, 1, op->to_device, s->id, clock, op->label, text));
+             || guard_check (false, &to, 1, op->to_device, s->id, clock, op->label,
+                             text));
+}
+
+/* What a kernel that is wrong would do: go beyond what it writes, or else use what is dead. */
+static void
+misbehave (const Stream *s, const kt_range *ranges, int32_t n, bool spills)
+{
+  for (int32_t k = 0; k < n; k++)
+    if (ranges[k].bytes && (spills ? ranges[k].write : ranges[k].dead))
+      {
+        volatile uint8_t *at = guard_alias (s->device, ranges[k].memory);
+        if (spills)
+          at[ranges[k].bytes] = 7;
+        else
+          (void) at[0];
+        return;
+      }
+}
+
+static bool
+run_task (Stream *s, const Op *op, const Clock *clock, kt_status *status, char *text)
+{
+  const kt_range *ranges = op->ranges ? op->ranges : op->listed;
+  const int32_t n        = op->n_ranges;
+  const char *label      = op->label ? op->label : "?";
+
+  if (!guard_check (false, ranges, n, s->device, s->id, clock, label, text))
+    return false;
+  *status = op->task (op->arg);
+  if (op->spills)
+    misbehave (s, ranges, n, true);
+  if (!guard_inspect (s, ranges, n, label, text))
+    return false;
+  if (*status != KT_OK)
+    {
+      snprintf (text, TEXT, "\"%.80s\" failed", label);
+      return false;
+    }
+  if (!guard_check (true, ranges, n, s->device, s->id, clock, label, text))
+    return false;
+  for (int32_t k = 0; k < n; k++)
+    if (ranges[k].dead && ranges[k].bytes)
+      guard_bury (&ranges[k]);
+  if (op->lingers)
+    {
+      misbehave (s, ranges, n, false);
+      return guard_inspect (s, ranges, n, label, text);
+    }
+  return true;
 }
 
 /* Anything but a recording. */
@@ -145,14 +212,8 @@ run_one (Stream *s, const Op *op, const Clock *clock)
       guard_await (op->of, op->seq, s);
       break;
     case OP_TASK:
-      if (!guard_check (op->ranges ? op->ranges : op->listed, op->n_ranges, s->device,
-                        s->id, clock, op->label, text))
-        guard_stream_failed (s, KT_E_DEVICE, text);
-      else if ((status = op->task (op->arg)) != KT_OK)
-        {
-          snprintf (text, sizeof text, "\"%.80s\" failed", op->label ? op->label : "?");
-          guard_stream_failed (s, status, text);
-        }
+      if (!run_task (s, op, clock, &status, text))
+        guard_stream_failed (s, status != KT_OK ? status : KT_E_DEVICE, text);
       break;
     case OP_COPY:
       if (!check_copy (s, op, clock, text))

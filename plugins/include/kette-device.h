@@ -56,12 +56,13 @@ typedef struct kt_costs
   double kernel_us;    /* a kernel that does nothing: latency on the device    */
 } kt_costs;
 
-/* Memory that a task reads or, with write, writes. memory: as alloc gave it, or within. */
+/* Memory that a task reads or, with write, writes. memory: as alloc gave it, or within. With dead
+ * the task need not touch it: behind the task nobody reads what is there. */
 typedef struct kt_range
 {
   const void *memory;
   size_t bytes;
-  uint32_t write, reserved;
+  uint32_t write, dead;
 } kt_range;
 
 /* Host code that a stream runs; not KT_OK: the stream has failed. */
@@ -145,6 +146,11 @@ typedef struct kt_device
   /* Has DEVICE kernels that round factors to PRECISION (KT_ROUND_*, kette-plugin.h)? NULL: it
    * computes f32 as f32 only. */
   int32_t (*rounds) (void *device, int32_t precision);
+
+  /* Not 0: no two values of a plan share an allocation, so that what goes beyond one can be
+   * found; such memory need only be aligned to the largest power of two that divides its
+   * bytes. Asked for each plan. NULL: they do. */
+  int32_t (*separate) (void *device);
 } kt_device;
 
 KT_END_DECLS

@@ -32,6 +32,11 @@ typedef struct
   uint32_t *known;    /* by lane and lane: up to which step it is behind the other one */
   uint32_t *snapshot; /* by step and lane: known of its lane when it was given */
   uint32_t need[MOST_LANES];
+  /* Storages that nobody reads at the end, of devices that want to know when: the last use in the
+   * upper half, sorted; of those before NEXT_MORTAL the first N_DYING wait for a step to be told
+   * with. */
+  uint64_t *mortal;
+  size_t n_mortal, next_mortal, n_dying;
 } Lanes;
 
 static int
@@ -204,6 +209,104 @@ add_wait (Lanes *l, KetteSync *sync, uint32_t lane, uint32_t step, GError **erro
   return TRUE;
 }
 
+/* -- deaths -------------------------------------------------------------------------------- */
+
+static gboolean
+wants_deaths (const KettePlan *plan, uint32_t unit)
+{
+  return unit && _kette_plan_unit (plan, unit)->device->execute;
+}
+
+static int
+compare_mortal (const void *a, const void *b)
+{
+  const uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+  return x < y ? -1 : x > y;
+}
+
+static gboolean
+collect_mortal (Lanes *l, GError **error)
+{
+  const KettePlan *plan = l->plan;
+
+  l->mortal = _kette_alloc (_kette_account_process (), plan->n_storages + 1,
+                            sizeof *l->mortal, error);
+  for (size_t i = 0; l->mortal && i < plan->n_storages; i++)
+    {
+      const KetteStorage *s = &plan->storages[i];
+      if (s->place == KETTE_AT_ARENA && s->bytes && s->last < plan->graph->n_nodes
+          && wants_deaths (plan, s->unit))
+        l->mortal[l->n_mortal++] = (uint64_t) s->last << 32 | i;
+    }
+  if (l->n_mortal)
+    qsort (l->mortal, l->n_mortal, sizeof *l->mortal, compare_mortal);
+  return l->mortal != NULL;
+}
+
+/* Is step ME of LANE behind all that touched S? And did it touch S itself, unless S is APART, where
+ * nobody else comes? */
+static gboolean
+is_behind (const Lanes *l, const KetteStorage *s, uint32_t me, uint32_t lane,
+           gboolean apart)
+{
+  const uint32_t *known = &l->known[lane * l->n_lanes];
+  size_t first, end;
+
+  cells_of (l, s, &first, &end);
+  for (size_t c = first; c < end; c++)
+    {
+      const Cell *cell        = &l->cells[c];
+      const uint32_t *readers = &l->readers[c * l->n_lanes];
+      if (cell->writer > known[cell->writer_lane]
+          || (!apart && cell->writer != me && readers[lane] != me))
+        return FALSE;
+      for (uint32_t m = 0; m < l->n_lanes; m++)
+        if (readers[m] > known[m])
+          return FALSE;
+    }
+  return TRUE;
+}
+
+/* Notes with step I whose last use is over by then. */
+static gboolean
+note_deaths (Lanes *l, size_t i, GError **error)
+{
+  KettePlan *plan       = l->plan;
+  KetteSync *sync       = &plan->sync[i];
+  const KetteStep *step = &plan->steps[i], *final = step + step->span - 1;
+  size_t kept = 0;
+
+  sync->first_death = (uint32_t) plan->n_deaths;
+  if (!step->node || !wants_deaths (plan, step->node->unit)
+      || _kette_is_copy (step->node))
+    return TRUE;
+  while (l->next_mortal < l->n_mortal
+         && l->mortal[l->next_mortal] >> 32 <= final->node->index + final->n_absorbed)
+    l->mortal[l->n_dying++] = l->mortal[l->next_mortal++];
+  for (size_t k = 0; k < l->n_dying; k++)
+    {
+      const uint32_t at     = (uint32_t) l->mortal[k];
+      const KetteStorage *s = &plan->storages[at];
+      const gboolean apart  = plan->separate >> s->unit & 1;
+      if (s->unit == step->node->unit
+          && is_behind (l, s, (uint32_t) i + 1, sync->lane, apart))
+        {
+          if (!_kette_grow (&plan->deaths, &plan->deaths_capacity, plan->n_deaths + 1,
+                            sizeof *plan->deaths, error))
+            return FALSE;
+          plan->deaths[plan->n_deaths++] = at;
+          sync->n_deaths++;
+        }
+      else if (apart)
+        l->mortal[kept++] = l->mortal[k];
+    }
+  l->n_dying = kept;
+  return TRUE;
+}
+
+/* -- steps --------------------------------------------------------------------------------- */
+
 static gboolean
 order_step (Lanes *l, size_t i, GError **error)
 {
@@ -241,7 +344,7 @@ order_step (Lanes *l, size_t i, GError **error)
   memcpy (&l->snapshot[i * l->n_lanes], known, l->n_lanes * sizeof *known);
   touch (l, i, FALSE, me, lane);
   touch (l, i, TRUE, me, lane);
-  return TRUE;
+  return note_deaths (l, i, error);
 }
 
 static void
@@ -276,6 +379,7 @@ _kette_plan_lanes (KettePlan *plan, GError **error)
                                    sizeof *l.known, error))
        && (l.snapshot = _kette_alloc (account, (plan->n_steps + 1) * l.n_lanes,
                                       sizeof *l.snapshot, error))
+       && collect_mortal (&l, error)
        && (plan->sync
            = _kette_alloc (account, plan->n_steps + 1, sizeof *plan->sync, error));
   for (size_t i = 0; ok && i < plan->n_steps; i += plan->steps[i].span)
@@ -288,5 +392,6 @@ _kette_plan_lanes (KettePlan *plan, GError **error)
   _kette_free (l.readers);
   _kette_free (l.known);
   _kette_free (l.snapshot);
+  _kette_free (l.mortal);
   return ok;
 }

@@ -183,6 +183,25 @@ find_live_peak (KettePlan *plan, GError **error)
   return TRUE;
 }
 
+/* Nothing lies where something else did. */
+static void
+place_apart (KetteStorage **all, size_t n, size_t *end)
+{
+  for (size_t i = 0; i < n; i++)
+    {
+      all[i]->offset = *end;
+      *end += ALIGN (all[i]->bytes);
+    }
+}
+
+static gboolean
+is_separate (const KettePlan *plan, uint32_t unit)
+{
+  const KetteUnit *u = unit ? _kette_plan_unit (plan, unit) : NULL;
+
+  return u && u->device->separate && u->device->separate (u->handle);
+}
+
 gboolean
 _kette_plan_memory (KettePlan *plan, GError **error)
 {
@@ -199,7 +218,12 @@ _kette_plan_memory (KettePlan *plan, GError **error)
         if (plan->storages[i].place == KETTE_AT_ARENA && plan->storages[i].bytes
             && plan->storages[i].unit == unit)
           all[n++] = &plan->storages[i];
-      if (n <= MAX_BY_SIZE)
+      if (is_separate (plan, unit))
+        {
+          plan->separate |= 1u << unit;
+          place_apart (all, n, end);
+        }
+      else if (n <= MAX_BY_SIZE)
         place_by_size (all, n, placed, end);
       else
         ok = place_by_time (all, n, placed, end, error);

@@ -246,6 +246,7 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->updates);
   _kette_free (plan->sync);
   _kette_free (plan->waits);
+  _kette_free (plan->deaths);
   kette_graph_unref (plan->graph);
   _kette_free (plan);
 }

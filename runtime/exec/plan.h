@@ -61,6 +61,7 @@ typedef struct
   uint32_t event;                 /* recorded behind it, plus 1; 0: none */
   uint32_t first_wait, n_waits;   /* in plan->waits: steps */
   uint32_t first_range, n_ranges; /* in run->ranges, of units that execute */
+  uint32_t first_death, n_deaths; /* in plan->deaths: storages; of such units, too */
 } KetteSync;
 
 /* The chain of a node, by node indices; first == last: none. */
@@ -89,6 +90,9 @@ struct _KettePlan
   gboolean has_ranges;       /* sync has them */
   uint32_t *waits;
   size_t n_waits, waits_capacity, n_events, n_copies;
+  uint32_t *deaths;
+  size_t n_deaths, deaths_capacity;
+  uint32_t separate; /* units, as bits, whose values share no memory */
   size_t unit_arena[KETTE_MOST_UNITS + 1], unit_workspace[KETTE_MOST_UNITS + 1];
   KetteStep *steps; /* while kernels are prepared by node index */
   size_t n_steps, n_forward, n_tensors;
@@ -133,6 +137,7 @@ typedef struct
 {
   KetteUnit *unit;
   void *arena, *workspace; /* as the host knows them */
+  void **values;           /* by storage, instead of an arena: where they share no memory */
   kt_stream *streams[2];   /* of kernels, of copies */
   KetteFailure failure;
   KetteChainFailure chain_failure;
@@ -232,6 +237,8 @@ gboolean _kette_plan_schedule (KetteGraph *graph, const uint32_t (*before)[2],
 
 KetteRun *_kette_run_new (KettePlan *plan, GError **error);
 void _kette_run_free (KetteRun *run);
+/* Where S lies; NULL: nowhere. */
+void *_kette_storage_data (const KetteRun *run, const KetteStorage *s);
 /* Where VALUE's content is; NULL: not computed by this plan. */
 void *_kette_run_data (const KetteRun *run, const KetteValue *value);
 /* The same as a tensor; data NULL: not computed. VALUE NULL: absent. */

@@ -10,15 +10,16 @@
 #define ALIGN(n) (((n) + 63) & ~(size_t) 63)
 
 void *
-_kette_run_data (const KetteRun *run, const KetteValue *value)
+_kette_storage_data (const KetteRun *run, const KetteStorage *s)
 {
-  const KetteStorage *s = _kette_plan_storage (run->plan, value);
-
   switch (s ? s->place : KETTE_AT_NONE)
     {
     case KETTE_AT_ARENA:
-      return s->unit ? (uint8_t *) run->units[s->unit].arena + s->offset
-                     : run->arena + s->offset;
+      if (s->unit == 0)
+        return run->arena + s->offset;
+      return run->units[s->unit].values
+                 ? run->units[s->unit].values[s - run->plan->storages]
+                 : (uint8_t *) run->units[s->unit].arena + s->offset;
     case KETTE_AT_INPUT:
       return run->inputs[s->input];
     case KETTE_AT_CONSTANT:
@@ -27,6 +28,12 @@ _kette_run_data (const KetteRun *run, const KetteValue *value)
       break;
     }
   return NULL;
+}
+
+void *
+_kette_run_data (const KetteRun *run, const KetteValue *value)
+{
+  return _kette_storage_data (run, _kette_plan_storage (run->plan, value));
 }
 
 void

@@ -7,6 +7,29 @@
 
 #define ALIGN(n) (((n) + 63) & ~(size_t) 63)
 
+/* Memory for each value of unit U on its own. */
+static gboolean
+open_values (KetteRun *run, uint32_t u, GError **error)
+{
+  const KettePlan *plan = run->plan;
+  KetteUnitRun *own     = &run->units[u];
+  const KetteUnit *unit = own->unit;
+
+  own->values = _kette_alloc (_kette_account_process (), plan->n_storages + 1,
+                              sizeof *own->values, error);
+  for (size_t i = 0; own->values && i < plan->n_storages; i++)
+    {
+      const KetteStorage *s = &plan->storages[i];
+      if (s->place == KETTE_AT_ARENA && s->unit == u && s->bytes
+          && !_kette_unit_check (run, unit,
+                                 unit->device->alloc (&run->call.call, unit->handle,
+                                                      s->bytes, &own->values[i]),
+                                 NULL, error))
+        return FALSE;
+    }
+  return own->values != NULL;
+}
+
 static gboolean
 open_unit (KetteRun *run, uint32_t u, GError **error)
 {
@@ -20,10 +43,16 @@ open_unit (KetteRun *run, uint32_t u, GError **error)
 
   own->unit = unit;
   g_mutex_init (&own->chain_failure.lock);
-  if (plan->unit_arena[u]
-      && !_kette_unit_check (
-          run, unit, d->alloc (call, unit->handle, plan->unit_arena[u], &own->arena),
-          NULL, error))
+  if (plan->separate >> u & 1)
+    {
+      if (!open_values (run, u, error))
+        return FALSE;
+    }
+  else if (plan->unit_arena[u]
+           && !_kette_unit_check (
+               run, unit,
+               d->alloc (call, unit->handle, ALIGN (plan->unit_arena[u]), &own->arena),
+               NULL, error))
     return FALSE;
   if (scratch
       && !_kette_unit_check (run, unit,
@@ -99,7 +128,17 @@ list_ranges (const KetteRun *run, size_t i, kt_range *out)
                          .bytes  = ALIGN (plan->unit_workspace[unit])
                                   * ((size_t) run->threads + 1),
                          .write = 1 };
-  return n + (workspace ? 1 : 0);
+  n += workspace ? 1 : 0;
+  for (uint32_t k = 0; k < plan->sync[i].n_deaths; k++, n++)
+    if (out)
+      {
+        const KetteStorage *s
+            = &plan->storages[plan->deaths[plan->sync[i].first_death + k]];
+        out[n] = (kt_range){ .memory = _kette_storage_data (run, s),
+                             .bytes  = s->bytes,
+                             .dead   = 1 };
+      }
+  return n;
 }
 
 static gboolean
@@ -227,6 +266,10 @@ _kette_launch_clear (KetteRun *run)
           d->stream_free (own->streams[i]);
       if (own->arena)
         d->release (own->unit->handle, own->arena);
+      for (size_t k = 0; own->values && k < plan->n_storages; k++)
+        if (own->values[k])
+          d->release (own->unit->handle, own->values[k]);
+      _kette_free (own->values);
       if (own->workspace)
         d->release (own->unit->handle, own->workspace);
       g_mutex_clear (&own->chain_failure.lock);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Faults on purpose in training steps on the guard device: refused memory and failing launches are
+ * clear errors, and what comes next works; kernels that touch what they must not, and events that
+ * are missing, are found, each of them.
+ */
+#include "base/pool.h"
+#include "steps.h"
+#include <string.h>
+
+/* The N-th of WHAT fails, for all N; then it is none any more. */
+static void
+check_failures (const Placement *p, const char *what, KetteErrorCode code)
+{
+  g_autofree char *wanted = train_on_cpu (p);
+  const size_t before = free_memory (), used = _kette_account_process ()->used;
+  gboolean failed = TRUE;
+
+  for (int n = 1; failed; n += n < 40 ? 1 : 17)
+    {
+      g_autofree char *knobs   = g_strdup_printf ("%s=%d", what, n);
+      g_autoptr (GError) error = NULL;
+      g_setenv ("KETTE_GUARD", knobs, TRUE);
+      g_autofree char *digest = train (p, &error);
+      failed                  = digest == NULL;
+      if (failed)
+        {
+          if (n < 4)
+            g_test_message ("%s", error->message);
+          g_assert_error (error, KETTE_ERROR, (int) code);
+          g_assert_nonnull (strstr (error->message, "on demand"));
+          g_assert_nonnull (strstr (error->message, "guard:"));
+        }
+      else
+        g_assert_cmpstr (digest, ==, wanted);
+      g_setenv ("KETTE_GUARD", "", TRUE);
+      g_assert_cmpuint (free_memory (), ==, before);
+      if (n % 8 == 1)
+        {
+          g_autofree char *next = train (p, NULL);
+          g_assert_cmpstr (next, ==, wanted);
+        }
+    }
+  g_assert_cmpuint (_kette_account_process ()->used, <=, used + 4096);
+}
+
+static void
+test_memory (gconstpointer data)
+{
+  check_failures (data, "oom", KETTE_ERROR_MEMORY);
+}
+
+static void
+test_launches (gconstpointer data)
+{
+  check_failures (data, "fail", KETTE_ERROR_DEVICE);
+}
+
+/* Each launch that writes goes beyond what it writes, or each one with which a value dies uses that
+ * value once more, one of them in each training: all are found, told of a node. */
+static void
+check_faults (const Placement *p, const char *knob, const char *text, int least)
+{
+  gboolean found = TRUE;
+  int n          = 1;
+
+  for (; found; n++)
+    {
+      g_autofree char *knobs   = g_strdup_printf ("%s=%d", knob, n);
+      g_autoptr (GError) error = NULL;
+      g_setenv ("KETTE_GUARD", knobs, TRUE);
+      g_autofree char *digest = train (p, &error);
+      found                   = digest == NULL;
+      if (!found)
+        break;
+      if (n < 4)
+        g_test_message ("%s", error->message);
+      g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
+      g_assert_nonnull (strstr (error->message, text));
+      g_assert_null (strstr (error->message, "\"?\""));
+    }
+  g_test_message ("%d of %s", n - 1, knob);
+  g_assert_cmpint (n, >, least);
+  g_setenv ("KETTE_GUARD", "", TRUE);
+}
+
+static void
+test_spills (gconstpointer data)
+{
+  check_faults (data, "spill", "went beyond the end of a value of ", 20);
+}
+
+static void
+test_stale (gconstpointer data)
+{
+  check_faults (data, "stale", " that was dead already", 10);
+}
+
+/* Each event that is missing is found. */
+static void
+test_events (gconstpointer data)
+{
+  const Placement *p = data;
+  gboolean found     = TRUE;
+  int n              = 1;
+
+  for (; found; n++)
+    {
+      g_autofree char *knobs   = g_strdup_printf ("deaf=%d", n);
+      g_autoptr (GError) error = NULL;
+      g_setenv ("KETTE_GUARD", knobs, TRUE);
+      g_autofree char *digest = train (p, &error);
+      found                   = digest == NULL;
+      if (!found)
+        break;
+      if (n < 4)
+        g_test_message ("%s", error->message);
+      g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
+      g_assert_true (strstr (error->message, "race: ")
+                     || strstr (error->message, "reads what nobody wrote")
+                     || strstr (error->message, "reads what is dead"));
+    }
+  g_test_message ("%d events", n - 1);
+  g_assert_cmpint (n, >, 10);
+  g_setenv ("KETTE_GUARD", "", TRUE);
+}
+
+int
+main (int argc, char **argv)
+{
+  steps_init (&argc, &argv);
+  g_test_add_data_func ("/faults/memory", &placements[1], test_memory);
+  g_test_add_data_func ("/faults/launches", &placements[1], test_launches);
+  g_test_add_data_func ("/faults/launches-cnn", &placements[3], test_launches);
+  g_test_add_data_func ("/faults/spills", &placements[1], test_spills);
+  g_test_add_data_func ("/faults/spills-cnn", &placements[2], test_spills);
+  g_test_add_data_func ("/faults/stale", &placements[1], test_stale);
+  g_test_add_data_func ("/faults/stale-cnn", &placements[2], test_stale);
+  g_test_add_data_func ("/faults/events", &placements[1], test_events);
+  g_test_add_data_func ("/faults/events-cnn", &placements[3], test_events);
+  return g_test_run ();
+}
