@@ -6,6 +6,7 @@
  */
 #include "combine.h"
 #include "half.h"
+#include "put.h"
 
 typedef struct
 {
@@ -73,23 +74,23 @@ PUT (128, Pair)
 #define UNSIGNED(NAME, EXPR)                                                             \
   INTEGERS (NAME, uint8_t, uint16_t, uint32_t, uint64_t, u, uint32_t, uint64_t, EXPR)
 
-FLOATS (add, a + b)
-SIGNED (add, uint32_t, uint64_t, a + b)
-UNSIGNED (add, a + b)
-LOOPS (add, bool, uint8_t, unsigned, ITSELF, ITSELF, a | b)
+FLOATS (add, KT_PUT_ADD (a, b))
+SIGNED (add, uint32_t, uint64_t, KT_PUT_ADD (a, b))
+UNSIGNED (add, KT_PUT_ADD (a, b))
+LOOPS (add, bool, uint8_t, unsigned, ITSELF, ITSELF, KT_PUT_ADD_BOOL (a, b))
 
-FLOATS (mul, a *b)
-SIGNED (mul, uint32_t, uint64_t, a *b)
-UNSIGNED (mul, a *b)
-LOOPS (mul, bool, uint8_t, unsigned, ITSELF, ITSELF, a &b)
+FLOATS (mul, KT_PUT_MUL (a, b))
+SIGNED (mul, uint32_t, uint64_t, KT_PUT_MUL (a, b))
+UNSIGNED (mul, KT_PUT_MUL (a, b))
+LOOPS (mul, bool, uint8_t, unsigned, ITSELF, ITSELF, KT_PUT_MUL_BOOL (a, b))
 
-FLOATS (max, a > b || a != a ? a : b)
-SIGNED (max, int32_t, int64_t, a > b ? a : b)
-UNSIGNED (max, a > b ? a : b)
+FLOATS (max, KT_PUT_MAX_FLOAT (a, b))
+SIGNED (max, int32_t, int64_t, KT_PUT_MAX (a, b))
+UNSIGNED (max, KT_PUT_MAX (a, b))
 
-FLOATS (min, a < b || a != a ? a : b)
-SIGNED (min, int32_t, int64_t, a < b ? a : b)
-UNSIGNED (min, a < b ? a : b)
+FLOATS (min, KT_PUT_MIN_FLOAT (a, b))
+SIGNED (min, int32_t, int64_t, KT_PUT_MIN (a, b))
+UNSIGNED (min, KT_PUT_MIN (a, b))
 
 #define ROW(NAME, TYPE, SUFFIX)                                                          \
   {                                                                                      \

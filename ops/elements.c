@@ -35,10 +35,9 @@ kt_elements_check (const kt_host *host, const void *ctx, const kt_type *data,
   return KT_OK;
 }
 
-/* Takes dims of 1 out and merges dims that adjoin in both, but for the axis. Returns the place
- * of the axis among those that are left. */
-static int32_t
-collapse (kt_elements *e, const kt_type *data, const kt_type *indices, int32_t axis)
+int32_t
+kt_elements_merge (kt_elements *e, const kt_type *data, const kt_type *indices,
+                   int32_t axis)
 {
   int64_t at[KT_MAX_RANK], in[KT_MAX_RANK];
   int32_t place = 0;
@@ -91,7 +90,7 @@ kt_elements_plan (kt_elements *e, const kt_type *data, const kt_type *indices,
   if (kt_count (indices->dims, indices->ndim) == 0)
     return;
 
-  int32_t place   = collapse (e, data, indices, axis);
+  int32_t place   = kt_elements_merge (e, data, indices, axis);
   const bool last = place == e->ndim - 1;
   e->step         = e->data[place];
   if (!last)

@@ -22,6 +22,10 @@ typedef void kt_elements_loop (void *data, const int64_t *at, void *side, int64_
 /* Do data and indices fit? *axis: the attribute "axis", 0 where the rank is not known. */
 kt_status kt_elements_check (const kt_host *host, const void *ctx, const kt_type *data,
                              const kt_type *indices, int32_t *axis);
+/* Sets e->ndim, dims, at and data: dims of 1 taken out, dims that adjoin in both merged, but for the
+ * axis. Returns the place of the axis among those that are left. */
+int32_t kt_elements_merge (kt_elements *e, const kt_type *data, const kt_type *indices,
+                           int32_t axis);
 /* ordered: indices that may name the same element are taken by one thread, in order. */
 void kt_elements_plan (kt_elements *e, const kt_type *data, const kt_type *indices,
                        int32_t axis, bool ordered);

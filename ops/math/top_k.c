@@ -6,6 +6,7 @@
 #include "elementwise.h"
 #include "emit.h"
 #include "half.h"
+#include "key.h"
 #include "shape.h"
 
 #define BLOCK 256 /* keys at a time */
@@ -71,23 +72,6 @@ top_k_infer (const kt_host *host, kt_infer *infer, void *user)
 typedef void key_loop (const void *data, int64_t step, int64_t n, uint64_t flip,
                        uint64_t *keys);
 
-/* The order of floats: below 0 all bits turn round, above 0 the sign; both zeros are one. */
-static inline uint64_t
-key_of_f32 (float x)
-{
-  const uint32_t u = kt_bits_f32 (x + 0.0f);
-
-  return x != x ? UINT64_MAX : u >> 31 ? (uint32_t) ~u : u | (uint32_t) 1 << 31;
-}
-
-static inline uint64_t
-key_of_f64 (double x)
-{
-  const uint64_t u = kt_bits_f64 (x + 0.0);
-
-  return x != x ? UINT64_MAX : u >> 63 ? ~u : u | (uint64_t) 1 << 63;
-}
-
 #define KEYS(SUFFIX, T, EXPR)                                                            \
   KT_VECTOR static void keys_##SUFFIX (const void *data, int64_t step, int64_t n,        \
                                        uint64_t flip, uint64_t *keys)                    \
@@ -107,16 +91,14 @@ key_of_f64 (double x)
           keys[i]   = (EXPR) ^ flip;                                                     \
         }                                                                                \
   }
-#define SIGNED_KEY ((uint64_t) (int64_t) v ^ (uint64_t) 1 << 63)
-
-KEYS (f32, float, key_of_f32 (v))
-KEYS (f64, double, key_of_f64 (v))
-KEYS (f16, uint16_t, key_of_f32 (kt_f16_to_f32 (v)))
-KEYS (bf16, uint16_t, key_of_f32 (kt_bf16_to_f32 (v)))
-KEYS (i8, int8_t, SIGNED_KEY)
-KEYS (i16, int16_t, SIGNED_KEY)
-KEYS (i32, int32_t, SIGNED_KEY)
-KEYS (i64, int64_t, SIGNED_KEY)
+KEYS (f32, float, kt_key_f32 (v))
+KEYS (f64, double, kt_key_f64 (v))
+KEYS (f16, uint16_t, kt_key_f32 (kt_f16_to_f32 (v)))
+KEYS (bf16, uint16_t, kt_key_f32 (kt_bf16_to_f32 (v)))
+KEYS (i8, int8_t, kt_key_i64 (v))
+KEYS (i16, int16_t, kt_key_i64 (v))
+KEYS (i32, int32_t, kt_key_i64 (v))
+KEYS (i64, int64_t, kt_key_i64 (v))
 KEYS (u8, uint8_t, v)
 KEYS (u16, uint16_t, v)
 KEYS (u32, uint32_t, v)

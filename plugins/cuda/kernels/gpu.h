@@ -11,7 +11,7 @@
  *   kt_launch_blocks  blocks of KT_THREADS threads in phases: what stands in KT_EACH (t) { }
  *                     is done by all threads t; what one phase leaves in memory, KT_SHARED or
  *                     other, is there in the next one; variables are not. Variables outside of KT_EACH have
- *                     the same value for all threads.
+ *                     the same value for all threads. KT_PHASES: a function of such phases.
  *
  * There are no atomics and no warps: the order of all sums is that of the CPU's code.
  */
@@ -27,6 +27,7 @@
 #define KT_HD static __host__ __device__ __forceinline__
 #define KT_HD_MEMBER static __host__ __device__ __forceinline__
 #define KT_GLOBAL __global__
+#define KT_PHASES static __device__ __forceinline__
 #define KT_SHARED __shared__
 #define KT_BLOCK_INDEX ((int64_t) blockIdx.x)
 #define KT_N_BLOCKS ((int64_t) gridDim.x)
@@ -63,6 +64,7 @@ kt_launch (void (*kernel) (P), int64_t n, const P &p, void *stream)
 #define KT_HD static inline
 #define KT_HD_MEMBER static inline
 #define KT_GLOBAL
+#define KT_PHASES static inline
 #define KT_SHARED static thread_local
 extern thread_local int64_t kt_block_index, kt_n_blocks, kt_thread_index;
 #define KT_BLOCK_INDEX kt_block_index
@@ -235,6 +237,45 @@ template <> struct KtMemory<uint64_t>
     kt_store_whole (y, i, dtype, v);
   }
 };
+
+KT_HD bool
+kt_is_real (int32_t dtype)
+{
+  return dtype == KT_F32 || dtype == KT_F64 || dtype == KT_F16 || dtype == KT_BF16;
+}
+
+KT_HD double
+kt_load_real (const void *x, int64_t i, int32_t dtype)
+{
+  return dtype == KT_F64 ? ((const double *) x)[i]
+                         : (double) KtMemory<float>::load (x, i, dtype);
+}
+
+/* Elements that are only moved: 16 bytes. */
+struct KtPair
+{
+  uint64_t a, b;
+};
+
+/* Launches KERNEL for elements of P->size bytes. */
+#define KT_BY_SIZE(KERNEL, P, N, STREAM)                                                 \
+  switch ((P)->size)                                                                     \
+    {                                                                                    \
+    case 1:                                                                              \
+      kt_launch (KERNEL<uint8_t>, N, *(P), STREAM);                                      \
+      break;                                                                             \
+    case 2:                                                                              \
+      kt_launch (KERNEL<uint16_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    case 4:                                                                              \
+      kt_launch (KERNEL<uint32_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    case 8:                                                                              \
+      kt_launch (KERNEL<uint64_t>, N, *(P), STREAM);                                     \
+      break;                                                                             \
+    default:                                                                             \
+      kt_launch (KERNEL<KtPair>, N, *(P), STREAM);                                       \
+    }
 
 /* Four floats that are loaded and stored together. */
 struct alignas (16) KtFour { float v[4]; };

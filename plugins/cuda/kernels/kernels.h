@@ -27,9 +27,12 @@ kt_status kt_gpu_copy (const kt_host *host, kt_run *run, void *to, const void *f
 typedef struct kt_fault_text
 {
   /* In it % is the value, @ the place, < and > the ends of what is allowed:
-   * "index % at position @ is not in <..>". Lives as long as the program. */
+   * "index % at position @ is not in <..>". Lives as long as the prepared node. */
   const char *which[2];
   int64_t low, high;
+  /* Of tuples: at place p, -n .. n - 1 with n = dims[p % n_dims]. */
+  int32_t n_dims;
+  int64_t dims[KT_GPU_RANK];
 } kt_fault_text;
 
 kt_status kt_gpu_fault_new (const kt_host *host, kt_prep *prep, const kt_fault_text *text,
@@ -45,15 +48,19 @@ static inline void
 kt_fault_write (const kt_fault_text *text, const int64_t fault[2], const char *place,
                 char *out, size_t size)
 {
-  size_t n = 0;
+  const int64_t at   = (fault[0] - 1) / 2;
+  const int64_t dim  = text->n_dims ? text->dims[at % text->n_dims] : 0;
+  const int64_t low  = text->n_dims ? -dim : text->low,
+                high = text->n_dims ? dim - 1 : text->high;
+  size_t n           = 0;
 
   out[0] = 0;
   for (const char *c = text->which[(fault[0] - 1) & 1]; *c && n + 1 < size; c++)
     {
       int m = *c == '%'   ? snprintf (out + n, size - n, "%lld", (long long) fault[1])
               : *c == '@' ? snprintf (out + n, size - n, "%s", place)
-              : *c == '<' ? snprintf (out + n, size - n, "%lld", (long long) text->low)
-              : *c == '>' ? snprintf (out + n, size - n, "%lld", (long long) text->high)
+              : *c == '<' ? snprintf (out + n, size - n, "%lld", (long long) low)
+              : *c == '>' ? snprintf (out + n, size - n, "%lld", (long long) high)
                           : snprintf (out + n, size - n, "%c", *c);
       n += m > 0 ? (size_t) m : 0;
     }
@@ -61,6 +68,32 @@ kt_fault_write (const kt_fault_text *text, const int64_t fault[2], const char *p
 
 /* The paths of the node's first N inputs; KT_E_UNSUPPORTED: too many dims. */
 kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_paths *p);
+
+/* Are elements of this type moved by the GPU's kernels? */
+static inline bool
+kt_gpu_moves (int32_t dtype)
+{
+  return dtype != KT_STRING && kt_size_of (dtype) > 0;
+}
+
+/* Are they numbers, or bools, that they compute with? */
+static inline bool
+kt_gpu_computes (int32_t dtype)
+{
+  return kt_is_float (dtype) || (dtype >= KT_U8 && dtype <= KT_I64) || dtype == KT_BOOL
+         || dtype == KT_U32 || dtype == KT_U64;
+}
+
+/* The least power of two that is not below N. */
+static inline int64_t
+kt_sort_length (int64_t n)
+{
+  int64_t length = 1;
+
+  while (length < n && length < INT64_MAX / 64)
+    length *= 2;
+  return length;
+}
 
 /* The first fields of a kernel's descriptor. */
 #define KT_GPU_FLAGS (KT_K_CAPTURABLE | KT_K_DETERMINISTIC | KT_K_REENTRANT)
@@ -77,6 +110,7 @@ kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_pa
 
 /* The tables of kernels, each ended by name NULL. */
 #define KT_GPU_FAMILIES(X)                                                               \
-  X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial) X (value)
+  X (elementwise)                                                                        \
+  X (index) X (loss) X (move) X (pick) X (reduce) X (resize) X (spatial) X (top) X (value)
 #define KT_GPU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 KT_GPU_FAMILIES (KT_GPU_DECLARE)

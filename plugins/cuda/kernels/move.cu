@@ -6,31 +6,6 @@
 #include "place.h"
 #include <string.h>
 
-struct Pair
-{
-  uint64_t a, b;
-};
-
-/* LAUNCH with KERNEL for elements of SIZE bytes. */
-#define BY_SIZE(KERNEL, P, N, STREAM)                                                    \
-  switch ((P)->size)                                                                     \
-    {                                                                                    \
-    case 1:                                                                              \
-      kt_launch (KERNEL<uint8_t>, N, *(P), STREAM);                                      \
-      break;                                                                             \
-    case 2:                                                                              \
-      kt_launch (KERNEL<uint16_t>, N, *(P), STREAM);                                     \
-      break;                                                                             \
-    case 4:                                                                              \
-      kt_launch (KERNEL<uint32_t>, N, *(P), STREAM);                                     \
-      break;                                                                             \
-    case 8:                                                                              \
-      kt_launch (KERNEL<uint64_t>, N, *(P), STREAM);                                     \
-      break;                                                                             \
-    default:                                                                             \
-      kt_launch (KERNEL<Pair>, N, *(P), STREAM);                                         \
-    }
-
 template <class T>
 KT_GLOBAL void
 move_kernel (const kt_move_params q)
@@ -52,7 +27,7 @@ move_kernel (const kt_move_params q)
 void
 kt_move_launch (const kt_move_params *q, void *stream)
 {
-  BY_SIZE (move_kernel, q, q->count, stream)
+  KT_BY_SIZE (move_kernel, q, q->count, stream)
 }
 
 #define TILE 32
@@ -110,7 +85,7 @@ kt_tiles_launch (const kt_tiles_params *q, void *stream)
       kt_launch_blocks (tiles_kernel<uint64_t>, q->tiles, *q, stream);
       break;
     default:
-      kt_launch_blocks (tiles_kernel<Pair>, q->tiles, *q, stream);
+      kt_launch_blocks (tiles_kernel<KtPair>, q->tiles, *q, stream);
     }
 }
 
@@ -128,7 +103,7 @@ fill_kernel (const kt_fill_params q)
 void
 kt_fill_launch (const kt_fill_params *q, void *stream)
 {
-  BY_SIZE (fill_kernel, q, q->count, stream)
+  KT_BY_SIZE (fill_kernel, q, q->count, stream)
 }
 
 template <class T>
@@ -146,7 +121,7 @@ where_kernel (const kt_where_params q)
 
 void
 kt_where_launch (const kt_where_params *q,
-                 void *stream){ BY_SIZE (where_kernel, q, q->at.count, stream) }
+                 void *stream){ KT_BY_SIZE (where_kernel, q, q->at.count, stream) }
 
 /* Index K, from 0 on; -1: it is out of range, and told. */
 KT_HD int64_t index_at (const kt_rows_params &q, int64_t k)
@@ -178,30 +153,5 @@ gather_kernel (const kt_rows_params q)
 void
 kt_gather_launch (const kt_rows_params *q, void *stream)
 {
-  BY_SIZE (gather_kernel, q, q->outer * q->count * q->inner, stream)
-}
-
-/* A thread adds the rows up at its place, in the order of the indices. */
-template <class W>
-KT_GLOBAL void
-gather_grad_kernel (const kt_rows_params q)
-{
-  for (int64_t i = KT_FIRST; i < q.outer * q.inner; i += KT_STEP)
-    {
-      const int64_t outer = kt_over (i, q.inner), in = i - outer * q.inner;
-      for (int64_t k = 0; k < q.count; k++)
-        {
-          const int64_t row = index_at (q, k);
-          if (row >= 0)
-            ((W *) q.y)[(outer * q.n + row) * q.inner + in]
-                += ((const W *) q.x)[(outer * q.count + k) * q.inner + in];
-        }
-    }
-}
-
-void
-kt_gather_grad_launch (const kt_rows_params *q, void *stream)
-{
-  kt_launch (q->dtype == KT_F64 ? gather_grad_kernel<double> : gather_grad_kernel<float>,
-             q->outer * q->inner, *q, stream);
+  KT_BY_SIZE (gather_kernel, q, q->outer * q->count * q->inner, stream)
 }

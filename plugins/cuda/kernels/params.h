@@ -131,14 +131,14 @@ typedef struct kt_label_params
 void kt_label_loss_launch (const kt_label_params *, void *stream);
 void kt_label_grad_launch (const kt_label_params *, void *stream);
 
-/* Optimizers, one parameter: X' from X, its gradient and states. c: what optimizer.h makes of
- * the attributes; the kernel reads rate and count. */
+/* Optimizers, one parameter: X' from X, its gradient and states. c: the
+ * attributes (ops/rules.h); the kernel reads rate and count. */
 typedef struct kt_update_params
 {
   const void *rate, *count, *x, *g, *state[2];
   void *new_x, *new_state[2];
   int64_t n;
-  double c[8];
+  double c[8]; /* KT_COEFFICIENTS */
   int32_t wide, wide_rate;
 } kt_update_params;
 
@@ -219,8 +219,104 @@ typedef struct kt_rows_params
   void *y;
   int64_t *fault;
   int64_t outer, n, inner, count;
-  int32_t dtype, size, wide, reserved; /* wide: 64-bit indices */
+  int32_t size, wide; /* wide: 64-bit indices */
 } kt_rows_params;
+
+/* Something to be sorted: by key, then by where it stood. */
+typedef struct kt_sorted
+{
+  uint64_t key;
+  int64_t at;
+} kt_sorted;
+
+#define KT_SORT_TILE 1024 /* entries that are sorted in fast memory */
+
+/* Sorts lines of LENGTH entries, a power of two, COUNT entries in all. size, distance: of one step,
+ * for the kernels. */
+typedef struct kt_sort_params
+{
+  kt_sorted *entries;
+  int64_t count, length, size, distance;
+} kt_sort_params;
+
+/* COUNT places in the data that indices name, each of INNER elements that adjoin. K > 0: tuples of
+ * k indices (ops/index.h); else elements along an axis (ops/elements.h) of length n and step STEP. */
+typedef struct kt_places_params
+{
+  const void *at;
+  int64_t *fault;
+  int64_t count, inner;
+  int64_t per_batch, batch_rows, n, step;
+  int64_t dims[KT_GPU_RANK], data[KT_GPU_RANK]; /* strides in the data */
+  int32_t ndim, k, wide, reserved;              /* wide: 64-bit indices */
+} kt_places_params;
+
+/* y = the elements of x at these places. */
+typedef struct kt_take_params
+{
+  kt_places_params p;
+  const void *x;
+  void *y;
+  int32_t size, reserved;
+} kt_take_params;
+
+/* Elements x, of OUTER parts, put into y, of which each part has ROWS places. entries: scratch for
+ * p.count, rounded up to LENGTH, a power of two. reduction: kt_reduction. */
+typedef struct kt_put_params
+{
+  kt_places_params p;
+  const void *x;
+  void *y;
+  kt_sorted *entries;
+  int64_t outer, rows, length;
+  int32_t dtype, size, reduction, reserved;
+} kt_put_params;
+
+/* The K best along an axis of length n. entries: NULL, or scratch for LENGTH, a power of two, per
+ * line; without it LENGTH is at most KT_SORT_TILE, and at least 2 k where it is below n. */
+typedef struct kt_top_params
+{
+  const void *x;
+  void *values;
+  int64_t *places;
+  kt_sorted *entries;
+  int64_t lines, n, inner, k, length;
+  uint64_t flip;
+  int32_t dtype, size;
+} kt_top_params;
+
+/* OneHot: values [off, on], indices of any type. */
+typedef struct kt_hot_params
+{
+  const void *at, *values;
+  void *y;
+  int64_t count, depth, inner, lowest;
+  int32_t dtype, size;
+} kt_hot_params;
+
+/* Resize along one axis (ops/resize.h): [pre, in, inner] to [pre, out, inner], of element types FROM
+ * and TO. Transposed (RANGE not NULL): [pre, out, inner] to [pre, in, inner]; elements
+ * range[2 k] .. range[2 k + 1] - 1 of the result may have taken part of element k. */
+typedef struct kt_resize_params
+{
+  const void *x, *weight; /* weight: float or, WIDE, double */
+  void *y;
+  const int32_t *first, *range;
+  int64_t pre, in, out, inner, taps;
+  double extrapolation;
+  int32_t from, to, wide, reserved;
+} kt_resize_params;
+
+/* Resize to the nearest: per dim the element of the input, NULL: the same. */
+typedef struct kt_nearest_params
+{
+  const void *x;
+  void *y;
+  int64_t count, out[KT_GPU_RANK], stride[KT_GPU_RANK];
+  const int32_t *first[KT_GPU_RANK];
+  unsigned char outside[16];
+  int32_t ndim, size;
+} kt_nearest_params;
 
 /* The index of the largest or smallest along an axis. */
 typedef struct kt_arg_params
@@ -294,7 +390,14 @@ void kt_clip_launch (const kt_clip_params *, void *stream);
 void kt_cast_launch (const kt_cast_params *, void *stream);
 void kt_pow_launch (const kt_pow_params *, void *stream);
 void kt_gather_launch (const kt_rows_params *, void *stream);
-void kt_gather_grad_launch (const kt_rows_params *, void *stream); /* y is zero before */
+void kt_sort_launch (const kt_sort_params *, void *stream);
+void kt_take_launch (const kt_take_params *, void *stream);
+void kt_put_launch (const kt_put_params *,
+                    void *stream); /* y holds what was there before */
+void kt_top_launch (const kt_top_params *, void *stream);
+void kt_hot_launch (const kt_hot_params *, void *stream);
+void kt_resize_launch (const kt_resize_params *, void *stream);
+void kt_nearest_launch (const kt_nearest_params *, void *stream);
 void kt_arg_launch (const kt_arg_params *, void *stream);
 void kt_dropout_launch (const kt_dropout_params *, void *stream);
 

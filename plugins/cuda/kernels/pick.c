@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * pick.c: operators that pick elements by contents, on the GPU: Where, Gather and its gradient; and
+ * pick.c: operators that pick elements by contents, on the GPU: Where and Gather; and
  * ConstantOfShape.
  */
 #include "kernels.h"
@@ -101,7 +101,6 @@ rows_prepare (const kt_host *host, kt_prep *prep, const kt_type *data, void **st
   p->n     = data->dims[axis];
   p->inner = kt_count (data->dims + axis + 1, data->ndim - axis - 1);
   p->count = kt_count (at.dims, at.ndim);
-  p->dtype = data->dtype;
   p->size  = (int32_t) kt_size_of (data->dtype);
   p->wide  = at.dtype == KT_I64;
   s->text
@@ -116,25 +115,6 @@ gather_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 
   (void) user;
   return rows_prepare (host, prep, &x, state);
-}
-
-static kt_status
-gather_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
-{
-  const kt_type dx = kt_out_type (host, prep, 0), dy = kt_in_type (host, prep, 0),
-                at = kt_in_type (host, prep, 1);
-  int32_t axis     = 0;
-
-  (void) user;
-  if (dx.dtype != KT_F32 && dx.dtype != KT_F64)
-    return KT_GPU_LEAVE ("no code for this element type");
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), dx.ndim,
-                   &axis));
-  if (dx.dims[axis] > 0
-      && kt_count (dy.dims, dy.ndim)
-             != kt_count (dx.dims, dx.ndim) / dx.dims[axis] * kt_count (at.dims, at.ndim))
-    return KT_GPU_LEAVE ("the shapes do not fit");
-  return rows_prepare (host, prep, &dx, state);
 }
 
 static void
@@ -158,24 +138,6 @@ gather_run (const kt_host *host, kt_run *run, void *state)
   return kt_gpu_fault_check (host, run, p.fault, &run->in[1]);
 }
 
-static kt_status
-gather_grad_run (const kt_host *host, kt_run *run, void *state)
-{
-  kt_rows_params p   = ((const RowsState *) state)->p;
-  kt_fill_params f   = { .count = p.outer * p.n * p.inner, .size = p.size };
-  void *const stream = kt_gpu_stream (host, run);
-
-  p.x  = run->in[0].data;
-  p.at = run->in[1].data;
-  p.y = f.y = run->out[0].data;
-  if (f.count > 0)
-    kt_fill_launch (&f, stream);
-  if (p.outer * p.count * p.inner > 0)
-    kt_gather_grad_launch (&p, stream);
-  KT_TRY (kt_gpu_launched (host, run, "GatherGrad"));
-  return kt_gpu_fault_check (host, run, p.fault, &run->in[1]);
-}
-
 /* The table -------------------------------------------------------------------------------------- */
 
 const kt_kernel cu_pick_kernels[] = {
@@ -184,7 +146,5 @@ const kt_kernel cu_pick_kernels[] = {
     .run = fill_run },
   { KT_GPU ("", "Gather", 1), .prepare = gather_prepare, .run = gather_run,
     .destroy = rows_destroy },
-  { KT_GPU ("kette", "GatherGrad", 1), .host_in = 4, .prepare = gather_grad_prepare,
-    .run = gather_grad_run, .destroy = rows_destroy },
   { 0 },
 };

@@ -90,6 +90,18 @@ reduce_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   return take_plan (host, prep, user, x.dtype, &r, state);
 }
 
+/* Pools whose window is the whole plane. */
+static kt_status
+global_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type x = kt_in_type (host, prep, 0);
+  kt_reduce r;
+
+  kt_reduce_plan (&r, x.ndim, x.dims,
+                  (uint32_t) (((uint64_t) 1 << x.ndim) - 1) & ~(uint32_t) 3);
+  return take_plan (host, prep, user, x.dtype, &r, state);
+}
+
 static kt_status
 sum_to_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
@@ -173,6 +185,11 @@ softmax_run (const kt_host *host, kt_run *run, void *state)
     KT_GPU ("", NAME, SINCE), .host_in = 2, .user = WHICH (WORD, NAME),                  \
                               .prepare = reduce_prepare, .run = reduce_run               \
   }
+#define GLOBAL(NAME, WORD)                                                               \
+  {                                                                                      \
+    KT_GPU ("", NAME, 1), .types = "T=f32|f64|f16|bf16", .user = WHICH (WORD, NAME),     \
+                          .prepare = global_prepare, .run = reduce_run                   \
+  }
 #define SOFTMAX(DOMAIN, NAME, SINCE, WORD, N)                                            \
   {                                                                                      \
     KT_GPU (DOMAIN, NAME, SINCE),                                                        \
@@ -189,6 +206,8 @@ const kt_kernel cu_reduce_kernels[] = {
   REDUCE ("ReduceL2", 18, "reduce_l2"),
   REDUCE ("ReduceMax", 18, "reduce_max"),
   REDUCE ("ReduceMin", 18, "reduce_min"),
+  GLOBAL ("GlobalAveragePool", "reduce_mean"),
+  GLOBAL ("GlobalMaxPool", "reduce_max"),
   { KT_GPU ("kette", "SumTo", 1), .host_in = 2, .user = WHICH ("reduce_sum", "SumTo"),
     .prepare = sum_to_prepare, .run = reduce_run },
   SOFTMAX ("", "Softmax", 13, "softmax", 1),

@@ -4,6 +4,7 @@
  */
 #include "philox.h"
 #include "place.h"
+#include "real.h"
 
 /* Clip: as ops/math/clip.c; an x that is NaN stays, a bound that is NaN makes all NaN. */
 template <class W>
@@ -58,90 +59,24 @@ kt_clip_launch (const kt_clip_params *q, void *stream)
     }
 }
 
-/* Cast: as ops/convert.h. From floats by double, from integers by 64 bits. */
-KT_HD bool
-is_real (int32_t dtype)
-{
-  return dtype == KT_F32 || dtype == KT_F64 || dtype == KT_F16 || dtype == KT_BF16;
-}
-
-/* V truncated, at the ends of the type with BITS bits; NaN is 0. */
-KT_HD uint64_t
-truncated (double v, int bits, bool is_signed)
-{
-  const double above  = is_signed ? kt_from_bits_f64 ((uint64_t) (1023 + bits - 1) << 52)
-                                  : kt_from_bits_f64 ((uint64_t) (1023 + bits) << 52);
-  const uint64_t most = is_signed
-                            ? ((uint64_t) 1 << (bits - 1)) - 1
-                            : (bits == 64 ? UINT64_MAX : ((uint64_t) 1 << bits) - 1);
-
-  if (v != v)
-    return 0;
-  if (v >= above)
-    return most;
-  if (is_signed)
-    return v <= -above ? (uint64_t) 0 - ((uint64_t) 1 << (bits - 1))
-                       : (uint64_t) (int64_t) v;
-  return v <= 0 ? 0 : (uint64_t) v;
-}
-
-KT_HD void
-store_real (void *y, int64_t i, int32_t dtype, double v)
-{
-  switch (dtype)
-    {
-    case KT_F32:
-      ((float *) y)[i] = (float) v;
-      break;
-    case KT_F64:
-      ((double *) y)[i] = v;
-      break;
-    case KT_F16:
-      ((uint16_t *) y)[i] = kt_f64_to_f16 (v);
-      break;
-    case KT_BF16:
-      ((uint16_t *) y)[i] = kt_f64_to_bf16 (v);
-      break;
-    case KT_BOOL:
-      ((uint8_t *) y)[i] = v != 0;
-      break;
-    case KT_I8:
-    case KT_U8:
-      kt_store_whole (y, i, dtype, truncated (v, 8, dtype == KT_I8));
-      break;
-    case KT_I16:
-    case KT_U16:
-      kt_store_whole (y, i, dtype, truncated (v, 16, dtype == KT_I16));
-      break;
-    case KT_I32:
-    case KT_U32:
-      kt_store_whole (y, i, dtype, truncated (v, 32, dtype == KT_I32));
-      break;
-    default:
-      kt_store_whole (y, i, dtype, truncated (v, 64, dtype == KT_I64));
-    }
-}
-
+/* Cast. From floats by double, from integers by 64 bits. */
 static KT_GLOBAL void
 cast_kernel (const kt_cast_params q)
 {
-  const bool is_signed
-      = q.from == KT_I8 || q.from == KT_I16 || q.from == KT_I32 || q.from == KT_I64;
+  const bool is_signed = kt_is_signed (q.from);
 
   for (int64_t i = KT_FIRST; i < q.n; i += KT_STEP)
     {
-      if (is_real (q.from))
+      if (kt_is_real (q.from))
         {
-          store_real (q.y, i, q.to,
-                      q.from == KT_F64 ? ((const double *) q.x)[i]
-                                       : (double) KtMemory<float>::load (q.x, i, q.from));
+          kt_store_real (q.y, i, q.to, kt_load_real (q.x, i, q.from));
           continue;
         }
       const uint64_t v = kt_load_whole (q.x, i, q.from);
       if (q.to == KT_F32)
         ((float *) q.y)[i] = is_signed ? (float) (int64_t) v : (float) v;
-      else if (is_real (q.to))
-        store_real (q.y, i, q.to, is_signed ? (double) (int64_t) v : (double) v);
+      else if (kt_is_real (q.to))
+        kt_store_real (q.y, i, q.to, is_signed ? (double) (int64_t) v : (double) v);
       else
         kt_store_whole (q.y, i, q.to, q.to == KT_BOOL ? v != 0 : v);
     }
@@ -251,9 +186,9 @@ dropout_kernel (const kt_dropout_params q)
           else if (q.dtype == KT_F64)
             ((double *) q.y)[i] = keep ? ((const double *) q.x)[i] * q.scale : 0;
           else
-            store_real (q.y, i, q.dtype,
-                        keep ? (double) KtMemory<float>::load (q.x, i, q.dtype) * q.scale
-                             : 0);
+            kt_store_real (
+                q.y, i, q.dtype,
+                keep ? (double) KtMemory<float>::load (q.x, i, q.dtype) * q.scale : 0);
         }
     }
 }
@@ -290,8 +225,8 @@ random_kernel (const kt_random_params q)
         for (int k = 0; k < 4; k++)
           v[k] = kt_uniform_24 (w[k]);
       for (int k = 0; k < each && block * each + k < q.n; k++)
-        store_real (q.y, block * each + k, q.dtype,
-                    q.normal ? q.a + q.b * v[k] : q.a + (q.b - q.a) * v[k]);
+        kt_store_real (q.y, block * each + k, q.dtype,
+                       q.normal ? q.a + q.b * v[k] : q.a + (q.b - q.a) * v[k]);
     }
 }
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * top.c: TopK on the GPU.
+ */
+#include "kernels.h"
+
+/* Is K known before the run? */
+static int32_t
+top_suits (const kt_host *host, const void *ctx, void *user)
+{
+  const int64_t *k;
+  size_t n;
+
+  (void) user;
+  return kt_gpu_computes (kt_in_type (host, ctx, 0).dtype)
+         && host->ints (ctx, 1, &k, &n) == KT_OK && k && n == 1 && !KT_IS_DIM (k[0]);
+}
+
+static kt_status
+top_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  const kt_type x = kt_in_type (host, prep, 0);
+  kt_type y       = kt_out_type (host, prep, 0);
+  int32_t axis    = 0;
+  kt_top_params *p;
+
+  if (!top_suits (host, prep, user))
+    return KT_GPU_LEAVE ("K is not known before the run");
+  if (y.kind == 0)
+    y = kt_out_type (host, prep, 1);
+  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", -1), x.ndim,
+                   &axis));
+  KT_TRY (host->keep (prep, sizeof *p, state));
+  p        = *state;
+  p->n     = x.dims[axis];
+  p->inner = kt_count (x.dims + axis + 1, x.ndim - axis - 1);
+  p->lines = kt_count (x.dims, axis) * p->inner;
+  p->k     = y.dims[axis];
+  p->flip  = kt_attr_int (host, prep, "largest", 1) == 0 ? UINT64_MAX : 0;
+  p->dtype = x.dtype;
+  p->size  = (int32_t) kt_size_of (x.dtype);
+  if (p->k > p->n)
+    return kt_fail (host, prep, KT_E_VALUE, "K is %lld, must be in 0..%lld along axis %d",
+                    (long long) p->k, (long long) p->n, (int) axis);
+  p->length = kt_sort_length (p->n);
+  if (p->length <= KT_SORT_TILE)
+    return KT_OK;
+  if (p->k <= KT_SORT_TILE / 2)
+    {
+      p->length = KT_SORT_TILE;
+      return KT_OK;
+    }
+  return host->want_workspace (
+      prep, (size_t) p->lines * (size_t) p->length * sizeof (kt_sorted), 0);
+}
+
+static kt_status
+top_run (const kt_host *host, kt_run *run, void *state)
+{
+  kt_top_params p = *(const kt_top_params *) state;
+
+  if (p.k == 0 || p.lines == 0)
+    return KT_OK;
+  p.x      = run->in[0].data;
+  p.values = run->out[0].device_type ? run->out[0].data : NULL;
+  p.places = run->n_out > 1 && run->out[1].device_type ? run->out[1].data : NULL;
+  if (p.length > KT_SORT_TILE)
+    p.entries = host->workspace (run, -1, NULL);
+  kt_top_launch (&p, kt_gpu_stream (host, run));
+  return kt_gpu_launched (host, run, "TopK");
+}
+
+const kt_kernel cu_top_kernels[] = {
+  { KT_GPU ("", "TopK", 10), .host_in = 2, .suits = top_suits, .prepare = top_prepare,
+    .run = top_run },
+  { 0 },
+};
