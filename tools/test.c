@@ -10,8 +10,9 @@ typedef struct
 {
   double rtol, atol;
   gboolean no_native, no_fusion, quiet;
+  char *device, **place;
   guint n_passed, n_failed, n_unsupported;
-  GError *stopped; /* by a signal or the time limit */
+  GError *stopped; /* by a signal, the time limit, or because there is no such device */
 } Tests;
 
 enum /* ONNX's numbers of element types */
@@ -117,17 +118,20 @@ run_set (KetteGraph *graph, KetteSession *session, const char *dir, const Tests 
 }
 
 static gboolean
-run_directory (const char *dir, const Tests *tests, double *worst, GError **error)
+run_directory (const char *dir, Tests *tests, double *worst, GError **error)
 {
   g_autofree char *model       = g_build_filename (dir, "model.onnx", NULL);
   g_autoptr (KetteGraph) graph = kette_tool_load (model, error);
   g_autoptr (KetteSession) session
-      = graph ? kette_session_new_with_flags (
+      = graph ? kette_session_new_on (
             graph,
             (KetteSessionFlags) ((tests->no_native ? KETTE_SESSION_NO_NATIVE : 0)
                                  | (tests->no_fusion ? KETTE_SESSION_NO_FUSION : 0)),
-            error)
+            tests->device, (const char *const *) tests->place, error)
               : NULL;
+
+  if (graph && !session && g_error_matches (*error, KETTE_ERROR, KETTE_ERROR_DEVICE))
+    tests->stopped = g_error_copy (*error);
 
   for (guint set = 0; session; set++)
     {
@@ -154,7 +158,10 @@ test_directory (const char *dir, Tests *tests)
   g_autofree char *name    = g_path_get_basename (dir);
   double worst             = 0;
 
-  if (run_directory (dir, tests, &worst, &error))
+  const gboolean ok = run_directory (dir, tests, &worst, &error);
+  if (tests->stopped)
+    return;
+  if (ok)
     {
       tests->n_passed++;
       if (!tests->quiet)
@@ -222,6 +229,23 @@ test_tree (const char *root, Tests *tests)
   return found;
 }
 
+static int
+run_all (int argc, char **argv, Tests *tests)
+{
+  for (int i = 1; i < argc && !tests->stopped; i++)
+    if (!test_tree (argv[i], tests))
+      return kette_tool_usage ("%s: holds no model.onnx, nor does any directory below",
+                               argv[i]);
+  printf ("%u passed, %u failed, %u unsupported\n", tests->n_passed, tests->n_failed,
+          tests->n_unsupported);
+  if (tests->stopped)
+    {
+      g_autoptr (GError) error = tests->stopped;
+      return kette_tool_fail (error);
+    }
+  return tests->n_failed ? KETTE_EXIT_FAULTS : 0;
+}
+
 int
 kette_verb_test (int argc, char **argv)
 {
@@ -235,6 +259,11 @@ kette_verb_test (int argc, char **argv)
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &tests.quiet, "print failures only", NULL },
     { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &tests.no_fusion,
       "run each node on its own; the same bits, slower", NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &tests.device,
+      "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &tests.place,
+      "nodes whose name or operator fits go there; the first rule that fits counts",
+      "GLOB=D" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -242,7 +271,8 @@ kette_verb_test (int argc, char **argv)
   if (!kette_tool_parse (&argc, &argv, entries, "DIR...",
                          "Runs ONNX backend tests: directories with model.onnx and "
                          "test_data_set_N/.",
-                         "  kette test node/test_relu\n  kette test -q node simple\n",
+                         "  kette test node/test_relu\n  kette test -q node simple\n"
+                         "  kette test --device cuda node\n",
                          &status))
     return status;
   if (argc < 2)
@@ -250,16 +280,8 @@ kette_verb_test (int argc, char **argv)
   if (!(tests.rtol >= 0) || !(tests.atol >= 0) || threads < 0 || threads > 256)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
-  for (int i = 1; i < argc && !tests.stopped; i++)
-    if (!test_tree (argv[i], &tests))
-      return kette_tool_usage ("%s: holds no model.onnx, nor does any directory below",
-                               argv[i]);
-  printf ("%u passed, %u failed, %u unsupported\n", tests.n_passed, tests.n_failed,
-          tests.n_unsupported);
-  if (tests.stopped)
-    {
-      g_autoptr (GError) error = tests.stopped;
-      return kette_tool_fail (error);
-    }
-  return tests.n_failed ? KETTE_EXIT_FAULTS : 0;
+  status = run_all (argc, argv, &tests);
+  g_free (tests.device);
+  g_strfreev (tests.place);
+  return status;
 }

@@ -4,6 +4,8 @@
 --explain, info --plan; on the guard device, which needs no hardware.
 """
 import os
+import shutil
+import struct
 import sys
 import tempfile
 
@@ -82,10 +84,45 @@ def test_errors(folder):
             (["--precision", "bf16", "--device", "guard:1"], {}, "guard:1 computes float32 as float32 only"),
             (["--precision", "f16"], {}, 'value: there is no precision "f16", only f32, tf32, bf16'),
             (["--device", "guard"], {"KETTE_GUARD": "oom=2"}, "bytes were refused on demand"),
-            (["--device", "guard"], {"KETTE_GUARD": "fail=4"}, "failed on demand")):
+            (["--device", "guard"], {"KETTE_GUARD": "fail=4"}, "failed on demand"),
+            (["--device", "guard"], {"KETTE_GUARD": "spill=2"}, "went beyond the end of a value of "),
+            (["--device", "guard"], {"KETTE_GUARD": "stale=1"}, "that was dead already")):
         run = kette("run", LECTURE, "--input", data, *words, env=env)
         case(f"run {' '.join(words)} {env}", run.returncode not in (0, 134, 139) and text in run.stderr
              and run.stderr.count("\n") == 1, *notes(run))
+
+
+def varint(n):
+    text = b""
+    while n > 127:
+        text += bytes([n & 127 | 128])
+        n >>= 7
+    return text + bytes([n])
+
+
+def test_directories(folder):
+    """kette test --device, --place."""
+    place = os.path.join(folder, "lecture")
+    data = os.path.join(place, "test_data_set_0")
+    os.makedirs(data)
+    shutil.copy(LECTURE, os.path.join(place, "model.onnx"))
+    raw = struct.pack("<1568f", *((i * 31 % 97) / 97 for i in range(1568)))
+    with open(os.path.join(data, "input_0.pb"), "wb") as out:  # dims, data_type, raw_data
+        out.write(b"\x08\x02\x08" + varint(784) + b"\x10\x01\x4a" + varint(len(raw)) + raw)
+    run = kette("run", LECTURE, "--input", os.path.join(data, "input_0.pb"),
+                "--output", "y=" + os.path.join(data, "output_0.pb"))
+    case("run writes what test reads", run.returncode == 0, *notes(run))
+    for words in (["--device", "guard"], ["--device", "guard:1", "--place", "*MatMul*=guard:0", "--no-fusion"],
+                  ["--place", "Sigmoid=guard:1"]):
+        run = kette("test", "--rtol", "0", "--atol", "0", *words, place)
+        case(f"test {' '.join(words)}: the same bits", run.returncode == 0 and "1 passed, 0 failed" in run.stdout,
+             *notes(run))
+    run = kette("test", "--device", "guard", place, env={"KETTE_GUARD": "spill=1"})
+    case("test --device: a fault", run.returncode == 1 and "FAIL lecture: " in run.stdout
+         and "went beyond the end of a value" in run.stdout, *notes(run))
+    run = kette("test", "--device", "guard:9", place, place)
+    case("test --device: no such device", run.returncode not in (0, 1) and 'there is no "guard:9"' in run.stderr
+         and run.stderr.count("\n") == 1 and "FAIL" not in run.stdout, *notes(run))
 
 
 def main():
@@ -94,6 +131,7 @@ def main():
         test_run(folder)
         test_train(folder)
         test_errors(folder)
+        test_directories(folder)
     end()
 
 

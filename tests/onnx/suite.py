@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs one of ONNX's test suites through `kette test` and compares with the lists beside this file.
 
-suite.py 1.12|1.23 [--no-native] [--update]
+suite.py 1.12|1.23 [--no-native] [--update] [--device DEVICE] [--place GLOB=DEVICE]...
 
 passing-VERSION.txt  tests that pass; each must, also with --no-native (bodies for kernels)
 expected.txt         VERSION NAME REASON: tests that fail, and why that is right
 
 A listed test that does not pass, one that passes unlisted, and a failure (a wrong result, a
 crash, an error other than `unsupported`) without a reason are faults. --update writes the list
-anew from what passes. The data: directories in $KETTE_ONNX_DATA (separated by ":"), else
-Debian's libonnx-testdata for 1.12, and for 1.23 the archive shared/onnx/onnx-tests.tar.xz next
-to the checkout, unpacked once into the build folder.
+anew from what passes. --device and --place say where nodes run. The data: directories in
+$KETTE_ONNX_DATA (separated by ":"), else Debian's libonnx-testdata for 1.12, and for 1.23 the
+archive shared/onnx/onnx-tests.tar.xz next to the checkout, unpacked once into the build folder.
 """
+import argparse
 import os
 import pathlib
 import re
@@ -88,8 +89,16 @@ def judge(version, name, result, listed, reasons):
 
 
 def main():
-    version = sys.argv[1]
-    options = ["--no-native"] if "--no-native" in sys.argv else []
+    parser = argparse.ArgumentParser()
+    parser.add_argument("version")
+    parser.add_argument("--no-native", action="store_true")
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--device")
+    parser.add_argument("--place", action="append", default=[])
+    asked = parser.parse_args()
+    version = asked.version
+    options = ["--no-native"] * asked.no_native + (["--device", asked.device] if asked.device else [])
+    options += [word for rule in asked.place for word in ("--place", rule)]
     root = find_data(version)
     if root is None or not root.is_dir():
         print(f"1..0 # SKIP no data of ONNX's {version} suite here")
@@ -101,7 +110,7 @@ def main():
         results.update(run_batch(directories[begin:begin + BATCH], options))
 
     list_file = HERE / f"passing-{version}.txt"
-    if "--update" in sys.argv:
+    if asked.update:
         names = sorted(name for name, (outcome, _) in results.items() if outcome == "PASS")
         list_file.write_text("".join(name + "\n" for name in names), encoding="utf-8")
     listed = set(list_file.read_text(encoding="utf-8").split())
