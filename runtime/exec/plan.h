@@ -137,8 +137,8 @@ typedef struct
 {
   KetteUnit *unit;
   void *arena, *workspace; /* as the host knows them */
-  void **values;           /* by storage, instead of an arena: where they share no memory */
-  kt_stream *streams[2];   /* of kernels, of copies */
+  void **values;         /* by storage, instead of an arena: where they share no memory */
+  kt_stream *streams[2]; /* of kernels, of copies */
   KetteFailure failure;
   KetteChainFailure chain_failure;
 } KetteUnitRun;
