@@ -310,9 +310,10 @@ follow_copies (Finder *f, const KetteValue *value, const KetteNode *reader)
   KetteDrawCopy *shown    = NULL;
 
   if (reader && maker >= 0 && maker == f->box_of_node[reader->index])
-    shown = _kette_box_parts (KETTE_BOX (f->view, maker))
+    shown = _kette_box_parts (KETTE_BOX (f->view, maker)) && is_backward (reader)
+                    && !gradient
                 ? &KETTE_BOX (f->view, maker)->saved
-                : NULL;
+                : &KETTE_BOX (f->view, maker)->inside;
   else if (reader)
     shown = find_edge (f, maker, f->box_of_node[reader->index], gradient);
   else if (maker >= 0 && !gradient && KETTE_BOX (f->view, maker)->node)
@@ -370,7 +371,7 @@ name_units (KetteDrawDevices *devices, const KettePlan *plan)
       for (guint k = 0; k < n && taken[1 + own]; k++)
         own = (own + 1) % n;
       taken[1 + own]      = TRUE;
-      devices->names[u]   = g_strdup (unit->name);
+      devices->names[u]   = _kette_clean (unit->name, 40);
       devices->colours[u] = 1 + own;
     }
 }
@@ -391,6 +392,8 @@ extend_title (const KetteDrawDevices *devices, KetteBox *box)
     g_string_append_printf (out, "; gradient on %s", back);
   if (box->saved.text)
     g_string_append_printf (out, "; copied for the gradient: %s", box->saved.text);
+  if (box->inside.text)
+    g_string_append_printf (out, "; copied inside: %s", box->inside.text);
   if (box->fetch.text)
     g_string_append_printf (out, "; copied: %s", box->fetch.text);
   box->title = g_string_free (out, FALSE);

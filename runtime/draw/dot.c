@@ -36,11 +36,14 @@ put_devices (GString *out, const KetteDrawDevices *devices, const KetteBox *box,
   g_autofree char *saved = _kette_copy_label (&box->saved);
   g_autofree char *grad
       = g_strconcat ("gradient on ", back, saved[0] ? ", " : "", saved, NULL);
-  g_autofree char *bytes = _kette_copy_label (&box->fetch);
-  g_autofree char *fetch = g_strconcat (bytes, " to cpu", NULL);
+  g_autofree char *bytes   = _kette_copy_label (&box->fetch);
+  g_autofree char *fetch   = g_strconcat (bytes, " to cpu", NULL);
+  g_autofree char *between = _kette_copy_label (&box->inside);
+  g_autofree char *inside  = g_strconcat (between, " inside", NULL);
 
   put_line (out, box->units ? place : box->unplaced, first);
   put_line (out, back[0] ? grad : NULL, first);
+  put_line (out, box->inside.n ? inside : NULL, first);
   put_line (out, box->fetch.n ? fetch : NULL, first);
 }
 

@@ -88,11 +88,11 @@ typedef struct
   char *derivative; /* markup of dE/d symbol, or NULL */
   /* With devices: bits by number in view->devices of what the value and what the gradient are
    * computed by, or where a parameter lies; the words instead of them; results copied to the
-   * host, and to where its own gradient is computed. */
+   * host, to where its own gradient is computed, and between the nodes that it stands for. */
   guint32 units, back_units;
   gboolean strip, fallback;
   const char *unplaced;
-  KetteDrawCopy fetch, saved;
+  KetteDrawCopy fetch, saved, inside;
 } KetteBox;
 
 typedef struct

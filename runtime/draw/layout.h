@@ -32,7 +32,8 @@
 #define KETTE_BYPASS_OUTER 22.0
 #define KETTE_RETURN_FAR 30.0 /* edges between rows: beside the rows */
 #define KETTE_RETURN_NEAR 20.0
-#define KETTE_ROW_GAP 44.0 /* between the rows of a wrapped chain              */
+#define KETTE_ROW_GAP 44.0        /* between the rows of a wrapped chain              */
+#define KETTE_ROW_GAP_LABELS 58.0 /* where labels stand above and below its edges */
 
 #define KETTE_FORMULA_SIZE 13.0
 

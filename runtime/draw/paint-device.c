@@ -14,18 +14,20 @@
 static char *
 bytes_text (gsize bytes)
 {
-  static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
+  static const char *const units[] = { "kB", "MB", "GB", "TB", "PB" };
   gsize scale                      = 1000;
   guint unit                       = 0;
 
   if (bytes < 1000)
     return g_strdup_printf ("%zu B", bytes);
-  while (unit + 1 < G_N_ELEMENTS (units) && bytes / scale >= 1000)
+  while (unit + 1 < G_N_ELEMENTS (units) && bytes / (scale / 1000 * 9995) >= 100)
     {
       scale *= 1000;
       unit++;
     }
-  const guint decimals = bytes / scale < 10 ? 2 : bytes / scale < 100 ? 1 : 0;
+  const guint decimals = bytes < scale / 1000 * 9995  ? 2
+                         : bytes < scale / 100 * 9995 ? 1
+                                                      : 0;
   const gsize part     = decimals == 2 ? 100 : decimals == 1 ? 10 : 1;
   const gsize rounded
       = bytes / (scale / part) + (bytes % (scale / part) >= scale / part / 2);
@@ -121,7 +123,8 @@ _kette_box_parts (const KetteBox *box)
 double
 _kette_box_strips_below (const KetteBox *box)
 {
-  return (_kette_box_parts (box) ? KETTE_STRIP : 0) + (box->fetch.n ? KETTE_STRIP : 0);
+  return KETTE_STRIP
+         * (_kette_box_parts (box) + (box->inside.n > 0) + (box->fetch.n > 0));
 }
 
 /* What the strip above says: where the value is computed, else where the gradient is. */
@@ -145,11 +148,11 @@ name_of (const KetteDrawDevices *devices, const KetteBox *box, guint unit,
 }
 
 static char *
-fetch_text (const KetteBox *box)
+copy_text (const KetteDrawCopy *copy, const char *where)
 {
-  g_autofree char *label = _kette_copy_label (&box->fetch);
+  g_autofree char *label = _kette_copy_label (copy);
 
-  return g_strdup_printf ("%s to cpu", label);
+  return g_strdup_printf ("%s %s", label, where);
 }
 
 static double
@@ -180,14 +183,17 @@ parts_need (const KetteDrawDevices *devices, const KetteBox *box, guint32 units,
 double
 _kette_strip_need (const KetteDrawDevices *devices, const KetteBox *box)
 {
-  g_autofree char *fetch = box->fetch.n ? fetch_text (box) : NULL;
-  double need            = parts_need (devices, box, units_above (box), FALSE);
+  g_autofree char *fetch  = copy_text (&box->fetch, "to cpu");
+  g_autofree char *inside = copy_text (&box->inside, "inside");
+  double need             = parts_need (devices, box, units_above (box), !box->units);
 
   if (box->unplaced)
     need = MAX (need, word_width (box->unplaced));
   if (_kette_box_parts (box))
     need = MAX (need, parts_need (devices, box, box->back_units, TRUE));
-  return fetch ? MAX (need, word_width (fetch)) : need;
+  if (box->inside.n)
+    need = MAX (need, word_width (inside));
+  return box->fetch.n ? MAX (need, word_width (fetch)) : need;
 }
 
 static void
@@ -236,7 +242,7 @@ _kette_paint_strip (KetteScene *scene, const KetteLayout *layout, const KetteBox
 
   if (units)
     {
-      paint_parts (scene, layout, box, units, FALSE, x, y, radius, 0);
+      paint_parts (scene, layout, box, units, !box->units, x, y, radius, 0);
       return;
     }
   _kette_prim_cell (scene, x, y, layout->box_width, KETTE_STRIP, radius, 0)->fill
@@ -253,16 +259,23 @@ _kette_paint_strips_below (KetteScene *scene, const KetteLayout *layout,
 
   if (_kette_box_parts (box))
     {
-      paint_parts (scene, layout, box, box->back_units, TRUE, x, y, 0,
-                   box->fetch.n ? 0 : radius);
       y += KETTE_STRIP;
+      paint_parts (scene, layout, box, box->back_units, TRUE, x, y - KETTE_STRIP, 0,
+                   y < bottom ? 0 : radius);
     }
-  if (box->fetch.n)
+  for (int k = 0; k < 2; k++)
     {
-      g_autofree char *text = fetch_text (box);
+      const KetteDrawCopy *copy = k ? &box->fetch : &box->inside;
+      g_autofree char *text     = copy_text (copy, k ? "to cpu" : "inside");
 
-      _kette_prim_cell (scene, x, y, layout->box_width, KETTE_STRIP, 0, radius)->fill
-          = role_of (KETTE_ROLE_DEVICE, devices, 0);
-      paint_word (scene, x, y, layout->box_width, text_role (devices, 0), text);
+      if (!copy->n)
+        continue;
+      y += KETTE_STRIP;
+      _kette_prim_cell (scene, x, y - KETTE_STRIP, layout->box_width, KETTE_STRIP, 0,
+                        y < bottom ? 0 : radius)
+          ->fill
+          = k ? role_of (KETTE_ROLE_DEVICE, devices, 0) : KETTE_ROLE_PANEL_FILL;
+      paint_word (scene, x, y - KETTE_STRIP, layout->box_width,
+                  k ? text_role (devices, 0) : KETTE_ROLE_MUTED, text);
     }
 }

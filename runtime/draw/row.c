@@ -11,6 +11,7 @@ typedef struct
   guint *order;  /* columns along the chain */
   gint *edge_in; /* per column: its edge on the main line, or -1 */
   double margin; /* beside wrapped rows, for the edges between them */
+  double gap;    /* between them */
 } Row;
 
 /* Follows each line of the chain from its start. */
@@ -143,7 +144,7 @@ place_lines (Row *row)
         }
       for (guint k = i; k < end; k++)
         KETTE_COLUMN (layout, row->order[k])->y = top + up;
-      top += up + down + KETTE_ROW_GAP;
+      top += up + down + row->gap;
     }
 }
 
@@ -195,16 +196,16 @@ route_return (Row *row, guint e, const KetteDrawColumn *from, const KetteDrawCol
   const KettePoint forward[] = {
     { start, from->y },
     { right + far, from->y },
-    { right + far, between + KETTE_ROW_GAP / 2 + 6 },
-    { left - near_, between + KETTE_ROW_GAP / 2 + 6 },
+    { right + far, between + row->gap / 2 + 6 },
+    { left - near_, between + row->gap / 2 + 6 },
     { left - near_, to->y },
     { end, to->y },
   };
   const KettePoint back[] = {
     { end, to->y + KETTE_CELL_ROW },
     { left - far, to->y + KETTE_CELL_ROW },
-    { left - far, between + KETTE_ROW_GAP / 2 - 6 },
-    { right + near_, between + KETTE_ROW_GAP / 2 - 6 },
+    { left - far, between + row->gap / 2 - 6 },
+    { right + near_, between + row->gap / 2 - 6 },
     { right + near_, from->y + KETTE_CELL_ROW },
     { start, from->y + KETTE_CELL_ROW },
   };
@@ -245,7 +246,8 @@ _kette_layout_row (KetteLayout *layout)
   const guint n            = layout->columns->len;
   g_autofree guint *order  = g_new0 (guint, n + 1);
   g_autofree gint *edge_in = g_new0 (gint, n + 1);
-  Row row                  = { layout, order, edge_in, 0 };
+  Row row                  = { layout, order, edge_in, 0,
+              layout->view->devices ? KETTE_ROW_GAP_LABELS : KETTE_ROW_GAP };
 
   sort_columns (&row);
   if (place_columns (&row) > 1)

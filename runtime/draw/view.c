@@ -38,6 +38,7 @@ box_clear (gpointer data)
   g_free (box->derivative);
   g_free (box->fetch.text);
   g_free (box->saved.text);
+  g_free (box->inside.text);
   g_ptr_array_unref (box->notes);
 }
 

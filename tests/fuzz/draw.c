@@ -5,6 +5,8 @@
 #include "draw/draw.h"
 #include "fuzz.h"
 #include "io/io.h"
+#include "op/devices.h"
+#include "op/plugins.h"
 #include "xml.h"
 #include <string.h>
 
@@ -24,16 +26,32 @@ draw (KetteGraph *graph, const KetteDrawOptions *options)
   g_free (text);
 }
 
+/* Devices stay open: what that takes is no leak. */
+static void
+open_devices (void)
+{
+  static gboolean open;
+  KetteUnit *unit;
+
+  if (open || !kette_plugins_get (NULL))
+    return;
+  open = TRUE;
+  for (int i = 0; i < 2; i++)
+    _kette_unit_get (i ? "guard:1" : "guard:0", &unit, NULL);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
 {
   static const char *const views[] = { "auto", "forward", "backward", "both" };
+  static const char *const place[] = { "*a*=cpu", "*0*=guard", NULL };
   GBytes *bytes                    = g_bytes_new (data, n);
   GError *error                    = NULL;
   KetteDrawOptions options;
   KetteGraph *graph;
   uint64_t choice;
 
+  open_devices ();
   fuzz_begin (data, n);
   fuzz_fail_allocations (1000);
   choice = fuzz_random ();
@@ -46,6 +64,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
       options.format = choice >> 3 & 3 ? "svg" : "dot";
       /* The other engine is a program: slow to start. */
       options.layout = choice >> 5 & 31 ? "row" : "auto";
+      /* Where a plan would execute it; what copies there are shows in the unit tests. */
+      if ((choice >> 10 & 3) == 0)
+        {
+          options.device = choice >> 12 & 1 ? "guard:1" : "cpu";
+          options.place  = choice >> 13 & 1 ? place : NULL;
+          options.batch  = choice >> 14 & 7;
+        }
       draw (graph, &options);
     }
   kette_graph_unref (graph);

@@ -23,7 +23,7 @@ if [ "${#targets[@]}" = 0 ]; then
     case $program in *fuzz-models-*) ;; *) targets+=("${program##*/fuzz-}") ;; esac
   done
 fi
-export KETTE_PLUGIN_PATH=$PWD/$dir/ops KETTE_RENDERER=$PWD/$dir/tools/kette-render XDG_DATA_HOME=$PWD/$dir/none
+export KETTE_PLUGIN_PATH=$PWD/$dir/ops:$PWD/$dir/plugins/guard KETTE_RENDERER=$PWD/$dir/tools/kette-render XDG_DATA_HOME=$PWD/$dir/none
 # Leaks are looked for after runs that allocate more than they free, and at the end.
 export ASAN_OPTIONS=detect_leaks=1:intercept_tls_get_addr=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc G_DEBUG=fatal-criticals

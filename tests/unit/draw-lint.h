@@ -97,7 +97,7 @@ take_apart (const KetteScene *scene, Parts *parts)
       else if (p->type == KETTE_PRIM_RECT && strcmp (class_, "panel") == 0)
         g_array_append_val (parts->panels, rect);
       else if (p->type == KETTE_PRIM_PATH && g_str_has_prefix (class_, "edge")
-               && !p->closed)
+               && !p->closed && KETTE_PRIM (scene, i + 1)->closed) /* a copy has two */
         g_ptr_array_add (parts->edges, (gpointer) p);
       else if (p->type == KETTE_PRIM_TEXT)
         {

@@ -3,16 +3,18 @@
  *
  * KETTE_UPDATE_GOLDEN=1 writes the golden files anew; look at them before committing.
  */
+#include "draw-devices.h"
 #include "draw-graphs.h"
 #include "draw-lint.h"
 #include <glib/gstdio.h>
 #include <locale.h>
 #include <sys/stat.h>
 
-/* Draws GRAPH (taken) by hand-made scope; checks the scene; returns the SVG. */
+/* Draws GRAPH (taken) by hand-made scope and, with ADD, devices; checks the scene; returns the
+ * SVG. */
 static char *
-draw (KetteGraph *graph, const char *loss, const char *engine, const char *title,
-      char **dot)
+draw_with (KetteGraph *graph, const char *loss, const char *engine, const char *title,
+           void (*add) (KetteView *), char **dot)
 {
   KetteDrawOptions options;
   KetteScope scope;
@@ -26,6 +28,8 @@ draw (KetteGraph *graph, const char *loss, const char *engine, const char *title
   make_scope (&scope, graph, loss);
   g_assert_true (_kette_view_init (&view, &scope, &options, &error));
   g_assert_no_error (error);
+  if (add)
+    add (&view);
   _kette_layout_init (&layout, &view, engine, &error);
   g_assert_no_error (error);
   _kette_scene_init (&scene, &layout);
@@ -38,6 +42,13 @@ draw (KetteGraph *graph, const char *loss, const char *engine, const char *title
   _kette_view_clear (&view);
   _kette_scope_clear (&scope);
   return svg;
+}
+
+static char *
+draw (KetteGraph *graph, const char *loss, const char *engine, const char *title,
+      char **dot)
+{
+  return draw_with (graph, loss, engine, title, NULL, dot);
 }
 
 static void
@@ -95,6 +106,58 @@ test_golden (void)
   check_golden (node_graph, NULL, "node");
 }
 
+static void
+check_devices (KetteGraph *graph, const char *loss, const char *name)
+{
+  g_autofree char *dot_text = NULL;
+  g_autofree char *svg = draw_with (graph, loss, "row", NULL, add_devices, &dot_text);
+  g_autofree char *svg_name = g_strconcat (name, ".svg", NULL);
+  g_autofree char *dot_name = g_strconcat (name, ".dot", NULL);
+
+  compare_golden (svg_name, svg);
+  compare_golden (dot_name, dot_text);
+}
+
+static void
+test_devices (void)
+{
+  check_devices (lecture_forward (), NULL, "devices");
+  check_devices (lecture_both (), "loss", "devices-both");
+  check_devices (cnn_graph (), "loss", "devices-cnn");
+}
+
+/* Three digits, rounded once. */
+static void
+test_bytes (void)
+{
+  static const struct
+  {
+    guint n;
+    gsize each;
+    const char *text;
+  } cases[] = { { 1, 0, "0 B" },
+                { 1, 999, "999 B" },
+                { 1, 1000, "1.00 kB" },
+                { 1, 31360, "31.4 kB" },
+                { 1, 1234567, "1.23 MB" },
+                { 1, 9996, "10.0 kB" },
+                { 1, 999499, "999 kB" },
+                { 1, 999999, "1.00 MB" },
+                { 1, G_MAXSIZE, "18447 PB" },
+                { 1, (gsize) 7 << 30, "7.52 GB" },
+                { 2, 400, "2 \xc3\x97 400 B" } };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      KetteDrawCopy copy     = { .n     = cases[i].n,
+                                 .bytes = cases[i].n * cases[i].each,
+                                 .each  = cases[i].each };
+      g_autofree char *label = _kette_copy_label (&copy);
+
+      g_assert_cmpstr (label, ==, cases[i].text);
+    }
+}
+
 /* Numbers are printed without the locale's help. */
 static void
 test_locale (void)
@@ -127,13 +190,16 @@ test_dot (void)
     return;
   g_autofree char *chain    = draw (lecture_both (), "loss", "dot", NULL, NULL);
   g_autofree char *residual = draw (residual_graph (3), "loss", "auto", NULL, NULL);
-  g_autofree char *forward  = draw (residual_graph (6), NULL, "auto", NULL, NULL);
-  g_autofree char *again    = draw (residual_graph (6), NULL, "auto", NULL, NULL);
-  g_autofree char *fan      = draw (fan_graph (60), NULL, "auto", NULL, NULL);
+  g_autofree char *devices
+      = draw_with (residual_graph (3), "loss", "auto", NULL, add_devices, NULL);
+  g_autofree char *forward = draw (residual_graph (6), NULL, "auto", NULL, NULL);
+  g_autofree char *again   = draw (residual_graph (6), NULL, "auto", NULL, NULL);
+  g_autofree char *fan     = draw (fan_graph (60), NULL, "auto", NULL, NULL);
 
   g_assert_cmpstr (forward, ==, again);
   g_assert_nonnull (strstr (chain, "Layer L"));
   g_assert_nonnull (strstr (fan, ">Concat<"));
+  g_assert_nonnull (strstr (devices, ">31.4 kB<"));
   g_assert_nonnull (strstr (residual, ">missing<"));
 }
 
@@ -387,6 +453,8 @@ main (int argc, char **argv)
   g_test_add_func ("/draw/text", test_text);
   g_test_add_func ("/draw/markup", test_markup);
   g_test_add_func ("/draw/golden", test_golden);
+  g_test_add_func ("/draw/devices", test_devices);
+  g_test_add_func ("/draw/bytes", test_bytes);
   g_test_add_func ("/draw/locale", test_locale);
   g_test_add_func ("/draw/dot", test_dot);
   g_test_add_func ("/draw/limits", test_limits);
