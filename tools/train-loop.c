@@ -125,6 +125,22 @@ evaluate (Loop *loop, double *loss, double *accuracy, GError **error)
   return kette_trainer_evaluate (loop->trainer, NULL, NULL, loss, accuracy, error);
 }
 
+/* What loss scaling has come to. */
+static gboolean
+print_scale (Loop *loop, GError **error)
+{
+  double scale;
+  guint64 skipped;
+
+  if (!kette_trainer_get_loss_scale (loop->trainer, &scale, &skipped, error))
+    return FALSE;
+  if (scale > 0)
+    g_print ("  loss-scale %g", scale);
+  if (skipped > 0)
+    g_print ("  %" G_GUINT64_FORMAT " steps left out", skipped);
+  return TRUE;
+}
+
 static void
 log_row (Loop *loop, const KetteTrainState *s, double loss, double val_loss,
          double accuracy)
@@ -163,6 +179,8 @@ end_epoch (Loop *loop, GError **error)
         g_print ("  val-loss %.6f", val_loss);
       if (isfinite (accuracy))
         g_print ("  accuracy %.4f", accuracy);
+      if (!print_scale (loop, error))
+        return FALSE;
       g_print ("  %.2f s%s\n", seconds, better && loop->args->best ? "  best" : "");
     }
   log_row (loop, &s, s.epoch_loss, val_loss, accuracy);

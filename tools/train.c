@@ -72,6 +72,8 @@ check_arguments (TrainArguments *a, GError **error)
   a->train.batch           = (guint) a->batch;
   a->train.one_hot         = (guint) a->one_hot;
   a->train.device          = a->device;
+  a->train.precision       = a->precision;
+  a->train.loss_scale      = a->loss_scale;
   a->train.place           = (const char *const *) a->place;
   a->train.freeze          = (const char *const *) a->freeze;
   a->train.only            = (const char *const *) a->only;
@@ -161,6 +163,10 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->place,
       "nodes whose name or operator fits go there; the first rule that fits counts",
       "GLOB=D" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &a->precision,
+      "of products' factors, on devices that have it: f32, tf32, bf16", "P" },
+    { "loss-scale", 0, 0, G_OPTION_ARG_STRING, &a->loss_scale,
+      "gradients of N times the loss; none that is not finite", "N|dynamic" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
       "threads; the results do not depend on it", "N" },
     { "log", 0, 0, G_OPTION_ARG_FILENAME, &a->log, "a row per epoch", "FILE.csv" },
@@ -235,9 +241,9 @@ announce (const TrainArguments *a, KetteTrainer *trainer, GError **error)
 static void
 free_arguments (TrainArguments *a)
 {
-  char *texts[]
-      = { a->data, a->target, a->val,       a->val_data, a->val_target, a->out,   a->log,
-          a->loss, a->seed,   a->optimizer, a->best,     a->on_nan,     a->device };
+  char *texts[]  = { a->data, a->target, a->val,    a->val_data,  a->val_target,
+                     a->out,  a->log,    a->loss,   a->seed,      a->optimizer,
+                     a->best, a->on_nan, a->device, a->precision, a->loss_scale };
   char **lists[] = { a->freeze, a->only, a->init, a->models, a->place };
 
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)

@@ -9,7 +9,7 @@ typedef struct
 {
   KetteTrainOptions train;
   char *data, *target, *val, *val_data, *val_target, *out, *log, *loss, *optimizer;
-  char *best, *on_nan, *device;
+  char *best, *on_nan, *device, *precision, *loss_scale;
   char **freeze, **only, **init, **models, **place;
   double rate, every_seconds;
   int threads, batch, epochs, steps, every_epochs, log_every, one_hot, patience, keep;

@@ -57,7 +57,6 @@ gboolean _kette_places_set_precision (KettePlaces *places, int32_t precision,
                                       GError **error);
 /* What kernels on UNIT (NULL: the host) may round to. */
 int32_t _kette_places_precision (const KettePlaces *places, const KetteUnit *unit);
-const char *_kette_precision_name (int32_t precision); /* "tf32" */
 
 /* resident.c: the content of a tensor (constant, parameter, state) on a device, shared by all
  * plans of the process that read it there. */

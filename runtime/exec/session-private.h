@@ -36,6 +36,7 @@ typedef struct
 /* precision.c: "f32", "tf32", "bf16" (NULL: "f32") as KT_ROUND_*; `value` for others. */
 gboolean _kette_precision_from_name (const char *name, int32_t *out, GError **error);
 int32_t _kette_session_flags_precision (KetteSessionFlags flags);
+const char *_kette_precision_name (int32_t precision); /* "tf32" */
 
 /* Moves the parameters of GRAPH, and the state of its training steps, into aligned memory of
  * their own, one after another: what `live` sessions need. Before _kette_pass_training. */

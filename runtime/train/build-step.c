@@ -23,7 +23,9 @@ typedef struct
   KetteEmitter e;
   KetteValue *loss, *step, *count; /* count: what the optimizer gets as T */
   KetteValue *rates[2];            /* float32, float64 */
+  KetteValue *target;              /* of the gradients: the loss, maybe scaled */
   KetteValue **grads;
+  KetteScaler scaler;
   KetteTrainingCopies copies;
 } Builder;
 
@@ -171,7 +173,10 @@ build_gradient (Builder *b, GError **error)
 
   const kt_attr attrs[] = {
     { .name = "xs", .kind = KT_A_STRINGS, .v = names, .n = b->n },
-    { .name = "y", .kind = KT_A_STRING, .v = b->loss->name, .n = strlen (b->loss->name) },
+    { .name = "y",
+      .kind = KT_A_STRING,
+      .v    = b->target->name,
+      .n    = strlen (b->target->name) },
   };
   TRY (e, b->n <= INT32_MAX
               && _kette_graph_add_node (b->algorithm, "gradient", KETTE_TRAINING_DOMAIN,
@@ -182,12 +187,27 @@ build_gradient (Builder *b, GError **error)
 
 /* key := value at the end of a step. */
 static gboolean
-bind (Builder *b, KetteValue *key, KetteValue *value, GError **error)
+bind_always (Builder *b, KetteValue *key, KetteValue *value, GError **error)
 {
   b->training->update[b->training->n_update++] = (KetteBinding){ key, value };
   key->flags |= KETTE_VALUE_STATE;
   return _kette_value_set_type (value, &key->type, error)
          && _kette_graph_add_output (b->algorithm, value, error);
+}
+
+/* The same at the end of a step that is not left out. A value of the main graph is captured where
+ * it is the old content. */
+static gboolean
+bind (Builder *b, KetteValue *key, KetteValue *value, const char *name, GError **error)
+{
+  if (b->scaler.scale)
+    {
+      KetteValue *old
+          = key->graph == b->algorithm ? key : _kette_emit_capture (&b->e, key);
+      value = _kette_scaler_choose (&b->scaler, value, old, name);
+      TRY (&b->e, value);
+    }
+  return bind_always (b, key, value, error);
 }
 
 /* The step counter, and what the optimizer sees of it. */
@@ -203,7 +223,7 @@ build_count (Builder *b, GError **error)
 
   KetteValue *const in[] = { b->step, one };
   next = _kette_emit (e, "", "Add", e->opset, in, 2, NULL, 0, "kette.step/next");
-  TRY (e, next && bind (b, b->step, next, error));
+  TRY (e, next && bind (b, b->step, next, "kette.step/chosen", error));
   b->count = b->settings->optimizer->count_from_one ? next : b->step;
   return TRUE;
 }
@@ -280,7 +300,7 @@ build_update (Builder *b, size_t i, GError **error)
   if (o->has_count)
     in[n_in++] = b->count;
   in[n_in++] = _kette_emit_capture (e, param);
-  in[n_in++] = b->grads[i];
+  in[n_in++] = _kette_scaler_divide (&b->scaler, b->grads[i]);
   for (int k = 0; k < KETTE_MOST_SLOTS && o->slots[k]; k++)
     keys[n_out++] = in[n_in++] = add_slot (b, param, o->slots[k]);
   if (e->failed)
@@ -298,7 +318,10 @@ build_update (Builder *b, size_t i, GError **error)
   TRY (e, _kette_graph_add_node (b->algorithm, text, o->domain, o->op, 1, in, n_in, out,
                                  n_out, attrs, fill_attrs (b, attrs), error));
   for (int32_t k = 0; k < n_out; k++)
-    TRY (e, bind (b, keys[k], out[k], error));
+    {
+      g_snprintf (text, sizeof text, "%.400s/chosen", keys[k]->name);
+      TRY (e, bind (b, keys[k], out[k], text, error));
+    }
   return TRUE;
 }
 
@@ -309,11 +332,23 @@ allocate_updates (Builder *b, GError **error)
   size_t n;
 
   if (!_kette_mul (b->n, 1 + KETTE_MOST_SLOTS, &n)
-      || !_kette_add (n, 1 + b->copies.n_updates, &n))
+      || !_kette_add (n, 1 + KETTE_MOST_SCALER_STATES + b->copies.n_updates, &n))
     return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "too many parameters");
   b->training->update = _kette_region_alloc (b->graph->model->region, n,
                                              sizeof *b->training->update, error);
   return b->training->update != NULL;
+}
+
+/* What loss scaling keeps for the next step. */
+static gboolean
+build_scaler (Builder *b, GError **error)
+{
+  KetteBinding own[KETTE_MOST_SCALER_STATES];
+  const size_t n = _kette_scaler_end (&b->scaler, own);
+
+  for (size_t i = 0; i < n; i++)
+    TRY (&b->e, own[i].value && bind_always (b, own[i].key, own[i].value, error));
+  return TRUE;
 }
 
 static gboolean
@@ -322,7 +357,12 @@ build (Builder *b, GError **error)
   KetteModel *model = b->graph->model;
 
   if (!build_loss (b, error) || !_kette_graph_add_output (b->algorithm, b->loss, error)
-      || !allocate_updates (b, error) || !build_gradient (b, error)
+      || !allocate_updates (b, error))
+    return FALSE;
+  b->target = _kette_scaler_begin (&b->scaler, &b->e, &b->settings->scaling, b->loss,
+                                   b->loss->type.dtype);
+  TRY (&b->e, b->target);
+  if (!build_gradient (b, error) || !_kette_scaler_look (&b->scaler, b->grads, b->n)
       || !build_count (b, error))
     return FALSE;
   for (size_t i = 0; i < b->n; i++)
@@ -331,9 +371,14 @@ build (Builder *b, GError **error)
   for (size_t i = 0; i < b->copies.n_updates; i++)
     {
       const KetteBinding *u = &b->copies.updates[i];
-      if (!(u->key->flags & KETTE_VALUE_STATE) && !bind (b, u->key, u->value, error))
+      char text[512];
+      g_snprintf (text, sizeof text, "%.400s/chosen", u->key->name);
+      if (!(u->key->flags & KETTE_VALUE_STATE)
+          && !bind (b, u->key, u->value, text, error))
         return FALSE;
     }
+  if (!build_scaler (b, error))
+    return FALSE;
   if (!_kette_model_opset (model, "kette")
       && !_kette_model_set_opset (model, "kette", 1, error))
     return FALSE;

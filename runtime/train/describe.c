@@ -106,6 +106,10 @@ kette_trainer_describe (KetteTrainer *self)
 
   describe_loss (self, text);
   describe_optimizer (self, text);
+  if (s->scaling.start > 0)
+    g_string_append_printf (text, "loss-scale %s\n", s->loss_scale);
+  if (s->precision)
+    g_string_append_printf (text, "precision %s\n", _kette_precision_name (s->precision));
   g_string_append_printf (text, "batch %u\nseed %" G_GUINT64_FORMAT "\nshuffle %s\n",
                           s->batch, s->seed, s->shuffle ? "yes" : "no");
   if (*s->init)

@@ -31,20 +31,30 @@ typedef struct
   }
 
 static const Field fields[] = {
-  FIELD ("loss", TEXT, loss_name),  FIELD ("optimizer", TEXT, optimizer_name),
-  FIELD ("rate", REAL, rate),       FIELD ("beta", REAL, beta),
-  FIELD ("beta2", REAL, beta2),     FIELD ("epsilon", REAL, epsilon),
-  FIELD ("batch", COUNT, batch),    FIELD ("seed", SEED, seed),
-  FIELD ("shuffle", FLAG, shuffle), FIELD ("drop-last", FLAG, drop_last),
-  FIELD ("freeze", TEXT, freeze),   FIELD ("only", TEXT, only),
-  FIELD ("init", TEXT, init),       FIELD ("split", REAL, split),
-  FIELD ("scale", REAL, scale),     FIELD ("mean", REAL, mean),
-  FIELD ("std", REAL, std),         FIELD ("one-hot", COUNT, one_hot),
+  FIELD ("loss", TEXT, loss_name),
+  FIELD ("optimizer", TEXT, optimizer_name),
+  FIELD ("rate", REAL, rate),
+  FIELD ("beta", REAL, beta),
+  FIELD ("beta2", REAL, beta2),
+  FIELD ("epsilon", REAL, epsilon),
+  FIELD ("loss-scale", TEXT, loss_scale),
+  FIELD ("batch", COUNT, batch),
+  FIELD ("seed", SEED, seed),
+  FIELD ("shuffle", FLAG, shuffle),
+  FIELD ("drop-last", FLAG, drop_last),
+  FIELD ("freeze", TEXT, freeze),
+  FIELD ("only", TEXT, only),
+  FIELD ("init", TEXT, init),
+  FIELD ("split", REAL, split),
+  FIELD ("scale", REAL, scale),
+  FIELD ("mean", REAL, mean),
+  FIELD ("std", REAL, std),
+  FIELD ("one-hot", COUNT, one_hot),
 };
 
 enum
 {
-  N_STEP_FIELDS = 6
+  N_STEP_FIELDS = 7
 }; /* the first ones: they are what the step is made of */
 
 static const char *const *
@@ -233,7 +243,7 @@ inherit (KetteSettings *s, const KetteModel *model, KetteRegion *region, GError 
 }
 
 static gboolean
-check (const KetteSettings *s, GError **error)
+check (KetteSettings *s, GError **error)
 {
   if (!isfinite (s->rate) || s->rate < 0)
     return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
@@ -251,7 +261,8 @@ check (const KetteSettings *s, GError **error)
   if (!isfinite (s->scale) || !isfinite (s->mean) || !isfinite (s->std))
     return _kette_fail (error, KETTE_ERROR_VALUE, NULL,
                         "scale, mean and std must be finite");
-  return _kette_init_check (s->init, error);
+  return _kette_loss_scale_parse (s->loss_scale, &s->scaling, error)
+         && _kette_init_check (s->init, error);
 }
 
 static gboolean
@@ -282,7 +293,7 @@ static gboolean
 copy_places (KetteSettings *out, const KetteTrainOptions *options,
              const KetteModel *before, KetteRegion *region, GError **error)
 {
-  const char *device = options->device;
+  const char *device = options->device, *precision = options->precision;
   const char **place;
   size_t n = 0;
 
@@ -290,6 +301,10 @@ copy_places (KetteSettings *out, const KetteTrainOptions *options,
     n++;
   if (!device && n == 0 && before)
     device = _kette_model_get_meta (before, "kette.device");
+  if (!precision && before)
+    precision = _kette_model_get_meta (before, "kette.precision");
+  if (!_kette_precision_from_name (precision, &out->precision, error))
+    return FALSE;
   if (device && !(out->device = _kette_region_strdup (region, device, error)))
     return FALSE;
   if (!(place = _kette_region_alloc (region, n + 1, sizeof *place, error)))
@@ -326,6 +341,11 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
       = options->loss ? _kette_region_strdup (region, options->loss, error) : NULL;
   if (options->loss && !out->loss_name)
     return FALSE;
+  out->loss_scale = options->loss_scale
+                        ? _kette_region_strdup (region, options->loss_scale, error)
+                        : NULL;
+  if (options->loss_scale && !out->loss_scale)
+    return FALSE;
   out->optimizer_name = options->optimizer
                             ? _kette_region_strdup (region, options->optimizer, error)
                             : NULL;
@@ -342,7 +362,8 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
     out->loss_name = "half-sse";
   if (!resume && !out->loss_name)
     {
-      if (out->optimizer_name || out->rate != 0 || *out->freeze || *out->only)
+      if (out->optimizer_name || out->rate != 0 || out->loss_scale || *out->freeze
+          || *out->only)
         return _kette_fail (
             error, KETTE_ERROR_VALUE, NULL,
             "the model has a training step with its own optimizer, rate and "
@@ -370,7 +391,10 @@ _kette_settings_save (const KetteSettings *self, KetteModel *model, GError **err
       if (!_kette_model_set_meta (model, key, chosen ? text : NULL, error))
         return FALSE;
     }
-  return _kette_model_set_meta (model, "kette.device", self->device, error);
+  return _kette_model_set_meta (model, "kette.device", self->device, error)
+         && _kette_model_set_meta (
+             model, "kette.precision",
+             self->precision ? _kette_precision_name (self->precision) : NULL, error);
 }
 
 void
@@ -431,46 +455,4 @@ _kette_settings_trains (const KetteSettings *self, const char *name)
 {
   return !_kette_glob_list_match (self->freeze, name)
          && (!*self->only || _kette_glob_list_match (self->only, name));
-}
-
-gboolean
-_kette_meta_get_u64 (const KetteModel *model, const char *key, uint64_t *out)
-{
-  const char *text = _kette_model_get_meta (model, key);
-  char *end;
-
-  if (!text || !g_ascii_isdigit (*text))
-    return FALSE;
-  errno = 0;
-  *out  = g_ascii_strtoull (text, &end, 10);
-  return !*end && !errno;
-}
-
-gboolean
-_kette_meta_get_double (const KetteModel *model, const char *key, double *out)
-{
-  const char *text = _kette_model_get_meta (model, key);
-  char *end;
-
-  if (!text)
-    return FALSE;
-  *out = g_ascii_strtod (text, &end);
-  return end != text && !*end;
-}
-
-gboolean
-_kette_meta_set_u64 (KetteModel *model, const char *key, uint64_t v, GError **error)
-{
-  char text[32];
-
-  g_snprintf (text, sizeof text, "%" G_GUINT64_FORMAT, v);
-  return _kette_model_set_meta (model, key, text, error);
-}
-
-gboolean
-_kette_meta_set_double (KetteModel *model, const char *key, double v, GError **error)
-{
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-
-  return _kette_model_set_meta (model, key, g_ascii_dtostr (text, sizeof text, v), error);
 }

@@ -146,6 +146,7 @@ make_evaluation (KetteTrainer *self, size_t i, const Places *places, GError **er
                                         .seed        = self->settings.seed,
                                         .unfused     = self->settings.no_fusion,
                                         .device      = self->settings.device,
+                                        .precision   = self->settings.precision,
                                         .place       = self->settings.place };
   KetteValue *values[2];
   size_t n = 0;
@@ -187,6 +188,7 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
                                             .n_updates   = info->n_update,
                                             .unfused     = self->settings.no_fusion,
                                             .device      = self->settings.device,
+                                            .precision   = self->settings.precision,
                                             .place       = self->settings.place,
                                             .n_fetched   = self->has_loss ? 2 : 1,
                                             .seed        = self->settings.seed };

@@ -10,6 +10,7 @@
 #include "exec/session-private.h"
 #include "graph/graph-private.h"
 #include "train/input.h"
+#include "train/loss-scale.h"
 #include "train/loss.h"
 #include "train/trainer.h"
 
@@ -60,6 +61,9 @@ typedef struct
   uint64_t seed;
   uint32_t batch, one_hot;
   gboolean shuffle, drop_last, no_fusion;
+  const char *loss_scale;           /* as given, or NULL */
+  KetteLossScale scaling;           /* what it means */
+  int32_t precision;                /* KT_ROUND_* */
   const char *device;               /* NULL: the CPU */
   const char *const *place;         /* ended by NULL */
   gboolean new_rate;                /* the checkpoint's step has another one */
@@ -244,7 +248,10 @@ struct _KetteTrainer
   uint64_t evaluated;         /* epochs that kette_trainer_end_epoch has seen */
   double best_metric;         /* NaN: none */
   uint64_t best_epoch;
-  KetteDataset validation;                  /* no columns: none */
+  uint64_t epoch_step,
+      epoch_overflows;     /* steps, and those that loss scaling left out, when
+                                               the epoch began */
+  KetteDataset validation; /* no columns: none */
   char validation_hash[65], model_hash[65]; /* "": not known */
   const char *note;                         /* about the checkpoint, or NULL */
   char data_hash[65];                       /* "": not computed yet */
@@ -258,6 +265,11 @@ void _kette_stage_clear (KetteStage *stage);
 KetteRun *_kette_trainer_take (KetteTrainer *self, KetteStage *stage, size_t n,
                                GError **error);
 double _kette_run_scalar (KetteRun *run, size_t output);
+
+/* loss-scale.c: an epoch is complete: did any of its steps change something? BEGIN: only
+ * remembers where it begins. */
+gboolean _kette_trainer_look_at_scale (KetteTrainer *self, gboolean begin,
+                                       GError **error);
 
 /* trainer.c: X and T as the inputs of the step. */
 gboolean _kette_trainer_dataset (KetteTrainer *self, KetteTensor *x, KetteTensor *t,

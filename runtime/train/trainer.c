@@ -205,7 +205,8 @@ build (KetteTrainer *self, const KetteTrainOptions *options, GError **error)
       || !_kette_graph_hash (self->graph, self->graph_hash, error)
       || !_kette_trainer_build_stages (self, error))
     return FALSE;
-  return !self->resumed || _kette_checkpoint_restore (self, error);
+  return (!self->resumed || _kette_checkpoint_restore (self, error))
+         && _kette_trainer_look_at_scale (self, TRUE, error);
 }
 
 KetteTrainer *
@@ -392,7 +393,7 @@ complete_epoch (KetteTrainer *self, GError **error)
   self->position  = 0;
   self->epoch++;
   if (counted > 0)
-    return TRUE;
+    return _kette_trainer_look_at_scale (self, FALSE, error);
   g_snprintf (where, sizeof where, "epoch %" G_GUINT64_FORMAT, self->epoch);
   return _kette_fail (error, KETTE_ERROR_VALUE, where, "no step had a finite loss");
 }

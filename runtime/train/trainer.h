@@ -52,6 +52,15 @@ KETTE_EXPORT GType kette_trainer_get_type (void);
  * @no_fusion: each node runs on its own; the results are the same bits
  * @device: where, as kette_session_new_on() has it; %NULL: the CPU
  * @place: exceptions, ended by %NULL, as kette_session_new_on() has them; or %NULL
+ * @precision: (nullable): to what products and convolutions of float32 round their factors:
+ *   "tf32", "bf16"; "f32": not at all. %NULL: the checkpoint's when resuming, otherwise "f32".
+ *   Sums, gradients, parameters and states stay float32. A device must have it, else making the
+ *   trainer fails
+ * @loss_scale: (nullable): gradients are computed of the loss times this, and updates divide by
+ *   it: a number; or "dynamic[:START[:STEPS]]" (32768, 2000): halved by a step whose gradients
+ *   are not all finite, doubled after STEPS others in a row. Steps whose gradients are not finite
+ *   are left out. %NULL: no scaling, which is what f32, tf32 and bf16 need: all have float32's
+ *   range
  *
  * How to train. Start from kette_train_options_init().
  */
@@ -71,7 +80,8 @@ typedef struct
   gboolean no_fusion;
   const char *device;
   const char *const *place;
-  gpointer reserved[1];
+  const char *precision, *loss_scale;
+  gpointer reserved[4];
 } KetteTrainOptions;
 KETTE_EXPORT void kette_train_options_init (KetteTrainOptions *options);
 
@@ -239,6 +249,20 @@ KETTE_EXPORT gboolean kette_trainer_save (KetteTrainer *self, const char *file,
  * @state: (out): where training stands
  */
 KETTE_EXPORT void kette_trainer_get_state (KetteTrainer *self, KetteTrainState *state);
+/**
+ * kette_trainer_get_loss_scale:
+ * @self: a trainer
+ * @scale: (out) (optional): by what the loss is multiplied in the next step; 0: there is no
+ *   scaling
+ * @skipped: (out) (optional): steps that were left out because a gradient was not finite
+ * @error: return location
+ *
+ * Where training runs on a device, waits for it.
+ *
+ * Returns: %FALSE with `device`
+ */
+KETTE_EXPORT gboolean kette_trainer_get_loss_scale (KetteTrainer *self, double *scale,
+                                                    guint64 *skipped, GError **error);
 /**
  * kette_trainer_describe:
  * @self: a trainer

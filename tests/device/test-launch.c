@@ -3,7 +3,9 @@
  * the CPU and are named, values that go from one kind of device to another.
  */
 #include "exec/session-private.h"
-#include "graph/graph-private.h"
+#include "io/io.h"
+#include "networks.h"
+#include <glib/gstdio.h>
 #include <string.h>
 
 /* y = Reshape (Neg (OP (Neg (x))), shape) */
@@ -121,6 +123,69 @@ test_precision (void)
   g_clear_error (&error);
 }
 
+/* Training on a device that has tf32; OPTIONS as text, or an error that has TEXT in it. */
+static void
+check_training (KetteGraph *graph, const KetteTrainOptions *options, const char *text,
+                const char *file)
+{
+  GError *error                    = NULL;
+  g_autoptr (KetteTrainer) trainer = kette_trainer_new (graph, options, &error);
+
+  if (!trainer)
+    {
+      g_assert_nonnull (strstr (error->message, text));
+      g_error_free (error);
+      return;
+    }
+  g_autofree char *what = kette_trainer_describe (trainer);
+  g_assert_true (!text || strstr (what, text));
+  g_assert_true (text || !strstr (what, "precision"));
+  g_assert_true (!file || kette_trainer_save (trainer, file, &error));
+  g_assert_no_error (error);
+}
+
+static KetteGraph *
+load (const char *file)
+{
+  GError *error     = NULL;
+  KetteGraph *graph = kette_graph_load (file, &error);
+
+  g_assert_no_error (error);
+  return graph;
+}
+
+/* Checkpoints know the precision, and it is never left out silently. */
+static void
+test_training (void)
+{
+  const int sizes[]         = { 3, 2 };
+  g_autofree char *folder   = g_dir_make_tmp ("kette-XXXXXX", NULL);
+  g_autofree char *file     = g_build_filename (folder, "launch.onnx", NULL);
+  KetteTrainOptions options = { 0 };
+
+  kette_train_options_init (&options);
+  options.loss                 = "mse";
+  options.device               = "launch";
+  options.precision            = "tf32";
+  g_autoptr (KetteGraph) graph = network_new (KT_F32, sizes, 1, NULL);
+  check_training (graph, &options, "precision tf32\n", file);
+  kette_train_options_init (&options);
+  options.resume              = TRUE;
+  g_autoptr (KetteGraph) same = load (file);
+  check_training (same, &options, "precision tf32\n", NULL);
+  options.device              = "guard";
+  g_autoptr (KetteGraph) here = load (file);
+  check_training (here, &options, "guard:0 computes float32 as float32 only", NULL);
+  options.precision            = "f32";
+  g_autoptr (KetteGraph) exact = load (file);
+  check_training (exact, &options, NULL, NULL);
+  options.precision            = "double";
+  g_autoptr (KetteGraph) wrong = load (file);
+  check_training (wrong, &options, "there is no precision \"double\"", NULL);
+  g_remove (file);
+  g_rmdir (folder);
+}
+
 static void
 test_fallback (void)
 {
@@ -174,5 +239,6 @@ main (int argc, char **argv)
   g_test_add_func ("/launch/host", test_host);
   g_test_add_func ("/launch/kinds", test_kinds);
   g_test_add_func ("/launch/precision", test_precision);
+  g_test_add_func ("/launch/training", test_training);
   return g_test_run ();
 }
