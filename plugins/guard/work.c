@@ -144,12 +144,12 @@ check_copy (const Stream *s, const Op *op, const Clock *clock, char *text)
 
 /* What a kernel that is wrong would do: go beyond what it writes, or else use what is dead. */
 static void
-misbehave (const Stream *s, const kt_range *ranges, int32_t n, bool spills)
+misbehave (const Device *of, const kt_range *ranges, int32_t n, bool spills)
 {
   for (int32_t k = 0; k < n; k++)
     if (ranges[k].bytes && (spills ? ranges[k].write : ranges[k].dead))
       {
-        volatile uint8_t *at = guard_alias (s->device, ranges[k].memory);
+        volatile uint8_t *at = guard_alias ((void *) (uintptr_t) of, ranges[k].memory);
         if (spills)
           at[ranges[k].bytes] = 7;
         else
@@ -159,17 +159,18 @@ misbehave (const Stream *s, const kt_range *ranges, int32_t n, bool spills)
 }
 
 static bool
-run_task (Stream *s, const Op *op, const Clock *clock, kt_status *status, char *text)
+run_task (Stream *s, const Device *of, const Op *op, const Clock *clock,
+          kt_status *status, char *text)
 {
   const kt_range *ranges = op->ranges ? op->ranges : op->listed;
   const int32_t n        = op->n_ranges;
   const char *label      = op->label ? op->label : "?";
 
-  if (!guard_check (false, ranges, n, s->device, s->id, clock, label, text))
+  if (!guard_check (false, ranges, n, of, s->id, clock, label, text))
     return false;
   *status = op->task (op->arg);
   if (op->spills)
-    misbehave (s, ranges, n, true);
+    misbehave (of, ranges, n, true);
   if (!guard_inspect (s, ranges, n, label, text))
     return false;
   if (*status != KT_OK)
@@ -177,22 +178,22 @@ run_task (Stream *s, const Op *op, const Clock *clock, kt_status *status, char *
       snprintf (text, TEXT, "\"%.80s\" failed", label);
       return false;
     }
-  if (!guard_check (true, ranges, n, s->device, s->id, clock, label, text))
+  if (!guard_check (true, ranges, n, of, s->id, clock, label, text))
     return false;
   for (int32_t k = 0; k < n; k++)
     if (ranges[k].dead && ranges[k].bytes)
       guard_bury (&ranges[k]);
   if (op->lingers)
     {
-      misbehave (s, ranges, n, false);
+      misbehave (of, ranges, n, false);
       return guard_inspect (s, ranges, n, label, text);
     }
   return true;
 }
 
-/* Anything but a recording. */
+/* Anything but a recording. OF: whose stream it was given to. */
 static void
-run_one (Stream *s, const Op *op, const Clock *clock)
+run_one (Stream *s, const Op *op, const Clock *clock, const Device *of)
 {
   char text[TEXT];
   kt_status status = KT_OK;
@@ -212,7 +213,7 @@ run_one (Stream *s, const Op *op, const Clock *clock)
       guard_await (op->of, op->seq, s);
       break;
     case OP_TASK:
-      if (!run_task (s, op, clock, &status, text))
+      if (!run_task (s, of, op, clock, &status, text))
         guard_stream_failed (s, status != KT_OK ? status : KT_E_DEVICE, text);
       break;
     case OP_COPY:
@@ -233,10 +234,10 @@ run_op (Stream *s, const Op *op, const Clock *clock)
 {
   const bool works = s->status == KT_OK;
 
-  run_one (s, op, clock);
+  run_one (s, op, clock, s->device);
   if (works && !op->fails && op->kind == OP_REPLAY)
     for (const Op *each = op->recording->first; each; each = each->next)
-      run_one (s, each, clock);
+      run_one (s, each, clock, each->of->device);
 }
 
 static inline void

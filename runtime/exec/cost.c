@@ -151,7 +151,7 @@ total_cost (const Model *m)
   double cost         = 0;
 
   for (size_t i = 0; i < g->n_nodes; i++)
-    if (g->nodes[i]->why != KETTE_WHY_LATER)
+    if (g->nodes[i]->why != KETTE_WHY_LATER && g->nodes[i]->why != KETTE_WHY_SIZE)
       cost += cost_of (m, g->nodes[i], g->nodes[i]->unit);
   for (size_t i = 0; i < g->n_values; i++)
     cost += spread_cost (m, g->values[i]);

@@ -50,8 +50,9 @@ next_stage (const KetteRun *run, GError **error)
   for (size_t i = 0; ok && i < g->n_values; i++)
     {
       KetteTensor *content;
-      if (!needed[i] || !plan->storage_of[i])
-        continue;
+      if (!needed[i] || !plan->storage_of[i]
+          || _kette_plan_storage (plan, g->values[i])->place == KETTE_AT_CONSTANT)
+        continue; /* constants are there as they are */
       ok = take_content (run, g->values[i], &content, error);
       if (ok && content)
         {

@@ -37,15 +37,17 @@ enum
 static const char *
 reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
 {
-  static const char *const texts[] = { [KETTE_WHY_DEVICE]    = "asked for",
-                                       [KETTE_WHY_RULE]      = "a rule",
-                                       [KETTE_WHY_COST]      = "costs least",
-                                       [KETTE_WHY_COPY]      = "",
-                                       [KETTE_WHY_NO_KERNEL] = "no kernel elsewhere",
-                                       [KETTE_WHY_KIND]      = "no numbers",
-                                       [KETTE_WHY_BRANCH]    = "a graph with branches",
-                                       [KETTE_WHY_SHAPES]    = "shape arithmetic",
-                                       [KETTE_WHY_LATER] = "shapes known only later" };
+  static const char *const texts[]
+      = { [KETTE_WHY_DEVICE]    = "asked for",
+          [KETTE_WHY_RULE]      = "a rule",
+          [KETTE_WHY_COST]      = "costs least",
+          [KETTE_WHY_COPY]      = "",
+          [KETTE_WHY_NO_KERNEL] = "no kernel elsewhere",
+          [KETTE_WHY_KIND]      = "no numbers",
+          [KETTE_WHY_BRANCH]    = "it has graphs of its own",
+          [KETTE_WHY_SHAPES]    = "shape arithmetic",
+          [KETTE_WHY_SIZE]      = "the size of its result depends on contents",
+          [KETTE_WHY_LATER]     = "" };
 
   if (_kette_is_copy (node))
     g_snprintf (out, size, "%zu bytes, %s to %s",
@@ -75,11 +77,36 @@ add_precision (const KettePlan *plan, GString *out)
       n[KT_ROUND_BF16]);
 }
 
+/* Nodes that are not where they are wanted; or, LATER, of which only the run tells where they are. */
+static void
+add_exceptions (const KettePlan *plan, gboolean later, const char *title, GString *out)
+{
+  const KettePlaces *places = plan->places;
+  size_t n                  = 0;
+
+  for (size_t i = 0; i < plan->graph->n_nodes; i++)
+    {
+      const KetteNode *node = plan->graph->nodes[i];
+      char where[KETTE_WHERE_SIZE], why[WHY];
+
+      if (node->unit || node->why < KETTE_WHY_NO_KERNEL
+          || (node->why == KETTE_WHY_LATER) != later
+          || (!places->automatic && _kette_places_wanted (places, node) == 0))
+        continue;
+      if (n++ == 0)
+        g_string_append_printf (out, "%s:\n", title);
+      g_string_append (out, _kette_node_where (node, where));
+      if (!later)
+        g_string_append_printf (out, ": %s", reason_of (plan, node, why, sizeof why));
+      g_string_append_c (out, '\n');
+    }
+}
+
 /* Where the steps are, how much memory that takes, what is copied, and what was to be elsewhere. */
 static void
 add_devices (const KettePlan *plan, GString *out)
 {
-  size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0, n_fallback = 0;
+  size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0;
 
   for (size_t i = 0; i < plan->n_steps; i++)
     {
@@ -111,17 +138,8 @@ add_devices (const KettePlan *plan, GString *out)
         g_string_append_printf (out, ", resident %zu", resident);
       g_string_append_c (out, '\n');
     }
-  for (size_t i = 0; i < plan->graph->n_nodes; i++)
-    {
-      const KetteNode *node = plan->graph->nodes[i];
-      char where[KETTE_WHERE_SIZE], why[WHY];
-      if (node->unit || node->why < KETTE_WHY_NO_KERNEL)
-        continue;
-      g_string_append_printf (
-          out, "%s%s: %s\n",
-          n_fallback++ ? "" : "on the cpu though asked for elsewhere:\n",
-          _kette_node_where (node, where), reason_of (plan, node, why, sizeof why));
-    }
+  add_exceptions (plan, FALSE, "on the cpu though asked for elsewhere", out);
+  add_exceptions (plan, TRUE, "placed at the run, when their shapes are known", out);
 }
 
 /* One line for the step at I. */

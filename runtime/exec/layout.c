@@ -9,6 +9,7 @@
  * no kernel has blocks is not touched.
  */
 #include "exec/plan.h"
+#include "graph/reads.h"
 #include <string.h>
 
 enum
@@ -21,8 +22,7 @@ typedef struct
   KettePlan *plan;
   KetteGraph *graph;
   const KetteOp *reorder;
-  uint8_t *there; /* by value index: has content when the plan comes to it */
-  uint8_t *seen;  /* read from outside of the plan */
+  uint8_t *seen; /* by value index: read from outside of the plan, or by a branch */
   /* By the index of a value that was there before the pass: that tensor in each layout. */
   KetteValue *(*twins)[SLOTS];
   uint32_t *original; /* by value index: which of these it is a twin of */
@@ -294,39 +294,20 @@ lay_out (Pass *p, KetteNode *node, GError **error)
   return TRUE;
 }
 
-/* Will the plan execute NODE? See mark_planned. */
-static gboolean
-is_planned (const Pass *p, const KetteNode *node)
-{
-  gboolean ok = node->def != NULL;
-
-  for (int32_t k = 0; k < node->n_in; k++)
-    ok = ok && (!node->in[k] || p->there[node->in[k]->index]);
-  for (int32_t k = 0; k < node->n_out; k++)
-    ok = ok && (!node->out[k] || _kette_type_is_concrete (&node->out[k]->type));
-  for (int32_t k = 0; ok && k < node->n_out; k++)
-    if (node->out[k])
-      p->there[node->out[k]->index] = 1;
-  return ok;
-}
-
-/* Marks what is there before the plan, what is seen from outside, by node whether it is
- * planned. */
+/* Marks what is seen from outside. */
 static void
-mark (Pass *p, uint8_t *planned)
+mark (Pass *p, const uint8_t *planned)
 {
   const KetteGraph *g = p->graph;
 
-  for (size_t i = 0; i < g->n_values; i++)
-    p->there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
-  for (size_t i = 0; i < g->n_inputs; i++)
-    p->there[g->inputs[i]->index] = 1;
   for (size_t i = 0; i < g->n_nodes; i++)
     {
-      planned[i] = is_planned (p, g->nodes[i]);
-      for (int32_t k = 0; !planned[i] && k < g->nodes[i]->n_in; k++)
-        if (g->nodes[i]->in[k])
-          p->seen[g->nodes[i]->in[k]->index] = 1;
+      KetteReads reads = { .node = g->nodes[i] };
+      KetteValue *value;
+      if (planned[i] == KETTE_PLANNED && !g->nodes[i]->subgraphs)
+        continue;
+      while ((value = _kette_reads_next (&reads)))
+        p->seen[value->index] = 1;
     }
   for (size_t i = 0; i < g->n_outputs; i++)
     p->seen[g->outputs[i]->index] = 1;
@@ -334,8 +315,7 @@ mark (Pass *p, uint8_t *planned)
     p->seen[p->plan->updates[u].value->index] = 1;
 }
 
-/* Could any node get a kernel that wants blocks? What a branch reads of the graph around it
- * is row-major: graphs with branches are left as they are. */
+/* Could any node get a kernel that wants blocks? */
 static gboolean
 has_blocks (const KetteGraph *g)
 {
@@ -350,8 +330,6 @@ has_blocks (const KetteGraph *g)
           found                   = kernel->layout && strchr (kernel->layout, 'c')
                   && !(kernel->flags & KT_K_FOLLOWS);
         }
-      if (node->subgraphs)
-        return FALSE;
     }
   return found;
 }
@@ -366,8 +344,8 @@ walk (Pass *p, const uint8_t *planned, size_t *n_forward, GError **error)
     {
       if (i == n_before)
         *n_forward = p->n_order;
-      if (!(planned[i] ? lay_out (p, g->nodes[i], error)
-                       : append (p, g->nodes[i], error)))
+      if (!(planned[i] == KETTE_PLANNED ? lay_out (p, g->nodes[i], error)
+                                        : append (p, g->nodes[i], error)))
         return FALSE;
     }
   if (n_before >= n_nodes)
@@ -391,10 +369,10 @@ _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error)
       || !(p.reorder = _kette_registry_op ("kette", "Reorder", 1)))
     return TRUE;
   const gboolean ok
-      = (p.there = _kette_alloc (account, g->n_values + 1, 1, error))
-        && (p.seen = _kette_alloc (account, g->n_values + 1, 1, error))
+      = (p.seen = _kette_alloc (account, g->n_values + 1, 1, error))
         && (p.twins = _kette_alloc (account, g->n_values + 1, sizeof *p.twins, error))
         && (planned = _kette_alloc (account, g->n_nodes + 1, 1, error))
+        && _kette_plan_reach (g, planned, error)
         && _kette_grow (&p.original, &p.original_capacity, g->n_values + 1,
                         sizeof *p.original, error)
         && _kette_grow (&plan->layouts, &p.layouts_capacity, g->n_values + 1,
@@ -405,7 +383,6 @@ _kette_plan_layouts (KettePlan *plan, size_t *n_forward, GError **error)
   if (ok)
     mark (&p, planned);
   const gboolean done = ok && walk (&p, planned, n_forward, error);
-  _kette_free (p.there);
   _kette_free (p.seen);
   _kette_free (p.twins);
   _kette_free (planned);

@@ -120,6 +120,14 @@ rule_for (const KettePlaces *p, const KetteNode *node)
   return NULL;
 }
 
+uint32_t
+_kette_places_wanted (const KettePlaces *places, const KetteNode *node)
+{
+  const KettePlaceRule *rule = rule_for (places, node);
+
+  return rule ? rule->unit : places->base;
+}
+
 const KetteKernel *
 _kette_unit_kernel (const KetteUnit *unit, KetteNode *node)
 {
@@ -182,25 +190,9 @@ place_outputs (const KettePlan *plan, KetteNode *node)
           = kernel && k < 64 && (kernel->kernel.host_out >> k & 1) ? 0 : node->unit;
 }
 
-/* Will the plan execute NODE? See mark_planned. */
-static gboolean
-is_planned (const KetteNode *node, uint8_t *there)
-{
-  gboolean ok = node->def != NULL;
-
-  for (int32_t k = 0; k < node->n_in; k++)
-    ok = ok && (!node->in[k] || there[node->in[k]->index]);
-  for (int32_t k = 0; k < node->n_out; k++)
-    ok = ok && (!node->out[k] || _kette_type_is_concrete (&node->out[k]->type));
-  for (int32_t k = 0; ok && k < node->n_out; k++)
-    if (node->out[k])
-      there[node->out[k]->index] = 1;
-  return ok;
-}
-
 /* By what is wanted; what may go where it costs least stays open. */
 static void
-place_all (KettePlan *plan, uint8_t *fixed, gboolean branches, uint8_t *there)
+place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
 {
   const KetteGraph *g = plan->graph;
 
@@ -209,10 +201,10 @@ place_all (KettePlan *plan, uint8_t *fixed, gboolean branches, uint8_t *there)
       KetteNode *node = g->nodes[i];
 
       fixed[i] = 1;
-      if (!is_planned (node, there))
-        node->why = KETTE_WHY_LATER;
-      else if (branches)
+      if (node->subgraphs)
         node->why = KETTE_WHY_BRANCH;
+      else if (planned[i] != KETTE_PLANNED)
+        node->why = planned[i] == KETTE_PLANNED_OPEN ? KETTE_WHY_SIZE : KETTE_WHY_LATER;
       else if (plan->places->automatic && !rule_for (plan->places, node))
         {
           fixed[i]  = is_hosts (node);
@@ -226,25 +218,19 @@ place_all (KettePlan *plan, uint8_t *fixed, gboolean branches, uint8_t *there)
 gboolean
 _kette_plan_assign (KettePlan *plan, GError **error)
 {
-  KetteGraph *g     = plan->graph;
-  gboolean branches = FALSE, used = FALSE, ok;
-  uint8_t *there, *fixed;
+  KetteAccount *account = _kette_account_process ();
+  KetteGraph *g         = plan->graph;
+  gboolean used         = FALSE, ok;
+  uint8_t *planned, *fixed;
 
   if (!plan->places)
     return TRUE;
-  there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
-  fixed
-      = there ? _kette_alloc (_kette_account_process (), g->n_nodes + 1, 1, error) : NULL;
-  ok = fixed != NULL;
-  for (size_t i = 0; ok && i < g->n_values; i++)
-    there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
-  for (size_t i = 0; ok && i < g->n_inputs; i++)
-    there[g->inputs[i]->index] = 1;
-  for (size_t i = 0; i < g->n_nodes; i++)
-    branches = branches || g->nodes[i]->subgraphs;
+  planned = _kette_alloc (account, g->n_nodes + 1, 1, error);
+  fixed   = planned ? _kette_alloc (account, g->n_nodes + 1, 1, error) : NULL;
+  ok      = fixed && _kette_plan_reach (g, planned, error);
   if (ok)
     {
-      place_all (plan, fixed, branches, there);
+      place_all (plan, fixed, planned);
       ok = !plan->places->automatic || plan->places->n_units == 0
            || _kette_plan_weigh (plan, fixed, error);
     }
@@ -257,7 +243,7 @@ _kette_plan_assign (KettePlan *plan, GError **error)
     }
   if (used)
     plan->n_units = plan->places->n_units;
-  _kette_free (there);
+  _kette_free (planned);
   _kette_free (fixed);
   return ok;
 }

@@ -41,9 +41,10 @@ enum
   KETTE_WHY_NO_KERNEL, /* no kernel there for its types */
   KETTE_WHY_REFUSED,   /* the kernels there refused it: KetteNode.because */
   KETTE_WHY_KIND,      /* texts, sequences and the like are the host's */
-  KETTE_WHY_BRANCH,    /* a graph with branches */
+  KETTE_WHY_BRANCH,    /* it has graphs of its own */
   KETTE_WHY_SHAPES,    /* shape arithmetic */
-  KETTE_WHY_LATER      /* its shapes depend on computed contents */
+  KETTE_WHY_SIZE,      /* only computing its result tells how large that is */
+  KETTE_WHY_LATER      /* behind such a one: it is placed at the run */
 };
 
 /* DEVICE: "cpu", "guard:1", "auto" or NULL; RULES: "PATTERN=DEVICE", ends with NULL, or NULL.
@@ -51,6 +52,8 @@ enum
 gboolean _kette_places_new (const char *device, const char *const *rules,
                             KettePlaces **out, GError **error);
 void _kette_places_free (KettePlaces *places);
+/* Where NODE is wanted, as far as that is said; 0: the host, or nowhere in particular. */
+uint32_t _kette_places_wanted (const KettePlaces *places, const KetteNode *node);
 /* precision.c: at least one of the devices of PLACES (NULL: the host's processor alone) must
  * have PRECISION, KT_ROUND_*; on those that have it kernels get to know of it. */
 gboolean _kette_places_set_precision (KettePlaces *places, int32_t precision,

@@ -45,32 +45,47 @@ add_copies (KettePlan *plan)
       plan->steps[plan->n_steps++] = (KetteStep){ .update = &plan->updates[u] };
 }
 
-/* Marks the nodes that can be planned: all inputs there, all shapes known. */
-static gboolean
-mark_planned (KettePlan *plan, GError **error)
+gboolean
+_kette_plan_reach (const KetteGraph *g, uint8_t *planned, GError **error)
 {
-  const KetteGraph *g = plan->graph;
   uint8_t *there = _kette_alloc (_kette_account_process (), g->n_values + 1, 1, error);
 
   if (!there)
     return FALSE;
   for (size_t i = 0; i < g->n_values; i++)
-    there[i] = plan->storage_of[i] != 0;
+    there[i] = g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT);
+  for (size_t i = 0; i < g->n_inputs; i++)
+    there[g->inputs[i]->index] = 1;
   for (size_t i = 0; i < g->n_nodes; i++)
     {
       const KetteNode *node = g->nodes[i];
-      gboolean ok           = node->def != NULL;
+      gboolean ready = node->def != NULL, known = TRUE;
+
       for (int32_t k = 0; k < node->n_in; k++)
-        ok = ok && (!node->in[k] || there[node->in[k]->index]);
+        ready = ready && (!node->in[k] || there[node->in[k]->index]);
       for (int32_t k = 0; k < node->n_out; k++)
-        ok = ok && (!node->out[k] || _kette_type_is_concrete (&node->out[k]->type));
-      for (int32_t k = 0; ok && k < node->n_out; k++)
+        known = known && (!node->out[k] || _kette_type_is_concrete (&node->out[k]->type));
+      for (int32_t k = 0; ready && known && k < node->n_out; k++)
         if (node->out[k])
           there[node->out[k]->index] = 1;
-      plan->planned[i] = ok;
-      plan->partial    = plan->partial || !ok;
+      planned[i] = !ready  ? KETTE_PLANNED_LATER
+                   : known ? KETTE_PLANNED
+                           : KETTE_PLANNED_OPEN;
     }
   _kette_free (there);
+  return TRUE;
+}
+
+static gboolean
+mark_planned (KettePlan *plan, GError **error)
+{
+  if (!_kette_plan_reach (plan->graph, plan->planned, error))
+    return FALSE;
+  for (size_t i = 0; i < plan->graph->n_nodes; i++)
+    {
+      plan->planned[i] = plan->planned[i] == KETTE_PLANNED;
+      plan->partial    = plan->partial || !plan->planned[i];
+    }
   return TRUE;
 }
 

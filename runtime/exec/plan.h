@@ -204,6 +204,17 @@ _kette_plan_storage (const KettePlan *plan, const KetteValue *value)
   return i ? &plan->storages[i - 1] : NULL;
 }
 
+/* Will a plan execute a node? Contents are still to come, or its own result has a shape that only
+ * computing it tells. */
+typedef enum
+{
+  KETTE_PLANNED_LATER,
+  KETTE_PLANNED,
+  KETTE_PLANNED_OPEN
+} KettePlanned;
+/* plan.c: by node index; nodes are in order. */
+gboolean _kette_plan_reach (const KetteGraph *graph, uint8_t *planned, GError **error);
+
 /* chain.c: prepares the kernels of all planned nodes, and finds the chains. */
 gboolean _kette_plan_prepare (KettePlan *plan, size_t n_forward_nodes, GError **error);
 /* chain.c: notes what NODE, placed now, reads at other elements than it writes. */

@@ -6,6 +6,7 @@
  * that does it.
  */
 #include "exec/plan.h"
+#include "graph/reads.h"
 #include <string.h>
 
 typedef struct
@@ -209,6 +210,43 @@ rename_output (Spread *s, KetteNode *node, int32_t k, GError **error)
   return TRUE;
 }
 
+/* What the graphs of NODE read of the one around them is on the host, under its own name: it is
+ * marked as seen. */
+static gboolean
+bring_captured (Spread *s, KetteNode *node, GError **error)
+{
+  KetteReads reads = { .node = node, .input = node->n_in };
+  KetteValue *value;
+
+  while ((value = _kette_reads_next (&reads)))
+    if (!on_unit (s, value, 0, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Constants go where NODE is wanted as soon as that can be planned, and stay there: each run makes
+ * its own plan of what depends on contents. */
+static gboolean
+keep_for_later (Spread *s, const KetteNode *node, GError **error)
+{
+  const uint32_t unit       = _kette_places_wanted (s->plan->places, node);
+  const KetteFamily *family = unit && node->def ? node->def->family : NULL;
+  gboolean served           = FALSE;
+
+  for (size_t i = 0; family && i < family->n_kernels; i++)
+    for (int round = 0; round < 2; round++)
+      {
+        const char *device = _kette_unit_kernels (s->plan->places->units[unit], round);
+        served             = served
+                 || (device && _kette_kernel_serves (family->kernels[i], node, device));
+      }
+  for (int32_t k = 0; served && k < node->n_in; k++)
+    if (node->in[k] && is_constant (s, node->in[k]) && node->in[k]->unit == 0
+        && !bring (s, node->in[k], unit, FALSE, error))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 visit (Spread *s, KetteNode *node, GError **error)
 {
@@ -222,6 +260,10 @@ visit (Spread *s, KetteNode *node, GError **error)
         if (!(node->in[k] = on_unit (s, node->in[k], host ? 0 : node->unit, error)))
           return FALSE;
       }
+  if (node->subgraphs && !bring_captured (s, node, error))
+    return FALSE;
+  if (node->why == KETTE_WHY_LATER && !keep_for_later (s, node, error))
+    return FALSE;
   if (!append (&s->order, &s->order_capacity, &s->n_order, node, error))
     return FALSE;
   for (int32_t k = 0; k < node->n_out; k++)
@@ -259,9 +301,14 @@ mark_seen (Spread *s)
   for (size_t i = 0; i < n_fetched; i++)
     s->seen[g->outputs[i]->index] = 1;
   for (size_t i = 0; i < g->n_nodes; i++)
-    for (int32_t k = 0; k < g->nodes[i]->n_in; k++)
-      if (g->nodes[i]->why == KETTE_WHY_LATER && g->nodes[i]->in[k])
-        s->seen[g->nodes[i]->in[k]->index] = 1;
+    {
+      const uint32_t why = g->nodes[i]->why;
+      KetteReads reads   = { .node = g->nodes[i] };
+      KetteValue *value;
+      if (why == KETTE_WHY_LATER || why == KETTE_WHY_SIZE || g->nodes[i]->subgraphs)
+        while ((value = _kette_reads_next (&reads)))
+          s->seen[value->index] = 1;
+    }
 }
 
 static gboolean
