@@ -289,7 +289,8 @@ note_deaths (Lanes *l, size_t i, GError **error)
       const uint32_t at     = (uint32_t) l->mortal[k];
       const KetteStorage *s = &plan->storages[at];
       const gboolean apart  = plan->separate >> s->unit & 1;
-      if (s->unit == step->node->unit
+      /* Memory that others use again may be somebody else's by now, unless this is the last use. */
+      if (s->unit == step->node->unit && (apart || s->last >= step->node->index)
           && is_behind (l, s, (uint32_t) i + 1, sync->lane, apart))
         {
           if (!_kette_grow (&plan->deaths, &plan->deaths_capacity, plan->n_deaths + 1,
