@@ -42,6 +42,7 @@ guard_capture_begin (kt_call *call, kt_stream *stream)
       open_one   = r;
       s->capture = r;
       guard_captures++;
+      guard_hand_out (1);
     }
   pthread_mutex_unlock (&lock);
   return r ? KT_OK
@@ -172,5 +173,6 @@ guard_recording_free (kt_recording *recording)
       next = op->next;
       guard_op_free (op);
     }
+  guard_hand_out (-1);
   free (r);
 }

@@ -170,6 +170,7 @@ void *guard_alias (void *device, const void *memory);
  * the range is written. Else NULL, with TEXT saying what is there instead. */
 Block *guard_hold (const Device *device, const kt_range *range, char *text);
 void guard_drop (Block *block);
+void guard_hand_out (ptrdiff_t n); /* so much more, or less, is with the host */
 kt_status guard_memory (kt_call *call, void *device, size_t *free_bytes,
                         size_t *all_bytes);
 

@@ -27,10 +27,17 @@ pthread_mutex_t guard_blocks = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
 static Block **sorted; /* all of them, by address */
 static size_t n_sorted, capacity;
 static Block *oldest, **newest = &oldest; /* ruins */
-static size_t n_ruins, used;
+static size_t n_ruins;
+static ptrdiff_t handed_out;
 static char fault[TEXT]; /* found while something was released: told by the next check */
 static pthread_mutex_t pins_lock = PTHREAD_MUTEX_INITIALIZER;
 static Pin *pins;
+
+void
+guard_hand_out (ptrdiff_t n)
+{
+  __atomic_add_fetch (&handed_out, n, __ATOMIC_RELAXED);
+}
 
 /* The first block whose memory ends behind AT. */
 static size_t
@@ -103,7 +110,6 @@ guard_alloc (kt_call *call, void *device, size_t bytes, void **memory)
     {
       pthread_mutex_lock (&guard_blocks);
       ok = enter (b);
-      used += ok ? bytes : 0;
       pthread_mutex_unlock (&guard_blocks);
       if (!ok)
         guard_unmap (b);
@@ -113,6 +119,7 @@ guard_alloc (kt_call *call, void *device, size_t bytes, void **memory)
       free (b);
       return guard_fail (call, KT_E_NOMEM, "%zu bytes were refused", bytes);
     }
+  guard_hand_out ((ptrdiff_t) bytes);
   *memory = b->address;
   return KT_OK;
 }
@@ -150,7 +157,7 @@ guard_release (void *device, void *memory)
         snprintf (fault, sizeof fault, "a block of %zu bytes was released in use",
                   b->bytes);
       guard_close (b);
-      used -= b->bytes;
+      guard_hand_out (-(ptrdiff_t) b->bytes);
       if (!b->holders)
         {
           guard_history_free (b->history);
@@ -277,15 +284,19 @@ guard_bury (const kt_range *range)
   pthread_mutex_unlock (&guard_blocks);
 }
 
+/* Free is what nobody has, of all devices together: memory, pinned memory, and, a byte each, streams,
+ * events, recordings. So whoever leaves anything behind is seen. */
 kt_status
 guard_memory (kt_call *call, void *device, size_t *free_bytes, size_t *all_bytes)
 {
+  const ptrdiff_t out = __atomic_load_n (&handed_out, __ATOMIC_RELAXED);
+
   (void) call;
   (void) device;
-  *all_bytes = (size_t) 64 << 30;
-  pthread_mutex_lock (&guard_blocks);
-  *free_bytes = *all_bytes - (used < *all_bytes ? used : *all_bytes);
-  pthread_mutex_unlock (&guard_blocks);
+  *all_bytes  = (size_t) 64 << 30;
+  *free_bytes = out < 0                     ? *all_bytes + (size_t) -out
+                : (size_t) out < *all_bytes ? *all_bytes - (size_t) out
+                                            : 0;
   return KT_OK;
 }
 
@@ -308,6 +319,7 @@ guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **memory)
                          "%zu bytes of pinned memory were refused on demand", bytes);
     }
   pin->bytes = bytes;
+  guard_hand_out ((ptrdiff_t) bytes + 1);
   pthread_mutex_lock (&pins_lock);
   pin->next = pins;
   pins      = pin;
@@ -326,6 +338,7 @@ guard_release_pinned (void *device, void *memory)
       {
         Pin *pin = *p;
         *p       = pin->next;
+        guard_hand_out (-(ptrdiff_t) pin->bytes - 1);
         free (pin->memory);
         free (pin);
         break;

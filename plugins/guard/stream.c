@@ -64,6 +64,7 @@ guard_stream_new (kt_call *call, void *device, kt_stream **stream)
       s->knobs  = knobs;
     }
   pthread_mutex_unlock (&lock);
+  guard_hand_out (s ? 1 : 0);
   *stream = (kt_stream *) s;
   return s ? KT_OK
            : guard_fail (call, KT_E_NOMEM, "there are %u streams already", n_streams);
@@ -75,6 +76,7 @@ guard_stream_free (kt_stream *stream)
   Stream *s = (Stream *) stream;
 
   guard_await (s, s->given, NULL);
+  guard_hand_out (-1);
   pthread_mutex_lock (&lock);
   s->taken   = false;
   s->status  = KT_OK;
@@ -98,12 +100,14 @@ guard_event_new (kt_call *call, void *device, kt_event **event)
 {
   (void) device;
   *event = calloc (1, sizeof (Event));
+  guard_hand_out (*event ? 1 : 0);
   return *event ? KT_OK : guard_fail (call, KT_E_NOMEM, "no memory for an event");
 }
 
 void
 guard_event_free (kt_event *event)
 {
+  guard_hand_out (event ? -1 : 0);
   free (event);
 }
 

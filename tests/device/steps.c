@@ -6,16 +6,25 @@
 #include <string.h>
 
 const Placement placements[N_PLACEMENTS] = {
-  { "dense, one device", FALSE, "guard", { NULL } },
+  { "dense, one device", DENSE, "guard", { NULL } },
   { "dense, spread",
-    FALSE,
+    DENSE,
     "guard:0",
     { "Sigmoid*=guard:1", "*SSE*=cpu", "MatMul=guard:1", "Transpose=cpu", NULL } },
-  { "convolutions, one device", TRUE, "guard:1", { NULL } },
+  { "convolutions, one device", CNN, "guard:1", { NULL } },
   { "convolutions, spread",
-    TRUE,
+    CNN,
     "cpu",
     { "Conv*=guard:0", "Relu*=guard:1", "Gemm=guard:1", "*Batch*=guard:0", NULL } },
+  { "dropout and Adam, one device", DROPOUT, "guard", { NULL } },
+  { "dropout and Adam, two devices",
+    DROPOUT,
+    "guard:0",
+    { "Conv*=guard:1", "*Pool*=guard:1", "Adam*=guard:1", NULL } },
+  { "dropout and Adam, device and CPU",
+    DROPOUT,
+    "guard:1",
+    { "Gemm=cpu", "*Batch*=cpu", "Dropout*=cpu", NULL } },
 };
 
 KetteTrainer *
@@ -26,12 +35,13 @@ trainer_new (const Placement *p, KetteGraph **graph, GError **error)
   KetteTensor *x, *t;
   KetteTrainer *trainer;
 
-  *graph = p->convolutions ? network_cnn_new (8, 8, 16, TRUE)
-                           : network_new (KT_F32, sizes, 2, "Sigmoid");
+  *graph = p->network == DENSE ? network_new (KT_F32, sizes, 2, "Sigmoid")
+           : p->network == CNN ? network_cnn_new (8, 8, 16, TRUE)
+                               : network_cnn_dropout_new (8, 8, 16);
   network_samples (25, &x, &t);
   kette_train_options_init (&options);
-  options.loss      = p->convolutions ? "cross-entropy" : "half-sse";
-  options.optimizer = "momentum";
+  options.loss      = p->network == DENSE ? "half-sse" : "cross-entropy";
+  options.optimizer = p->network == DROPOUT ? "adam" : "momentum";
   options.batch     = 10;
   options.device    = p->device;
   options.place     = p->place;
@@ -59,7 +69,7 @@ train (const Placement *p, GError **error)
 char *
 train_on_cpu (const Placement *p)
 {
-  const Placement cpu = { p->name, p->convolutions, "cpu", { NULL } };
+  const Placement cpu = { p->name, p->network, "cpu", { NULL } };
   GError *error       = NULL;
   char *digest        = train (&cpu, &error);
 

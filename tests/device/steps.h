@@ -8,13 +8,20 @@
 enum
 {
   STEPS        = 7, /* batches of 10, 10, 5, ...: the third one of 10 is recorded */
-  N_PLACEMENTS = 4
+  N_PLACEMENTS = 7
+};
+
+enum
+{
+  DENSE,
+  CNN,    /* with batch normalisation */
+  DROPOUT /* that, dropout, and Adam */
 };
 
 typedef struct
 {
   const char *name;
-  gboolean convolutions;
+  int network;
   const char *device;
   const char *place[6];
 } Placement;

@@ -206,8 +206,20 @@ normalise (KetteGraph *graph, KetteValue *x, gint64 c)
   return add_node (graph, "BatchNormalization", in, 5, NULL, 0, NULL);
 }
 
-KetteGraph *
-network_cnn_new (int c1, int c2, int hidden, gboolean normalised)
+static KetteValue *
+drop (KetteGraph *graph, KetteValue *x)
+{
+  GError *error             = NULL;
+  g_autoptr (KetteTensor) t = kette_tensor_new (KT_F32, NULL, 0, &error);
+
+  _kette_tensor_set_double (t, 0, 0.25);
+  KetteValue *const in[] = { x, _kette_graph_add_constant (graph, "ratio", t, &error) };
+  g_assert_no_error (error);
+  return add_node (graph, "Dropout", in, 2, NULL, 0, NULL);
+}
+
+static KetteGraph *
+cnn_new (int c1, int c2, int hidden, gboolean normalised, gboolean dropout)
 {
   const gint64 picture[] = { 1, 28, 28 }, window[] = { 2, 2 };
   const kt_attr pool[] = {
@@ -229,11 +241,25 @@ network_cnn_new (int c1, int c2, int hidden, gboolean normalised)
   value = add_node (graph, "Flatten", &value, 1, NULL, 0, NULL);
   value = dense (graph, value, 2, c2 * 144, hidden, NULL);
   value = add_node (graph, "Relu", &value, 1, NULL, 0, NULL);
+  if (dropout)
+    value = drop (graph, value);
   value = dense (graph, value, 3, hidden, 10, "y");
   _kette_value_set_tensor_type (value, KT_F32, dims, 2, &error);
   _kette_graph_add_output (graph, value, &error);
   g_assert_no_error (error);
   return graph;
+}
+
+KetteGraph *
+network_cnn_new (int c1, int c2, int hidden, gboolean normalised)
+{
+  return cnn_new (c1, c2, hidden, normalised, FALSE);
+}
+
+KetteGraph *
+network_cnn_dropout_new (int c1, int c2, int hidden)
+{
+  return cnn_new (c1, c2, hidden, TRUE, TRUE);
 }
 
 KetteTrainer *

@@ -12,6 +12,8 @@ KetteGraph *network_new (int dtype, const int *sizes, int n_layers,
 /* conv C1 3x3, [batch normalisation,] relu, conv C2 3x3, relu, maximum over 2x2, dense HIDDEN,
  * relu, dense 10, on "x" [N,1,28,28]; in f32. */
 KetteGraph *network_cnn_new (int c1, int c2, int hidden, gboolean normalised);
+/* The same with batch normalisation, and dropout in front of the last layer. */
+KetteGraph *network_cnn_dropout_new (int c1, int c2, int hidden);
 /* Pictures of ten classes as uint8 [n,784], and labels uint8 [n]: an integer formula, as in
  * reference/make-reference.py. */
 void network_samples (size_t n, KetteTensor **x, KetteTensor **labels);
