@@ -88,6 +88,10 @@ int
 kette_verb_bench (int argc, char **argv)
 {
   int batch = 1, threads = 0, status;
+  g_autofree char *device      = NULL;
+  g_autofree char *precision   = NULL;
+  g_auto (GStrv) place         = NULL;
+  KetteSessionFlags flags      = (KetteSessionFlags) 0;
   gboolean no_fusion           = FALSE;
   double seconds               = 2, median, least;
   g_autoptr (GError) error     = NULL;
@@ -95,6 +99,9 @@ kette_verb_bench (int argc, char **argv)
     { "batch", 0, 0, G_OPTION_ARG_INT, &batch, "size of open dims (1)", "N" },
     { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &no_fusion,
       "run each node on its own; the same bits, slower", NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &device, "where: as in kette run", "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &place, "likewise", "GLOB=D" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &precision, "as in kette run", "P" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &threads, "threads", "N" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "how long to measure (2)", "S" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -102,7 +109,8 @@ kette_verb_bench (int argc, char **argv)
 
   if (!kette_tool_parse (
           &argc, &argv, entries, "MODEL", "Times the runs of a model.",
-          "  kette bench model.onnx\n  kette bench model.onnx --batch 64 --threads 2\n",
+          "  kette bench model.onnx\n  kette bench model.onnx --batch 64 --threads 2\n"
+          "  kette bench model.onnx --batch 64 --device cuda\n",
           &status))
     return status;
   if (argc != 2)
@@ -111,10 +119,14 @@ kette_verb_bench (int argc, char **argv)
     return kette_tool_usage ("a number is out of range");
   kette_set_threads (threads);
 
-  g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
+  g_autoptr (KetteGraph) graph
+      = kette_session_flags_for_precision (precision, &flags, &error)
+            ? kette_tool_load (argv[1], &error)
+            : NULL;
   g_autoptr (KetteSession) session
-      = graph ? kette_session_new_with_flags (
-            graph, no_fusion ? KETTE_SESSION_NO_FUSION : 0, &error)
+      = graph ? kette_session_new_on (graph,
+                                      flags | (no_fusion ? KETTE_SESSION_NO_FUSION : 0),
+                                      device, (const char *const *) place, &error)
               : NULL;
   const guint n                   = graph ? kette_graph_get_n_inputs (graph) : 0;
   g_autofree KetteTensor **inputs = g_new0 (KetteTensor *, n + 1);

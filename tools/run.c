@@ -99,6 +99,14 @@ typedef struct
   char *device, **place, *precision;
 } Options;
 
+static void
+clear_options (Options *o)
+{
+  g_free (o->device);
+  g_free (o->precision);
+  g_strfreev (o->place);
+}
+
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
 static int
 run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words,
@@ -199,9 +207,7 @@ kette_verb_run (int argc, char **argv)
 
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
   status = graph ? run_graph (graph, inputs, outputs, &o) : kette_tool_fail (error);
-  g_free (o.device);
-  g_free (o.precision);
-  g_strfreev (o.place);
+  clear_options (&o);
   return status;
 }
 
@@ -214,6 +220,7 @@ kette_verb_grad (int argc, char **argv)
   g_autofree char *out     = NULL;
   g_autoptr (GError) error = NULL;
   gboolean standard = FALSE, raise = FALSE;
+  Options o = { 0 };
   int status;
   const GOptionEntry entries[] = {
     { "of", 0, 0, G_OPTION_ARG_STRING, &of,
@@ -228,6 +235,14 @@ kette_verb_grad (int argc, char **argv)
       NULL },
     { "input", 'i', 0, G_OPTION_ARG_STRING_ARRAY, &inputs,
       "run it on data and print the gradients", "NAME=FILE" },
+    { "explain", 0, 0, G_OPTION_ARG_NONE, &o.explain, "with --input: as in kette run",
+      NULL },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &o.device, "with --input: as in kette run",
+      "D" },
+    { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.place, "with --input: as in kette run",
+      "GLOB=D" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &o.precision,
+      "with --input: as in kette run", "P" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
@@ -241,6 +256,12 @@ kette_verb_grad (int argc, char **argv)
     return kette_tool_usage ("grad needs one MODEL");
   if (!out && !inputs)
     return kette_tool_usage ("grad needs -o FILE or --input NAME=FILE");
+  if (!inputs && (o.explain || o.device || o.place || o.precision))
+    return kette_tool_usage ("%s says how to run on --input NAME=FILE",
+                             o.explain  ? "--explain"
+                             : o.device ? "--device"
+                             : o.place  ? "--place"
+                                        : "--precision");
 
   g_autoptr (KetteGraph) graph   = kette_tool_load (argv[1], &error);
   const KetteGradientFlags flags = (standard ? KETTE_GRADIENT_STANDARD : 0)
@@ -249,5 +270,7 @@ kette_verb_grad (int argc, char **argv)
       || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
       || (out && !kette_graph_save (graph, out, &error)))
     return kette_tool_fail (error);
-  return inputs ? run_graph (graph, inputs, NULL, &(const Options){ 0 }) : 0;
+  status = inputs ? run_graph (graph, inputs, NULL, &o) : 0;
+  clear_options (&o);
+  return status;
 }

@@ -51,6 +51,21 @@ def test_run(folder):
     case("info --device needs --plan", run.returncode == 64, *notes(run))
 
 
+def test_grad(folder):
+    data = write_npy(os.path.join(folder, "gx.npy"), [2, 784], [(i * 37 % 101) / 101 for i in range(2 * 784)])
+    words = ["grad", LECTURE, "--of", "y", "--wrt", "x", "--input", f"x={data}"]
+    there = kette(*words, "--device", "guard", "--place", "*Sigmoid*=guard:1")
+    case("grad --device: the same bits", there.returncode == 0 and there.stdout == kette(*words).stdout, *notes(there))
+    run = kette(*words, "--device", "guard", "--explain")
+    case("grad --explain", run.returncode == 0 and "SigmoidGrad" in run.stdout and "copies: 1 in, " in run.stdout, *notes(run))
+    run = kette("grad", LECTURE, "--of", "y", "-o", os.path.join(folder, "g.onnx"), "--device", "guard")
+    case("grad --device needs --input", run.returncode == 64, *notes(run))
+    run = kette("bench", LECTURE, "--seconds", "0.05", "--device", "guard", "--place", "Sigmoid=cpu")
+    case("bench --device", run.returncode == 0 and " us per run" in run.stdout, *notes(run))
+    run = kette("bench", LECTURE, "--seconds", "0.05", "--device", "guard:7")
+    case("bench: no such device", run.returncode == 69 and 'there is no "guard:7"' in run.stderr, *notes(run))
+
+
 def test_train(folder):
     data = write_npy(os.path.join(folder, "tx.npy"), [40, 784], [(i * 37 % 101) / 101 for i in range(40 * 784)])
     target = write_npy(os.path.join(folder, "tt.npy"), [40, 10], [float(i % 10 == i // 10 % 10) for i in range(400)])
@@ -129,6 +144,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         test_list()
         test_run(folder)
+        test_grad(folder)
         test_train(folder)
         test_errors(folder)
         test_directories(folder)
