@@ -145,6 +145,14 @@ find_all (Finder *f, GError **error)
 
 /* -- boxes -------------------------------------------------------------------------------- */
 
+/* Is NODE the host's though it was asked for elsewhere? As _kette_plan_text has it. */
+static gboolean
+is_fallback (const KettePlan *plan, const KetteNode *node)
+{
+  return plan->places && !node->unit && node->why >= KETTE_WHY_NO_KERNEL
+         && (plan->places->automatic || _kette_places_wanted (plan->places, node) != 0);
+}
+
 static void
 place_nodes (const Finder *f)
 {
@@ -158,8 +166,13 @@ place_nodes (const Finder *f)
 
       if (!box)
         continue;
+      if (node->why == KETTE_WHY_LATER)
+        {
+          box->unplaced = "at the run";
+          continue;
+        }
       *(is_backward (node) ? &box->back_units : &box->units) |= 1u << node->unit;
-      box->fallback |= !node->unit && node->why >= KETTE_WHY_NO_KERNEL;
+      box->fallback |= is_fallback (f->plan, node);
     }
 }
 
@@ -203,6 +216,8 @@ place_rest (const Finder *f)
 
       box->strip = TRUE;
       if (box->units)
+        box->unplaced = NULL;
+      if (box->units || box->unplaced)
         continue;
       if (box->kind == KETTE_BOX_DATA)
         box->units = 1;

@@ -102,6 +102,27 @@ add_exceptions (const KettePlan *plan, gboolean later, const char *title, GStrin
     }
 }
 
+/* Rules that say nothing of this graph: a name that was misspelt, most likely. */
+static void
+add_idle_rules (const KettePlan *plan, GString *out)
+{
+  const KettePlaces *places = plan->places;
+
+  for (size_t r = 0; r < places->n_rules; r++)
+    {
+      const uint32_t unit = places->rules[r].unit;
+      gboolean fits       = FALSE;
+
+      for (size_t i = 0; i < plan->graph->n_nodes && !fits; i++)
+        fits = !_kette_is_copy (plan->graph->nodes[i])
+               && _kette_place_fits (&places->rules[r], plan->graph->nodes[i]);
+      if (!fits)
+        g_string_append_printf (out, "no node fits the rule %s=%s\n",
+                                KETTE_QUOTE (places->rules[r].pattern),
+                                unit ? places->units[unit]->name : "cpu");
+    }
+}
+
 /* Where the steps are, how much memory that takes, what is copied, and what was to be elsewhere. */
 static void
 add_devices (const KettePlan *plan, GString *out)
@@ -140,6 +161,14 @@ add_devices (const KettePlan *plan, GString *out)
     }
   add_exceptions (plan, FALSE, "on the cpu though asked for elsewhere", out);
   add_exceptions (plan, TRUE, "placed at the run, when their shapes are known", out);
+  add_idle_rules (plan, out);
+}
+
+/* What rules are compared with. */
+static const char *
+name_of (const KetteNode *node)
+{
+  return !*node->name && node->origin ? node->origin : node->name;
 }
 
 /* One line for the step at I. */
@@ -167,6 +196,8 @@ add_step (const KettePlan *plan, size_t i, const char *ops, GString *out)
   if (plan->n_units && *reason_of (plan, step->node, why, sizeof why))
     g_string_append_printf (out, "  (%s%s%s)", why, step->rounds ? ", " : "",
                             step->rounds ? _kette_precision_name (step->rounds) : "");
+  if (plan->places && !_kette_is_copy (step->node) && *name_of (step->node))
+    g_string_append_printf (out, "  %s", KETTE_QUOTE (name_of (step->node)));
   g_string_append_printf (out, "%s\n",
                           i == plan->n_forward ? "  (backward and update begin)" : "");
 }

@@ -109,13 +109,19 @@ _kette_places_free (KettePlaces *places)
 
 /* -- where nodes go ------------------------------------------------------------------------ */
 
+gboolean
+_kette_place_fits (const KettePlaceRule *rule, const KetteNode *node)
+{
+  return g_pattern_match_simple (rule->pattern, node->name)
+         || (node->origin && g_pattern_match_simple (rule->pattern, node->origin))
+         || g_pattern_match_simple (rule->pattern, node->op);
+}
+
 static const KettePlaceRule *
 rule_for (const KettePlaces *p, const KetteNode *node)
 {
   for (size_t i = 0; i < p->n_rules; i++)
-    if (g_pattern_match_simple (p->rules[i].pattern, node->name)
-        || (node->origin && g_pattern_match_simple (p->rules[i].pattern, node->origin))
-        || g_pattern_match_simple (p->rules[i].pattern, node->op))
+    if (_kette_place_fits (&p->rules[i], node))
       return &p->rules[i];
   return NULL;
 }

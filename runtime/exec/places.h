@@ -28,7 +28,7 @@ typedef struct
   size_t n_rules;
   int32_t precision; /* KT_ROUND_*: what is wished of devices that have it */
   size_t n_fetched;  /* outputs that somebody looks at; SIZE_MAX: all */
-  char *text;        /* of the rules */
+  char *text;       /* of the rules */
 } KettePlaces;
 
 /* Why a node is where it is: KetteNode.why. */
@@ -52,6 +52,8 @@ enum
 gboolean _kette_places_new (const char *device, const char *const *rules,
                             KettePlaces **out, GError **error);
 void _kette_places_free (KettePlaces *places);
+/* Is NODE, or what it comes from, one that RULE means? */
+gboolean _kette_place_fits (const KettePlaceRule *rule, const KetteNode *node);
 /* Where NODE is wanted, as far as that is said; 0: the host, or nowhere in particular. */
 uint32_t _kette_places_wanted (const KettePlaces *places, const KetteNode *node);
 /* precision.c: at least one of the devices of PLACES (NULL: the host's processor alone) must
