@@ -37,6 +37,10 @@ def test_run(folder):
     case("run --explain", run.returncode == 0 and all(text in run.stdout for text in (
         "copy             float32[3,784]  (9408 bytes, cpu to guard:0)", "guard:1  ", "(a rule)", "(asked for)",
         "copies: 1 in, 1 out, 3 between devices", "guard:0: 2 steps")), *notes(run))
+    run = kette("info", "--plan", "--device", "guard", "--place", "*layer2*=guard:1", "--place", "sigmoid=cpu", LECTURE)
+    case("explanations name nodes, and rules that fit none", run.returncode == 0
+         and '(a rule)  "/layer2/MatMul"' in run.stdout and 'no node fits the rule "sigmoid"=cpu' in run.stdout
+         and run.stdout.count("no node") == 1, *notes(run))
     run = kette("info", "--plan", "--device", "guard", LECTURE)
     case("info --plan --device", run.returncode == 0 and "float32[1,784]  (3136 bytes, cpu to guard:0)" in run.stdout
          and "copies: 1 in, 1 out, 0 between devices" in run.stdout, *notes(run))
