@@ -5,6 +5,7 @@ guard device; what is refused is refused as kette run does.
 """
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -76,6 +77,16 @@ def test_forward(plain):
              *notes(run), copied(run.stdout))
 
 
+def test_document():
+    """The picture of docs/devices.md is what its command gives."""
+    with open(os.path.join(SOURCE, "docs", "devices.md"), encoding="utf-8") as file:
+        command = re.search(r"^    (kette draw lecture.onnx (?:.*\\\n)*.*)$", file.read(), re.M).group(1)
+    words = shlex.split(command.replace("\\\n", " "))[3:]
+    words = words[:words.index("-o")]
+    with open(os.path.join(SOURCE, "docs", "devices.svg"), encoding="utf-8") as file:
+        case("docs/devices.svg is what its command gives", draw(LECTURE, *words).stdout == file.read(), words)
+
+
 def network(folder):
     path = os.path.join(folder, "cnn.onnx")
     subprocess.run([sys.executable, os.path.join(SOURCE, "examples", "cnn", "network.py"), "-o", path, "conv4p1", "bn", "relu",
@@ -125,6 +136,7 @@ def main():
     folder = tempfile.mkdtemp()
     try:
         test_forward(draw(LECTURE).stdout)
+        test_document()
         test_training(folder)
         test_refused()
     finally:
