@@ -22,8 +22,10 @@ cu_opened (int i)
 bool
 cu_is_lost (cudaError_t error)
 {
-  switch (error)
+  switch ((int) error)
     {
+    case 226: /* cudaErrorContained, 721: cudaErrorTensorMemoryLeak: since CUDA 12.8 */
+    case 721:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
     case cudaErrorIllegalAddress:
@@ -36,7 +38,8 @@ cu_is_lost (cudaError_t error)
     case cudaErrorInvalidPc:
     case cudaErrorLaunchFailure:
     case cudaErrorContextIsDestroyed:
-    case cudaErrorDevicesUnavailable:
+    case cudaErrorExternalDevice:
+    case cudaErrorMpsClientTerminated:
     case cudaErrorUnknown:
       return true;
     default:
@@ -134,6 +137,22 @@ put_segment (void *user, void *memory)
   cu.Free (memory);
 }
 
+/* Lets D read and write the memory of OTHER directly, if that can be. */
+static void
+reach (CuDevice *d, const CuDevice *other)
+{
+  int can = 0;
+
+  if (cu.DeviceCanAccessPeer (&can, d->index, other->index) == cudaSuccess && can
+      && cu_use (d) == cudaSuccess)
+    {
+      const cudaError_t error = cu.DeviceEnablePeerAccess (other->index, 0);
+      d->peer[other->index]
+          = error == cudaSuccess || error == cudaErrorPeerAccessAlreadyEnabled;
+    }
+  cu.GetLastError ();
+}
+
 /* Which of the devices that are open reach each other's memory. */
 static void
 meet_peers (CuDevice *d)
@@ -141,15 +160,10 @@ meet_peers (CuDevice *d)
   for (int i = 0; i < CU_MOST; i++)
     {
       CuDevice *other = cu_opened (i);
-      int can         = 0;
       if (!other || other == d)
         continue;
-      if (cu.DeviceCanAccessPeer (&can, d->index, i) == cudaSuccess && can)
-        d->peer[i] = cu.DeviceEnablePeerAccess (i, 0) == cudaSuccess;
-      if (cu.DeviceCanAccessPeer (&can, i, d->index) == cudaSuccess && can
-          && cu_use (other) == cudaSuccess)
-        other->peer[d->index] = cu.DeviceEnablePeerAccess (d->index, 0) == cudaSuccess;
-      cu.GetLastError ();
+      reach (d, other);
+      reach (other, d);
       cu_use (d);
     }
 }
@@ -216,7 +230,10 @@ describe (kt_call *call, void *device, char *text, size_t size)
   if (status == KT_OK)
     status = cu_told (call, d, cu.name (d->index, name, sizeof name), "no name");
   if (status == KT_OK)
-    snprintf (text, size, "%s, %zu GiB, sm_%d", name, all >> 30, d->capability);
+    {
+      snprintf (text, size, "%s, %zu GiB, sm_%d", name, all >> 30, d->capability);
+      cu_libraries_describe (text, size);
+    }
   return status;
 }
 

@@ -99,10 +99,13 @@ struct kt_stream
   size_t n_stages;
 };
 
+/* CUDA's events belong to one device each; these may be recorded on any, so that they are made
+ * where that happens first. */
 struct kt_event
 {
-  cudaEvent_t handle;
+  cudaEvent_t handles[CU_MOST]; /* by device; NULL: none yet */
   CuDevice *device;
+  int recorded; /* the device of the last record; -1: none */
   kt_event *next;
 };
 
@@ -162,5 +165,7 @@ void cu_recording_free (kt_recording *recording);
 
 /* library.c: gives back what was opened for a device. */
 void cu_libraries_clear (CuDevice *d);
+/* Appends what of cuBLASLt and cuDNN there is: ", cuBLASLt 13.1.0, cuDNN 9.19.0". */
+void cu_libraries_describe (char *text, size_t size);
 
 #endif /* KETTE_CUDA_DEVICE_H */

@@ -5,9 +5,13 @@
  */
 #include "library.h"
 #include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
 
 #define TEXT(x) TEXT_OF (x)
 #define TEXT_OF(x) #x
+#define LT_LIBRARY "libcublasLt.so." TEXT (CUBLAS_VER_MAJOR)
+#define DNN_LIBRARY "libcudnn.so." TEXT (CUDNN_MAJOR)
 
 Lt lt;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -46,7 +50,7 @@ open_lt (void)
   };
 
   if (state == 0)
-    state = open_library ("libcublasLt.so." TEXT (CUBLAS_VER_MAJOR), entries) ? 1 : -1;
+    state = open_library (LT_LIBRARY, entries) ? 1 : -1;
   return state > 0;
 }
 
@@ -79,7 +83,7 @@ open_dnn (void)
   };
 
   if (state == 0)
-    state = open_library ("libcudnn.so." TEXT (CUDNN_MAJOR), entries) ? 1 : -1;
+    state = open_library (DNN_LIBRARY, entries) ? 1 : -1;
   return state > 0;
 }
 
@@ -109,4 +113,30 @@ cu_libraries_clear (CuDevice *d)
     dnn.Destroy (d->dnn);
 #endif
   d->dnn = NULL;
+}
+
+/* ", NAME 13.1.0", or that LIBRARY cannot be had. */
+static void
+add (char *text, size_t size, const char *name, const char *library, size_t version)
+{
+  const size_t n = strlen (text);
+
+  if (version)
+    snprintf (text + n, size - n, ", %s %zu.%zu.%zu", name, version / 10000,
+              version / 100 % 100, version % 100);
+  else
+    snprintf (text + n, size - n, ", without %s (%s)", name, library);
+}
+
+void
+cu_libraries_describe (char *text, size_t size)
+{
+  pthread_mutex_lock (&lock);
+  add (text, size, "cuBLASLt", LT_LIBRARY, open_lt () ? lt.GetVersion () : 0);
+#ifdef KETTE_CUDNN
+  add (text, size, "cuDNN", DNN_LIBRARY, open_dnn () ? dnn.GetVersion () : 0);
+#else
+  add (text, size, "cuDNN", "not when this was compiled", 0);
+#endif
+  pthread_mutex_unlock (&lock);
 }

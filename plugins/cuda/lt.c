@@ -81,6 +81,7 @@ layout_init (cublasLtMatrixLayoutOpaque_t *l, cudaDataType_t type, int64_t rows,
 static bool
 desc_init (CuLt *l, const Types *t, const Product *p)
 {
+  static const uintptr_t some   = 256; /* the row is known later; it is aligned */
   const cublasOperation_t turn  = CUBLAS_OP_T;
   const cublasLtEpilogue_t bias = CUBLASLT_EPILOGUE_BIAS;
 
@@ -95,9 +96,12 @@ desc_init (CuLt *l, const Types *t, const Product *p)
                                            sizeof turn)
                     == CUBLAS_STATUS_SUCCESS)
          && (l->addend != CU_BIAS
-             || lt.MatmulDescSetAttribute (&l->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &bias,
-                                           sizeof bias)
-                    == CUBLAS_STATUS_SUCCESS);
+             || (lt.MatmulDescSetAttribute (&l->desc, CUBLASLT_MATMUL_DESC_EPILOGUE,
+                                            &bias, sizeof bias)
+                     == CUBLAS_STATUS_SUCCESS
+                 && lt.MatmulDescSetAttribute (
+                        &l->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &some, sizeof some)
+                        == CUBLAS_STATUS_SUCCESS));
 }
 
 /* The library's first choice for operands that are aligned to ALIGNED bytes. */
@@ -144,7 +148,8 @@ describe (CuLt *l, const Product *p, const Types *t, const CuBatch *b)
          && layout_init (&l->result, t->type, p->n, p->m, p->n, b->count, p->m * p->n);
 }
 
-/* Asks for algorithms; a product that does not get one with a bias gets it without. */
+/* Asks for algorithms; a product that does not get one with a bias gets it without. The memory of
+ * values is aligned to more than 16 bytes. */
 static bool
 choose (CuLt *l, const Product *p, const Types *t)
 {
@@ -158,7 +163,8 @@ choose (CuLt *l, const Product *p, const Types *t)
         return false;
       l->has[0] = ask (l, 16, &l->algo[0]);
       l->has[1] = ask (l, (uint32_t) t->size, &l->algo[1]);
-      if (l->has[1] || l->has[0])
+      /* Calls behind the first begin where the batch has them, aligned or not. */
+      if (l->has[1] || (l->has[0] && b.calls == 1))
         return true;
     }
   return false;
@@ -235,6 +241,7 @@ cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p, const vo
   const size_t product            = (size_t) (b.count * p->m * p->n) * l->size;
   cublasLtMatmulDescOpaque_t desc = l->desc;
   void *const workspace           = l->workspace ? host->workspace (run, -1, NULL) : NULL;
+  const uintptr_t row             = l->addend == CU_BIAS ? (uintptr_t) c : 0;
 
   if (l->addend == CU_BIAS
       && lt.MatmulDescSetAttribute (&desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &c,
@@ -250,7 +257,8 @@ cu_lt_run (const kt_host *host, kt_run *run, CuLt *l, const Product *p, const vo
       char *const y          = (char *) run->out[0].data + (size_t) call * product;
       const void *const from = l->addend == CU_WHOLE ? c : y;
       const bool aligned
-          = (((uintptr_t) a | (uintptr_t) bb | (uintptr_t) y | (uintptr_t) from) & 15)
+          = (((uintptr_t) a | (uintptr_t) bb | (uintptr_t) y | (uintptr_t) from | row)
+             & 15)
             == 0;
       const int which             = l->has[0] && (aligned || !l->has[1]) ? 0 : 1;
       const cublasStatus_t status = lt.Matmul (

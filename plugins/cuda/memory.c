@@ -110,8 +110,8 @@ cu_release_pinned (void *device, void *memory)
   free (p);
 }
 
-bool
-cu_is_pinned (CuDevice *d, const void *memory, size_t bytes)
+static bool
+has_pinned (CuDevice *d, const void *memory, size_t bytes)
 {
   const unsigned char *m = memory;
   const CuPinned *p;
@@ -123,6 +123,20 @@ cu_is_pinned (CuDevice *d, const void *memory, size_t bytes)
       break;
   pthread_mutex_unlock (&d->lock);
   return p != NULL;
+}
+
+/* What one device has pinned is pinned for all (cudaHostAllocPortable). */
+bool
+cu_is_pinned (CuDevice *d, const void *memory, size_t bytes)
+{
+  bool found = has_pinned (d, memory, bytes);
+
+  for (int i = 0; i < CU_MOST && !found; i++)
+    {
+      CuDevice *other = cu_opened (i);
+      found           = other && other != d && has_pinned (other, memory, bytes);
+    }
+  return found;
 }
 
 /* -- stages -------------------------------------------------------------------------------- */

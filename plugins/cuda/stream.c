@@ -63,6 +63,13 @@ cu_stream_free (kt_stream *s)
   CuDevice *d = s->device;
 
   cu_use (d);
+  /* The last synchronize failed: what is on its way yet? Rather wait once more than give stages
+   * away that are read or written. */
+  if (s->stages && !d->lost)
+    {
+      cu.StreamSynchronize (s->handle);
+      cu.GetLastError ();
+    }
   cu_unstage (s);
   if (!is_clean (s))
     {
@@ -85,12 +92,32 @@ cu_synchronize (kt_call *call, kt_stream *s)
   if (status == KT_OK)
     status = cu_told (call, s->device, cu.StreamSynchronize (s->handle),
                       "cudaStreamSynchronize");
-  /* After an error the device is lost, and nothing is in flight. */
-  cu_unstage (s);
+  if (status == KT_OK || s->device->lost) /* else work may be on its way */
+    cu_unstage (s);
   return status != KT_OK ? status : cu_faults (call);
 }
 
 /* -- events -------------------------------------------------------------------------------- */
+
+/* E's handle for what is recorded on D. */
+static kt_status
+handle_on (kt_call *call, CuDevice *d, kt_event *e)
+{
+  if (e->handles[d->index])
+    return KT_OK;
+  return cu_told (call, d,
+                  cu.EventCreateWithFlags (&e->handles[d->index], cudaEventDisableTiming),
+                  "cudaEventCreate");
+}
+
+static void
+destroy_event (kt_event *e)
+{
+  for (int i = 0; i < CU_MOST; i++)
+    if (e->handles[i])
+      cu.EventDestroy (e->handles[i]);
+  free (e);
+}
 
 kt_status
 cu_event_new (kt_call *call, void *device, kt_event **event)
@@ -111,16 +138,15 @@ cu_event_new (kt_call *call, void *device, kt_event **event)
       if (!(e = calloc (1, sizeof *e)))
         return cu_fail (cu_host, call, KT_E_NOMEM, "no memory");
       e->device = d;
-      status    = cu_told (call, d,
-                           cu.EventCreateWithFlags (&e->handle, cudaEventDisableTiming),
-                           "cudaEventCreate");
+      status    = handle_on (call, d, e);
       if (status != KT_OK)
         {
           free (e);
           return status;
         }
     }
-  *event = e;
+  e->recorded = -1;
+  *event      = e;
   return KT_OK;
 }
 
@@ -138,32 +164,40 @@ cu_event_free (kt_event *e)
 kt_status
 cu_record (kt_call *call, kt_stream *s, kt_event *e)
 {
-  const kt_status status = cu_enter (call, s->device);
+  CuDevice *d      = s->device;
+  kt_status status = cu_enter (call, d);
 
-  return status != KT_OK
-             ? status
-             : cu_told (call, s->device, cu.EventRecord (e->handle, s->handle),
-                        "cudaEventRecord");
+  if (status == KT_OK)
+    status = handle_on (call, d, e);
+  if (status == KT_OK)
+    status = cu_told (call, d, cu.EventRecord (e->handles[d->index], s->handle),
+                      "cudaEventRecord");
+  if (status == KT_OK)
+    e->recorded = d->index;
+  return status;
 }
 
+/* What was never recorded is no reason to wait. */
 kt_status
 cu_wait (kt_call *call, kt_stream *s, kt_event *e)
 {
   const kt_status status = cu_enter (call, s->device);
 
-  return status != KT_OK
+  return status != KT_OK || e->recorded < 0
              ? status
-             : cu_told (call, s->device, cu.StreamWaitEvent (s->handle, e->handle, 0),
+             : cu_told (call, s->device,
+                        cu.StreamWaitEvent (s->handle, e->handles[e->recorded], 0),
                         "cudaStreamWaitEvent");
 }
 
 kt_status
 cu_wait_host (kt_call *call, kt_event *e)
 {
-  kt_status status = cu_enter (call, e->device);
+  CuDevice *d      = e->recorded < 0 ? e->device : cu_opened (e->recorded);
+  kt_status status = d ? cu_enter (call, d) : KT_OK;
 
-  if (status == KT_OK)
-    status = cu_told (call, e->device, cu.EventSynchronize (e->handle),
+  if (status == KT_OK && d && e->recorded >= 0)
+    status = cu_told (call, d, cu.EventSynchronize (e->handles[e->recorded]),
                       "cudaEventSynchronize");
   return status != KT_OK ? status : cu_faults (call);
 }
@@ -270,7 +304,6 @@ cu_streams_clear (CuDevice *d)
     {
       kt_event *e    = d->idle_events;
       d->idle_events = e->next;
-      cu.EventDestroy (e->handle);
-      free (e);
+      destroy_event (e);
     }
 }

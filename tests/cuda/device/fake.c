@@ -12,6 +12,51 @@ Fake fake;
 char told[512];
 kt_status told_code;
 
+typedef struct
+{
+  int device;
+} Stream;
+
+typedef struct
+{
+  int device;
+  bool captured; /* the last record was one of a recording */
+} Event;
+
+static int current; /* device */
+
+/* What a lazy CUDA has still to do. */
+typedef struct
+{
+  void *to;
+  const void *from;
+  size_t bytes;
+  cudaHostFn_t function; /* of TO */
+} Work;
+
+static Work queue[64];
+static int n_queue;
+
+static void
+flush (void)
+{
+  for (int i = 0; i < n_queue; i++)
+    if (queue[i].function)
+      queue[i].function (queue[i].to);
+    else
+      memcpy (queue[i].to, queue[i].from, queue[i].bytes);
+  n_queue = 0;
+}
+
+static void
+push (const Work work)
+{
+  g_assert_cmpint (n_queue, <, (int) G_N_ELEMENTS (queue));
+  queue[n_queue++] = work;
+  if (!fake.lazy)
+    flush ();
+}
+
 /* A call of the driver: its error. */
 static cudaError_t
 call (void)
@@ -69,8 +114,9 @@ get_attribute (int *value, enum cudaDeviceAttr attribute, int device)
 static cudaError_t
 set_device (int i)
 {
-  (void) i;
-  return call ();
+  CALL ()
+  current = i;
+  return cudaSuccess;
 }
 
 static cudaError_t
@@ -83,8 +129,9 @@ can_access (int *can, int a, int b)
 static cudaError_t
 enable_peer (int i, unsigned flags)
 {
-  (void) i, (void) flags;
-  return cudaSuccess;
+  (void) flags;
+  g_assert_cmpint (i, !=, current);
+  return cudaErrorPeerAccessAlreadyEnabled;
 }
 
 static const char *
@@ -105,6 +152,8 @@ static cudaError_t
 take (void **memory, size_t bytes)
 {
   CALL ()
+  if (fake.capturing)
+    return cudaErrorStreamCaptureUnsupported;
   if (bytes > fake.memory)
     return cudaErrorMemoryAllocation;
   fake.memory -= bytes;
@@ -126,8 +175,10 @@ give (void *memory)
 static cudaError_t
 host_alloc (void **memory, size_t bytes, unsigned flags)
 {
-  (void) flags;
   CALL ()
+  g_assert_cmpuint (flags & cudaHostAllocPortable, !=, 0);
+  if (fake.capturing)
+    return cudaErrorStreamCaptureUnsupported;
   fake.pinned++;
   *memory = g_malloc (bytes);
   return cudaSuccess;
@@ -157,7 +208,7 @@ memcpy_async (void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind
   (void) kind, (void) stream;
   CALL ()
   fake.copies++;
-  memcpy (to, from, bytes);
+  push ((Work){ .to = to, .from = from, .bytes = bytes });
   return cudaSuccess;
 }
 
@@ -175,7 +226,7 @@ launch_host (cudaStream_t stream, cudaHostFn_t function, void *arg)
   (void) stream;
   CALL ()
   fake.host_functions++;
-  function (arg);
+  push ((Work){ .to = arg, .function = function });
   return cudaSuccess;
 }
 
@@ -185,7 +236,9 @@ stream_create (cudaStream_t *stream, unsigned flags)
   g_assert_cmpuint (flags, ==, cudaStreamNonBlocking);
   CALL ()
   fake.streams++;
-  *stream = g_malloc (1);
+  Stream *s = g_new (Stream, 1);
+  s->device = current;
+  *stream   = (cudaStream_t) s;
   return cudaSuccess;
 }
 
@@ -198,16 +251,21 @@ stream_destroy (cudaStream_t stream)
 }
 
 static cudaError_t
-stream_call (cudaStream_t stream)
+stream_synchronize (cudaStream_t stream)
 {
   (void) stream;
-  return call ();
+  CALL ()
+  if (fake.capturing)
+    return cudaErrorStreamCaptureUnsupported;
+  flush ();
+  return cudaSuccess;
 }
 
 static cudaError_t
 stream_wait (cudaStream_t stream, cudaEvent_t event, unsigned flags)
 {
-  (void) stream, (void) event, (void) flags;
+  (void) stream, (void) flags;
+  g_assert_nonnull (event);
   return call ();
 }
 
@@ -217,7 +275,9 @@ event_create (cudaEvent_t *event, unsigned flags)
   g_assert_cmpuint (flags, ==, cudaEventDisableTiming);
   CALL ()
   fake.events++;
-  *event = g_malloc (1);
+  Event *e  = g_new (Event, 1);
+  e->device = current;
+  *event    = (cudaEvent_t) e;
   return cudaSuccess;
 }
 
@@ -232,21 +292,30 @@ event_destroy (cudaEvent_t event)
 static cudaError_t
 event_record (cudaEvent_t event, cudaStream_t stream)
 {
-  (void) event, (void) stream;
-  return call ();
+  Event *e = (Event *) event;
+
+  CALL ()
+  if (e->device != ((const Stream *) stream)->device)
+    return cudaErrorInvalidResourceHandle;
+  e->captured = fake.capturing;
+  return cudaSuccess;
 }
 
 static cudaError_t
-event_call (cudaEvent_t event)
+event_synchronize (cudaEvent_t event)
 {
-  (void) event;
-  return call ();
+  CALL ()
+  if (((const Event *) event)->captured)
+    return cudaErrorCapturedEvent;
+  flush ();
+  return cudaSuccess;
 }
 
 static cudaError_t
 begin_capture (cudaStream_t stream, enum cudaStreamCaptureMode mode)
 {
-  (void) stream, (void) mode;
+  (void) stream;
+  g_assert_cmpint (mode, ==, cudaStreamCaptureModeThreadLocal);
   CALL ()
   fake.capturing = true;
   return cudaSuccess;
@@ -313,7 +382,7 @@ Cuda cu = {
   .EventCreateWithFlags   = event_create,
   .EventDestroy           = event_destroy,
   .EventRecord            = event_record,
-  .EventSynchronize       = event_call,
+  .EventSynchronize       = event_synchronize,
   .Free                   = give,
   .FreeHost               = free_host,
   .GetDeviceCount         = get_device_count,
@@ -334,7 +403,7 @@ Cuda cu = {
   .StreamDestroy          = stream_destroy,
   .StreamEndCapture       = end_capture,
   .StreamIsCapturing      = is_capturing,
-  .StreamSynchronize      = stream_call,
+  .StreamSynchronize      = stream_synchronize,
   .StreamWaitEvent        = stream_wait,
   .driver                 = driver,
   .name                   = name,
@@ -347,6 +416,12 @@ void
 cu_libraries_clear (CuDevice *d)
 {
   (void) d;
+}
+
+void
+cu_libraries_describe (char *text, size_t size)
+{
+  g_strlcat (text, ", no libraries", size);
 }
 
 kt_status

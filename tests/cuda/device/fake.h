@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fake.h: a CUDA made of malloc and memcpy, whose streams do all at once and which fails on demand.
+ * fake.h: a CUDA made of malloc and memcpy, which fails on demand. Its streams do all at once, or,
+ * being lazy, only when somebody waits. It insists on what CUDA does: events are recorded on
+ * streams of their device, nothing is allocated or waited for inside a recording.
  */
 #pragma once
 #include "device.h"
@@ -17,7 +19,7 @@ typedef struct
   cudaError_t sticky; /* what every call says */
   int streams, events, blocks, pinned, graphs; /* that are there */
   int copies, host_functions, launches;
-  bool capturing;
+  bool capturing, lazy;
 } Fake;
 extern Fake fake;
 

@@ -90,7 +90,7 @@ test_open (void)
   CuDevice *a = open_one (0), *b = open_one (1);
   g_assert_true (a->peer[1] && b->peer[0]);
   g_assert_cmpint (cu_kind.describe (NULL, a, text, sizeof text), ==, KT_OK);
-  g_assert_cmpstr (text, ==, "Fake 0, 1 GiB, sm_90");
+  g_assert_cmpstr (text, ==, "Fake 0, 1 GiB, sm_90, no libraries");
   cu_kind.close (b);
   close_one (a);
 }
@@ -184,6 +184,102 @@ test_copies (void)
   close_one (d);
 }
 
+/* Nothing that is on its way is overwritten, also where waiting for it has failed. */
+static void
+test_in_flight (void)
+{
+  char first[100] = "first", second[100] = "second", out[2][100];
+  kt_stream *s, *t;
+  void *memory;
+
+  reset ();
+  fake.lazy   = true;
+  CuDevice *d = open_one (0);
+  g_assert_cmpint (cu_alloc (NULL, d, 1000, &memory), ==, KT_OK);
+  g_assert_cmpint (cu_stream_new (NULL, d, &s), ==, KT_OK);
+  g_assert_cmpint (cu_stream_new (NULL, d, &t), ==, KT_OK);
+  g_assert_cmpint (cu_copy (NULL, s, KT_COPY_IN, memory, first, 100, NULL, NULL), ==,
+                   KT_OK);
+  g_assert_cmpint (cu_copy (NULL, s, KT_COPY_OUT, out[0], memory, 100, NULL, NULL), ==,
+                   KT_OK);
+  fake.fail_at = 1;
+  fake.error   = cudaErrorNotPermitted;
+  g_assert_cmpint (cu_synchronize (NULL, s), ==, KT_E_DEVICE);
+  g_assert_nonnull (s->stages);
+  g_assert_null (d->idle_stages);
+  g_assert_cmpint (cu_copy (NULL, t, KT_COPY_IN, memory, second, 100, NULL, NULL), ==,
+                   KT_OK);
+  g_assert_cmpint (cu_copy (NULL, t, KT_COPY_OUT, out[1], memory, 100, NULL, NULL), ==,
+                   KT_OK);
+  memset (first, 0, sizeof first);
+  memset (second, 0, sizeof second);
+  cu_stream_free (s); /* waits itself */
+  g_assert_nonnull (d->idle_stages);
+  g_assert_cmpint (cu_synchronize (NULL, t), ==, KT_OK);
+  g_assert_cmpstr (out[0], ==, "first");
+  g_assert_cmpstr (out[1], ==, "second");
+  cu_stream_free (t);
+  cu_release (d, memory);
+  close_one (d);
+}
+
+/* Two devices: events that are recorded on either, memory that is pinned for both. */
+static void
+test_two (void)
+{
+  kt_stream *s, *t;
+  kt_event *e, *f;
+  void *memory, *pinned;
+
+  reset ();
+  CuDevice *a = open_one (0), *b = open_one (1);
+  g_assert_cmpint (cu_stream_new (NULL, a, &s), ==, KT_OK);
+  g_assert_cmpint (cu_stream_new (NULL, b, &t), ==, KT_OK);
+  g_assert_cmpint (cu_event_new (NULL, a, &e), ==, KT_OK);
+  fake.fail_at = 1; /* of what was never recorded nobody waits */
+  g_assert_cmpint (cu_wait (NULL, s, e), ==, KT_OK);
+  g_assert_cmpint (cu_wait_host (NULL, e), ==, KT_OK);
+  fake.fail_at = 0;
+  g_assert_cmpint (cu_record (NULL, t, e), ==, KT_OK);
+  g_assert_cmpint (cu_wait (NULL, s, e), ==, KT_OK);
+  g_assert_cmpint (cu_record (NULL, s, e), ==, KT_OK);
+  g_assert_cmpint (cu_wait (NULL, t, e), ==, KT_OK);
+  g_assert_cmpint (cu_wait_host (NULL, e), ==, KT_OK);
+  g_assert_cmpint (fake.events, ==, 2);
+  cu_event_free (e);
+  g_assert_cmpint (cu_event_new (NULL, a, &f), ==, KT_OK);
+  g_assert_true (e == f && f->recorded < 0);
+  cu_event_free (f);
+
+  g_assert_cmpint (cu_alloc (NULL, b, 8, &memory), ==, KT_OK);
+  g_assert_cmpint (cu_alloc_pinned (NULL, a, 8, &pinned), ==, KT_OK);
+  memset (pinned, 0, 8);
+  g_assert_cmpint (cu_copy (NULL, t, KT_COPY_IN, memory, pinned, 8, NULL, NULL), ==,
+                   KT_OK);
+  g_assert_null (t->stages);
+  cu_release (b, memory);
+  cu_release_pinned (a, pinned);
+  cu_stream_free (s);
+  cu_stream_free (t);
+  cu_kind.close (b);
+  close_one (a);
+}
+
+/* A card that others have to themselves today is not lost. */
+static void
+test_unavailable (void)
+{
+  void *device;
+
+  reset ();
+  close_one (open_one (1)); /* so that this thread has another device */
+  fake.fail_at = 1;
+  fake.error   = cudaErrorDevicesUnavailable;
+  g_assert_cmpint (cu_kind.open (&fake_host, NULL, NULL, 0, &device), ==, KT_E_DEVICE);
+  g_assert_cmpstr (told, ==, "cannot be opened: some error");
+  close_one (open_one (0));
+}
+
 static void
 test_reuse (void)
 {
@@ -217,7 +313,7 @@ test_recording (void)
   char bytes[8]   = "1234567";
   kt_recording *r = NULL;
   kt_stream *s;
-  void *memory, *pinned;
+  void *memory, *pinned, *more;
 
   reset ();
   CuDevice *d = open_one (0);
@@ -228,6 +324,9 @@ test_recording (void)
   g_assert_cmpint (cu_copy (NULL, s, KT_COPY_IN, memory, bytes, 8, NULL, "x"), ==,
                    KT_E_DEVICE);
   g_assert_cmpstr (told, ==, "x: pageable memory is copied inside a recording");
+  g_assert_cmpint (cu_alloc_pinned (NULL, d, 8, &more), ==, KT_E_DEVICE);
+  g_assert_cmpint (cu_synchronize (NULL, s), ==, KT_E_DEVICE);
+  g_assert_cmpint (d->lost, ==, 0);
   g_assert_cmpint (cu_copy (NULL, s, KT_COPY_IN, memory, pinned, 8, NULL, "x"), ==,
                    KT_OK);
   g_assert_cmpint (cu_capture_end (NULL, s, &r), ==, KT_OK);
@@ -356,6 +455,9 @@ main (int argc, char **argv)
   g_test_add_func ("/cuda/device/open", test_open);
   g_test_add_func ("/cuda/device/memory", test_memory);
   g_test_add_func ("/cuda/device/copies", test_copies);
+  g_test_add_func ("/cuda/device/in-flight", test_in_flight);
+  g_test_add_func ("/cuda/device/two", test_two);
+  g_test_add_func ("/cuda/device/unavailable", test_unavailable);
   g_test_add_func ("/cuda/device/reuse", test_reuse);
   g_test_add_func ("/cuda/device/recording", test_recording);
   g_test_add_func ("/cuda/device/lost", test_lost);
