@@ -5,10 +5,10 @@
  */
 #include "label-loss.h"
 #include "elementwise.h"
+#include "rules.h"
 #include "sum.h"
 #include <stdatomic.h>
 
-#define GROUP 64    /* samples that are worked on together */
 #define GRAIN 16384 /* scores in a piece of work */
 
 typedef struct
@@ -48,7 +48,7 @@ typedef struct
       }                                                                                  \
     const T log = kt_log ((T) sum);                                                      \
     for (int64_t i = 0; log_prob && i < length; i++)                                     \
-      log_prob[i] = (x[i] - m) - log;                                                    \
+      log_prob[i] = KT_LOG_PROB (x[i], m, log);                                          \
     *m_out   = m;                                                                        \
     *log_out = log;                                                                      \
   }                                                                                      \
@@ -70,7 +70,7 @@ typedef struct
       log[j] = kt_log (log[j]);                                                          \
     for (int64_t i = 0; log_prob && i < length; i++)                                     \
       for (int64_t j = 0; j < n; j++)                                                    \
-        log_prob[i * step + j] = (x[i * step + j] - m[j]) - log[j];                      \
+        log_prob[i * step + j] = KT_LOG_PROB (x[i * step + j], m[j], log[j]);            \
   }
 
 /* Samples SAMPLE .. SAMPLE + N - 1, whose scores begin at BASE. */
@@ -86,7 +86,7 @@ typedef struct
     T *const log_prob        = work->log_prob ? (T *) work->log_prob + base : NULL;      \
     T *const each            = l->reduction == KT_EACH ? run->out[0].data : NULL;        \
     const int64_t step       = l->inner == 1 ? l->classes : 1;                           \
-    T m[GROUP] = { 0 }, log[GROUP] = { 0 };                                              \
+    T m[KT_LABEL_GROUP] = { 0 }, log[KT_LABEL_GROUP] = { 0 };                            \
     double loss = 0, total = 0;                                                          \
                                                                                          \
     if (s->soft && l->inner > 1)                                                         \
@@ -104,7 +104,8 @@ typedef struct
           {                                                                              \
             const int64_t at = j * step + label * l->inner;                              \
             const T q        = weights ? weights[label] : 1;                             \
-            e                = -(log_prob ? log_prob[at] : (x[at] - m[j]) - log[j]) * q; \
+            const T p = log_prob ? log_prob[at] : KT_LOG_PROB (x[at], m[j], log[j]);     \
+            e         = KT_LABEL_LOSS (p, q);                                            \
             total += (double) q;                                                         \
           }                                                                              \
         loss += (double) e;                                                              \
@@ -140,8 +141,9 @@ kt_label_loss_prepare (const kt_host *host, kt_prep *prep, void *user, void **st
   KT_TRY (kt_labels_read (host, prep, 0, &s->l));
   s->soft   = user != NULL;
   s->batch  = s->l.inner ? s->l.count / s->l.inner : 0;
-  s->blocks = (s->l.inner + GROUP - 1) / GROUP;
-  s->groups = s->l.inner == 1 ? (s->l.count + GROUP - 1) / GROUP : s->batch * s->blocks;
+  s->blocks = (s->l.inner + KT_LABEL_GROUP - 1) / KT_LABEL_GROUP;
+  s->groups = s->l.inner == 1 ? (s->l.count + KT_LABEL_GROUP - 1) / KT_LABEL_GROUP
+                              : s->batch * s->blocks;
   if (s->groups > 0 && s->l.classes == 0)
     return kt_fail (host, prep, KT_E_SHAPE, "there are labels, but no classes");
   return host->want_workspace (prep, (size_t) (s->groups + 1) * 2 * sizeof (double), 0);
@@ -159,9 +161,9 @@ groups_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
     {
       const bool rows     = l->inner == 1;
       const int64_t entry = rows ? 0 : i / s->blocks;
-      const int64_t first = rows ? i * GROUP : i % s->blocks * GROUP;
+      const int64_t first = rows ? i * KT_LABEL_GROUP : i % s->blocks * KT_LABEL_GROUP;
       const int64_t rest  = (rows ? l->count : l->inner) - first;
-      const int64_t n     = rest < GROUP ? rest : GROUP;
+      const int64_t n     = rest < KT_LABEL_GROUP ? rest : KT_LABEL_GROUP;
       const int64_t base
           = rows ? first * l->classes : entry * l->classes * l->inner + first;
       const int64_t sample = entry * l->inner + first;
@@ -178,7 +180,7 @@ kt_label_loss_run (const kt_host *host, kt_run *run, void *state)
   const State *const s     = state;
   const kt_labels *const l = &s->l;
   double *const sums       = host->workspace (run, -1, NULL);
-  const int64_t grain      = 1 + GRAIN / (GROUP * (l->classes + 1));
+  const int64_t grain      = 1 + GRAIN / (KT_LABEL_GROUP * (l->classes + 1));
   Work work                = { run, s, NULL, sums, sums + s->groups + 1, -1 };
 
   if (run->n_out > 1 && run->out[1].device_type != 0)

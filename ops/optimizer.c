@@ -1,12 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * optimizer.c: shapes of optimizers, and their walk over parameters: one pass over memory per
+ * optimizer.c: attributes and shapes of optimizers, and their walk over parameters: one pass over memory per
  * parameter.
  */
 #include "optimizer.h"
 #include "loss.h"
 
 #define GRAIN 16384 /* elements in a piece of work */
+
+/* Attributes ---------------------------------------------------------------------------- */
+
+kt_status
+kt_momentum_read (const kt_host *host, const void *ctx, double c[KT_COEFFICIENTS])
+{
+  c[KT_MOMENTUM_ALPHA]    = kt_attr_float (host, ctx, "alpha", 0);
+  c[KT_MOMENTUM_BETA]     = kt_attr_float (host, ctx, "beta", 0);
+  c[KT_MOMENTUM_NORM]     = kt_attr_float (host, ctx, "norm_coefficient", 0);
+  c[KT_MOMENTUM_NESTEROV] = kt_attr_is (host, ctx, "mode", "nesterov");
+  if (c[KT_MOMENTUM_NESTEROV] == 0 && !kt_attr_is (host, ctx, "mode", "standard"))
+    return kt_fail (host, ctx, KT_E_ATTR, "mode must be \"standard\" or \"nesterov\"");
+  return KT_OK;
+}
+
+kt_status
+kt_adagrad_read (const kt_host *host, const void *ctx, double c[KT_COEFFICIENTS])
+{
+  c[KT_ADAGRAD_DECAY]   = kt_attr_float (host, ctx, "decay_factor", 0);
+  c[KT_ADAGRAD_EPSILON] = kt_attr_float (host, ctx, "epsilon", 1e-6);
+  c[KT_ADAGRAD_NORM]    = kt_attr_float (host, ctx, "norm_coefficient", 0);
+  return KT_OK;
+}
+
+kt_status
+kt_adam_read (const kt_host *host, const void *ctx, double c[KT_COEFFICIENTS])
+{
+  c[KT_ADAM_ALPHA]   = kt_attr_float (host, ctx, "alpha", 0.9);
+  c[KT_ADAM_BETA]    = kt_attr_float (host, ctx, "beta", 0.999);
+  c[KT_ADAM_EPSILON] = kt_attr_float (host, ctx, "epsilon", 1e-6);
+  c[KT_ADAM_NORM]    = kt_attr_float (host, ctx, "norm_coefficient", 0);
+  c[KT_ADAM_POST]    = kt_attr_float (host, ctx, "norm_coefficient_post", 0);
+  return KT_OK;
+}
+
+/* Shapes, and the walk ------------------------------------------------------------------ */
 
 typedef struct
 {
@@ -23,22 +59,21 @@ typedef struct
   kt_update update;
 } Work;
 
-/* Number of parameters; an error if the operands are no whole number of blocks. */
-static kt_status
-count_parameters (const kt_host *host, const void *ctx, const kt_optimizer *o, int32_t *n)
+kt_status
+kt_optimizer_count (const kt_host *host, const void *ctx, int32_t n_states, int32_t *n)
 {
   int32_t n_in, n_out;
 
   KT_TRY (host->arity (ctx, &n_in, &n_out, NULL));
-  *n = (n_in - 2) / (2 + o->n_states);
-  if (n_in < 3 || (n_in - 2) % (2 + o->n_states))
+  *n = (n_in - 2) / (2 + n_states);
+  if (n_in < 3 || (n_in - 2) % (2 + n_states))
     return kt_fail (
         host, ctx, KT_E_SHAPE,
         "%d tensors are no equal numbers of parameters, gradients and %d states each",
-        (int) n_in - 2, (int) o->n_states);
-  if (n_out != *n * (1 + o->n_states))
+        (int) n_in - 2, (int) n_states);
+  if (n_out != *n * (1 + n_states))
     return kt_fail (host, ctx, KT_E_SHAPE, "%d parameters need %d outputs, there are %d",
-                    (int) *n, (int) (*n * (1 + o->n_states)), (int) n_out);
+                    (int) *n, (int) (*n * (1 + n_states)), (int) n_out);
   return KT_OK;
 }
 
@@ -52,7 +87,7 @@ kt_optimizer_infer (const kt_host *host, kt_infer *infer, void *user)
   KT_TRY (o->read (host, infer, c));
   KT_TRY (kt_check_scalar (host, infer, 0, "the rate R"));
   KT_TRY (kt_check_scalar (host, infer, 1, "the update count T"));
-  KT_TRY (count_parameters (host, infer, o, &n));
+  KT_TRY (kt_optimizer_count (host, infer, o->n_states, &n));
   for (int32_t i = 0; i < n; i++)
     {
       const kt_type x = kt_in_type (host, infer, 2 + i);
@@ -82,7 +117,7 @@ kt_optimizer_prepare (const kt_host *host, kt_prep *prep, void *user, void **sta
   State *const s = *state;
   s->optimizer   = o;
   s->wide_rate   = kt_in_type (host, prep, 0).dtype == KT_F64;
-  KT_TRY (count_parameters (host, prep, o, &s->n));
+  KT_TRY (kt_optimizer_count (host, prep, o->n_states, &s->n));
   return o->read (host, prep, s->c);
 }
 
@@ -91,7 +126,7 @@ kt_optimizer_prepare_one (const kt_host *host, kt_prep *prep, void *user, void *
 {
   int32_t n;
 
-  KT_TRY (count_parameters (host, prep, user, &n));
+  KT_TRY (kt_optimizer_count (host, prep, ((const kt_optimizer *) user)->n_states, &n));
   if (n != 1)
     return kt_fail (host, prep, KT_E_UNSUPPORTED, "more than one parameter");
   return kt_optimizer_prepare (host, prep, user, state);

@@ -6,8 +6,7 @@
  */
 #pragma once
 #include "operator.h"
-
-#define KT_COEFFICIENTS 8
+#include "rules.h"
 
 /* Elements BEGIN .. END - 1 of one parameter, its gradient and states; new ones may lie where
  * the old ones do. */
@@ -29,6 +28,16 @@ typedef struct kt_optimizer
   void (*loop_f64) (const double c[KT_COEFFICIENTS], const kt_update *u);
 } kt_optimizer;
 
+/* The attributes of these. */
+kt_status kt_momentum_read (const kt_host *host, const void *ctx,
+                            double c[KT_COEFFICIENTS]);
+kt_status kt_adagrad_read (const kt_host *host, const void *ctx,
+                           double c[KT_COEFFICIENTS]);
+kt_status kt_adam_read (const kt_host *host, const void *ctx, double c[KT_COEFFICIENTS]);
+
+/* Number of parameters; an error if the operands are no whole number of blocks. */
+kt_status kt_optimizer_count (const kt_host *host, const void *ctx, int32_t n_states,
+                              int32_t *n);
 /* user: the kt_optimizer. */
 kt_status kt_optimizer_infer (const kt_host *host, kt_infer *infer, void *user);
 kt_status kt_optimizer_prepare (const kt_host *host, kt_prep *prep, void *user,

@@ -6,6 +6,7 @@
 #include "elementwise.h"
 #include "emit.h"
 #include "loss.h"
+#include "rules.h"
 
 #define BLOCK 4096 /* elements that are summed by one loop */
 #define LANES 16   /* partial sums of that loop */
@@ -35,13 +36,11 @@ typedef struct
     for (; i + LANES <= n; i += LANES)                                                   \
       for (int lane = 0; lane < LANES; lane++)                                           \
         {                                                                                \
-          const double d = (double) y[i + lane] - (double) t[i + lane];                  \
-          sum[lane] += d * d;                                                            \
+          sum[lane] += kt_half_sse_term ((double) y[i + lane], (double) t[i + lane]);    \
         }                                                                                \
     for (int lane = 0; i + lane < n; lane++)                                             \
       {                                                                                  \
-        const double d = (double) y[i + lane] - (double) t[i + lane];                    \
-        sum[lane] += d * d;                                                              \
+        sum[lane] += kt_half_sse_term ((double) y[i + lane], (double) t[i + lane]);      \
       }                                                                                  \
     for (int half = LANES / 2; half > 0; half /= 2)                                      \
       for (int lane = 0; lane < half; lane++)                                            \
@@ -99,7 +98,7 @@ half_sse_run (const kt_host *host, kt_run *run, void *state)
     for (int64_t i = 0; i + step < n; i += 2 * step)
       sums[i] += sums[i + step];
 
-  const double e = 0.5 * sums[0] / (double) s->batch;
+  const double e = kt_half_sse_end (sums[0], s->batch);
   if (s->wide)
     *(double *) run->out[0].data = e;
   else

@@ -6,6 +6,7 @@
 #include "elementwise.h"
 #include "emit.h"
 #include "loss.h"
+#include "rules.h"
 
 #define GRAIN 32768 /* elements */
 
@@ -30,7 +31,7 @@ typedef struct
     T *const dy = dy_data;                                                               \
                                                                                          \
     for (int64_t i = begin; i < end; i++)                                                \
-      dy[i] = f * (y[i] - t[i]);                                                         \
+      dy[i] = KT_HALF_SSE_SLOPE (f, y[i], t[i]);                                         \
   }
 
 HALF_SSE_GRAD (f32, float)

@@ -5,6 +5,7 @@
 #include "elementwise.h"
 #include "emit.h"
 #include "loss.h"
+#include "rules.h"
 
 #define GRAIN 32768 /* elements */
 
@@ -23,7 +24,7 @@ typedef struct
     T *const y = y_data;                                                                 \
                                                                                          \
     for (int64_t i = begin; i < end; i++)                                                \
-      y[i] = x[i] - r * g[i];                                                            \
+      y[i] = KT_SGD (x[i], r, g[i]);                                                     \
   }
 
 SGD (f32, float)

@@ -7,6 +7,7 @@
 #include "elementwise.h"
 #include "emit.h"
 #include "labels.h"
+#include "rules.h"
 
 #define GROUP 64    /* samples that are worked on together */
 #define GRAIN 16384 /* scores in a piece of work */
@@ -33,10 +34,12 @@ typedef struct
     for (int64_t i = 0; i < outer; i++)                                                  \
       if (factor_step == 0)                                                              \
         for (int64_t j = 0; j < n; j++)                                                  \
-          dx[i * outer_step + j] = kt_exp (log_prob[i * outer_step + j]) * factor[i];    \
+          dx[i * outer_step + j]                                                         \
+              = KT_LABEL_SLOPE (log_prob[i * outer_step + j], factor[i]);                \
       else                                                                               \
         for (int64_t j = 0; j < n; j++)                                                  \
-          dx[i * outer_step + j] = kt_exp (log_prob[i * outer_step + j]) * factor[j];    \
+          dx[i * outer_step + j]                                                         \
+              = KT_LABEL_SLOPE (log_prob[i * outer_step + j], factor[j]);                \
   }                                                                                      \
   static void samples_##SUFFIX (const Work *work, int64_t sample, int64_t n,             \
                                 int64_t base)                                            \
@@ -56,9 +59,8 @@ typedef struct
         factor[j]                                                                        \
             = label < 0                                                                  \
                   ? 0                                                                    \
-                  : q                                                                    \
-                        * (T) (work->scale                                               \
-                               * (double) de[l->reduction == KT_EACH ? sample + j : 0]); \
+                  : KT_LABEL_FACTOR (T, q, work->scale,                                  \
+                                     de[l->reduction == KT_EACH ? sample + j : 0]);      \
       }                                                                                  \
     if (l->inner == 1)                                                                   \
       spread_##SUFFIX ((const T *) run->in[1].data + base, dx, n, l->classes,            \
@@ -122,17 +124,23 @@ groups_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
 static kt_status
 sum_weights (const kt_host *host, const kt_run *run, const kt_labels *l, double *sum)
 {
-  *sum = 0;
+  double lane[KT_LABEL_LANES] = { 0 };
+
   for (int64_t i = 0; i < l->count; i++)
     {
       const int64_t label = kt_label (l, run->in[2].data, i);
       if (label == -2)
         return kt_labels_refuse (host, run, l, 2, i);
       if (label >= 0)
-        *sum += !l->has_weights ? 1
-                : l->wide       ? ((const double *) run->in[3].data)[label]
-                                : (double) ((const float *) run->in[3].data)[label];
+        lane[i % KT_LABEL_LANES]
+            += !l->has_weights ? 1
+               : l->wide       ? ((const double *) run->in[3].data)[label]
+                               : (double) ((const float *) run->in[3].data)[label];
     }
+  for (int half = KT_LABEL_LANES / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; k++)
+      lane[k] += lane[k + half];
+  *sum = lane[0];
   return KT_OK;
 }
 

@@ -4,10 +4,10 @@
  * the order of the CPU's (ops/kette/half_sse.c, ops/label-loss.c, ops/sum.h).
  */
 #include "gpu.h"
+#include "rules.h"
 
 #define LANES 16
 #define BLOCK 4096
-#define GROUP 64 /* samples that are summed one after another */
 
 /* HalfSSE ---------------------------------------------------------------------------------- */
 
@@ -27,8 +27,7 @@ half_sse_lanes (const kt_half_sse_params q)
         double sum          = 0;
         for (int64_t i = first + t % LANES; i < end; i += LANES)
           {
-            const double d = (double) y[i] - (double) target[i];
-            sum += d * d;
+            sum += kt_half_sse_term ((double) y[i], (double) target[i]);
           }
         lane[t] = sum;
       }
@@ -61,7 +60,7 @@ half_sse_join (const kt_half_sse_params q)
   KT_EACH (t)
   {
     if (t == 0)
-      *(T *) q.out = (T) (0.5 * (q.blocks ? p[0] : 0) / (double) q.batch);
+      *(T *) q.out = (T) kt_half_sse_end (q.blocks ? p[0] : 0, q.batch);
   }
 }
 
@@ -83,7 +82,7 @@ half_sse_grad (const kt_half_sse_params q)
   const T *const y = (const T *) q.y, *const target = (const T *) q.t;
 
   for (int64_t i = KT_FIRST; i < q.n; i += KT_STEP)
-    ((T *) q.out)[i] = f * (y[i] - target[i]);
+    ((T *) q.out)[i] = KT_HALF_SSE_SLOPE (f, y[i], target[i]);
 }
 
 void
@@ -126,7 +125,7 @@ finish_sample (const kt_label_params &q, int64_t sample, int64_t base, T m, T lo
   if (label >= 0)
     {
       weight = q.weights ? ((const T *) q.weights)[label] : (T) 1;
-      e      = -((x[base + label * q.inner] - m) - log) * weight;
+      e      = KT_LABEL_LOSS (KT_LOG_PROB (x[base + label * q.inner], m, log), weight);
     }
   if (q.mean || q.sum)
     {
@@ -205,7 +204,7 @@ row_losses (const kt_label_params q)
         const T m = high[t / LANES * LANES], log = kt_log ((T) total[t / LANES]);
         for (int64_t i = t % LANES; q.log_prob && sample < q.count && i < q.classes;
              i += LANES)
-          ((T *) q.log_prob)[at + i] = (x[at + i] - m) - log;
+          ((T *) q.log_prob)[at + i] = KT_LOG_PROB (x[at + i], m, log);
       }
     }
 }
@@ -234,7 +233,8 @@ column_losses (const kt_label_params q)
         }
       finish_sample<T> (q, sample, base, m, log);
       for (int64_t i = 0; q.log_prob && i < q.classes; i++)
-        ((T *) q.log_prob)[base + i * q.inner] = (x[base + i * q.inner] - m) - log;
+        ((T *) q.log_prob)[base + i * q.inner]
+            = KT_LOG_PROB (x[base + i * q.inner], m, log);
     }
 }
 
@@ -247,8 +247,9 @@ group_sums (const kt_label_params q)
       const int64_t entry = q.inner == 1 ? 0 : kt_over (g, q.groups_per_entry);
       const int64_t block = g - entry * q.groups_per_entry * (q.inner != 1);
       const int64_t all   = q.inner == 1 ? q.count : q.inner;
-      const int64_t rest = all - block * GROUP, n = rest < GROUP ? rest : GROUP;
-      const int64_t first = entry * q.inner + block * GROUP;
+      const int64_t rest  = all - block * KT_LABEL_GROUP,
+                    n     = rest < KT_LABEL_GROUP ? rest : KT_LABEL_GROUP;
+      const int64_t first = entry * q.inner + block * KT_LABEL_GROUP;
       double loss = 0, weight = 0;
 
       for (int64_t i = 0; i < n; i++)
@@ -336,16 +337,18 @@ kt_label_loss_launch (const kt_label_params *q, void *stream)
 }
 
 /* 1, or one by the sum of the labels' weights, to weight[0]. */
+static_assert (KT_LABEL_LANES == KT_THREADS, "a thread per partial sum");
+
 template <class T>
 KT_GLOBAL void
 label_scale (const kt_label_params q)
 {
-  KT_SHARED double lane[KT_THREADS];
+  KT_SHARED double lane[KT_LABEL_LANES];
 
   KT_EACH (t)
   {
     double sum = 0;
-    for (int64_t i = t; i < q.count; i += KT_THREADS)
+    for (int64_t i = t; i < q.count; i += KT_LABEL_LANES)
       {
         const int64_t label = label_of (q, i);
         if (label == -2)
@@ -355,7 +358,7 @@ label_scale (const kt_label_params q)
       }
     lane[t] = sum;
   }
-  for (int half = KT_THREADS / 2; half > 0; half /= 2)
+  for (int half = KT_LABEL_LANES / 2; half > 0; half /= 2)
     KT_EACH (t)
     {
       if (t < half)
@@ -385,9 +388,9 @@ label_grad (const kt_label_params q)
       T factor             = 0;
 
       if (label >= 0)
-        factor = (q.weights ? ((const T *) q.weights)[label] : (T) 1)
-                 * (T) (scale * (double) de[q.mean || q.sum ? 0 : sample]);
-      T dx = kt_exp (((const T *) q.x)[i]) * factor;
+        factor = KT_LABEL_FACTOR (T, q.weights ? ((const T *) q.weights)[label] : (T) 1,
+                                  scale, de[q.mean || q.sum ? 0 : sample]);
+      T dx = KT_LABEL_SLOPE (((const T *) q.x)[i], factor);
       if (label == c)
         dx -= factor;
       ((T *) q.dx)[i] = dx;
