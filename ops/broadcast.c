@@ -106,12 +106,12 @@ dim_under (const kt_type *t, int32_t d, int32_t ndim)
 
 /* Do all operands treat the output's dims D and E alike: all there, or all repeated? */
 static bool
-treated_alike (const kt_host *host, const kt_prep *prep, int32_t n, int32_t d, int32_t e,
+treated_alike (const kt_host *host, const void *ctx, int32_t n, int32_t d, int32_t e,
                int32_t ndim)
 {
   for (int32_t i = 0; i < n; i++)
     {
-      const kt_type t = kt_in_type (host, prep, i);
+      const kt_type t = kt_in_type (host, ctx, i);
       if ((dim_under (&t, d, ndim) == 1) != (dim_under (&t, e, ndim) == 1))
         return false;
     }
@@ -121,7 +121,7 @@ treated_alike (const kt_host *host, const kt_prep *prep, int32_t n, int32_t d, i
 /* Merges neighbouring dims that all operands treat alike; group[d]: the merged dim of d, -1
  * where the output's dim is 1. Returns how many are left. */
 static int32_t
-merge_dims (const kt_host *host, const kt_prep *prep, int32_t n, const kt_type *out,
+merge_dims (const kt_host *host, const void *ctx, int32_t n, const kt_type *out,
             int64_t merged[KT_MAX_RANK], int32_t group[KT_MAX_RANK])
 {
   int32_t n_merged = 0, last = -1;
@@ -131,7 +131,7 @@ merge_dims (const kt_host *host, const kt_prep *prep, int32_t n, const kt_type *
       group[d] = -1;
       if (out->dims[d] == 1)
         continue;
-      if (last >= 0 && treated_alike (host, prep, n, last, d, out->ndim))
+      if (last >= 0 && treated_alike (host, ctx, n, last, d, out->ndim))
         merged[n_merged - 1] *= out->dims[d];
       else
         merged[n_merged++] = out->dims[d];
@@ -142,25 +142,22 @@ merge_dims (const kt_host *host, const kt_prep *prep, int32_t n, const kt_type *
 }
 
 kt_status
-kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s)
+kt_spread_plan (const kt_host *host, const void *ctx, int32_t n, kt_spread *s)
 {
-  const kt_type out = kt_out_type (host, prep, 0);
+  const kt_type out = kt_out_type (host, ctx, 0);
   int64_t merged[KT_MAX_RANK];
   int32_t group[KT_MAX_RANK], n_out;
-  void *memory;
 
-  KT_TRY (host->arity (prep, &s->n, &n_out, NULL));
-  KT_TRY (host->keep (prep, (size_t) s->n * sizeof *s->in, &memory));
-  s->in                  = memory;
+  KT_TRY (host->arity (ctx, &s->n, &n_out, NULL));
   s->out_size            = (int64_t) kt_size_of (out.dtype);
-  const int32_t n_merged = merge_dims (host, prep, s->n, &out, merged, group);
+  const int32_t n_merged = merge_dims (host, ctx, s->n, &out, merged, group);
 
   s->ndim  = n_merged ? n_merged - 1 : 0;
   s->inner = n_merged ? merged[n_merged - 1] : 1;
   memcpy (s->dims, merged, (size_t) s->ndim * sizeof *merged);
-  for (int32_t i = 0; i < s->n; i++)
+  for (int32_t i = 0; i < n; i++)
     {
-      const kt_type t = kt_in_type (host, prep, i);
+      const kt_type t = kt_in_type (host, ctx, i);
       int64_t stride  = (int64_t) kt_size_of (t.dtype);
       s->in[i].size   = stride;
       for (int32_t d = out.ndim - 1; d >= 0; d--)
@@ -175,6 +172,18 @@ kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s)
     }
   s->count = kt_count (out.dims, out.ndim);
   return KT_OK;
+}
+
+kt_status
+kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s)
+{
+  int32_t n, n_out;
+  void *memory;
+
+  KT_TRY (host->arity (prep, &n, &n_out, NULL));
+  KT_TRY (host->keep (prep, (size_t) n * sizeof *s->in, &memory));
+  s->in = memory;
+  return kt_spread_plan (host, prep, n, s);
 }
 
 kt_status

@@ -37,7 +37,9 @@ typedef struct kt_spread
 /* About 10-25 us of work: the pieces in which a loop over elements is shared among threads. */
 #define KT_PIECE 32768
 
-/* For all inputs of the node and its output 0; memory from host->keep. */
+/* For the node's output 0 and its first N inputs, which S->in has room for, zeroed. */
+kt_status kt_spread_plan (const kt_host *host, const void *ctx, int32_t n, kt_spread *s);
+/* For all inputs; memory from host->keep. */
 kt_status kt_spread_prepare (const kt_host *host, kt_prep *prep, kt_spread *s);
 /* BODY for all elements of the output, in pieces where that is worth it. */
 kt_status kt_spread_run (const kt_host *host, kt_run *run, const kt_spread *s,

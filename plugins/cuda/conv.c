@@ -67,7 +67,7 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   KT_TRY (host->keep (prep, sizeof *s, state));
   s = *state;
   if (!read (host, prep, kind, &s->p))
-    return KT_GPU_LEAVE ("windows of more than three dims, or beyond 32 bits");
+    return KT_GPU_LEAVE (prep, "windows of more than three dims, or beyond 32 bits");
   s->count  = kt_count (out.dims, out.ndim);
   s->biased = (kind == &conv || kind == &transposed) && kt_in_type (host, prep, 2).kind;
   if (s->count == 0)

@@ -62,7 +62,7 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   KT_TRY (host->keep (prep, sizeof *s, state));
   s = *state;
   if (!read (host, prep, kind, &pool, &s->p))
-    return KT_GPU_LEAVE ("windows of more than three dims, or beyond 32 bits");
+    return KT_GPU_LEAVE (prep, "windows of more than three dims, or beyond 32 bits");
   KT_TRY (kt_pool_plan (host, prep, &pool, kind->max));
   s->launch   = kind->launch;
   s->name     = kind->name;

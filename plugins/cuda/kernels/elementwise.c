@@ -20,15 +20,14 @@ typedef struct
 typedef struct
 {
   const Formula *formula;
-  kt_map_launch *launch;
+  kt_formula_launch *launch;
   kt_map_params p;
 } MapState;
 
 typedef struct
 {
   const Formula *formula;
-  kt_zip_launch *launch;
-  kt_map_launch *last;
+  kt_formula_launch *launch, *last;
   kt_zip_params p;
   kt_map_params q;
   int32_t n;         /* inputs */
@@ -36,13 +35,14 @@ typedef struct
 } ZipState;
 
 kt_status
-kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_paths *p)
+kt_paths_plan (const kt_host *host, const void *ctx, int32_t n, kt_paths *p)
 {
-  kt_spread s = { 0 };
+  kt_course in[3] = { 0 };
+  kt_spread s     = { .in = in };
 
-  KT_TRY (kt_spread_prepare (host, prep, &s));
+  KT_TRY (kt_spread_plan (host, ctx, n, &s));
   if (s.ndim > KT_GPU_RANK)
-    return KT_GPU_LEAVE ("more dims than kernels on the GPU serve");
+    return KT_GPU_LEAVE (ctx, "more dims than kernels on the GPU serve");
   p->n     = n;
   p->ndim  = s.ndim;
   p->inner = s.inner;
@@ -50,9 +50,9 @@ kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_paths *p)
   memcpy (p->dims, s.dims, sizeof p->dims);
   for (int32_t i = 0; i < n; i++)
     {
-      p->in[i].step = s.in[i].step;
+      p->in[i].step = in[i].step;
       for (int32_t d = 0; d < s.ndim; d++)
-        p->in[i].stride[d] = s.in[i].size ? s.in[i].stride[d] / s.in[i].size : 0;
+        p->in[i].stride[d] = in[i].size ? in[i].stride[d] / in[i].size : 0;
     }
   return KT_OK;
 }
@@ -64,15 +64,13 @@ read_attrs (const kt_host *host, const void *ctx, const Formula *f, double p[4])
     p[i] = f->attrs[i] ? kt_attr_float (host, ctx, f->attrs[i], 0) : 0;
 }
 
-/* The launcher for elements of type DTYPE; NULL: the formula has none. */
-static kt_map_launch *
-map_for (const char *word, int32_t dtype)
+/* The launcher in ROWS for elements of type DTYPE; NULL: the formula has none. */
+static kt_formula_launch *
+launch_for (const kt_formula_row *row, const char *word, int32_t dtype)
 {
-  const kt_map_row *row = kt_map_table;
-
   while (row->word && strcmp (row->word, word) != 0)
     row++;
-  if (!row->word)
+  if (!row->word || !kt_gpu_computes (dtype))
     return NULL;
   switch (dtype)
     {
@@ -90,60 +88,26 @@ map_for (const char *word, int32_t dtype)
     case KT_BOOL:
       return row->boolean;
     default:
-      return dtype == KT_U8 || dtype == KT_U16 || dtype == KT_U32 || dtype == KT_U64
-                 ? row->u64
-                 : NULL;
-    }
-}
-
-static kt_zip_launch *
-zip_for (const char *word, int32_t dtype)
-{
-  const kt_zip_row *row = kt_zip_table;
-
-  while (row->word && strcmp (row->word, word) != 0)
-    row++;
-  if (!row->word)
-    return NULL;
-  switch (dtype)
-    {
-    case KT_F32:
-    case KT_F16:
-    case KT_BF16:
-      return row->f32;
-    case KT_F64:
-      return row->f64;
-    case KT_I8:
-    case KT_I16:
-    case KT_I32:
-    case KT_I64:
-      return row->i64;
-    case KT_BOOL:
-      return row->boolean;
-    default:
-      return dtype == KT_U8 || dtype == KT_U16 || dtype == KT_U32 || dtype == KT_U64
-                 ? row->u64
-                 : NULL;
+      return row->u64;
     }
 }
 
 /* Maps ------------------------------------------------------------------------------------ */
 
 static kt_status
-map_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+map_plan (const kt_host *host, const void *ctx, void *user, MapState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0);
 
-  KT_TRY (host->keep (prep, sizeof (MapState), state));
-
-  MapState *const s = *state;
-  s->formula        = user;
-  s->launch         = map_for (s->formula->word, x.dtype);
-  s->p.n            = kt_count (x.dims, x.ndim);
-  s->p.dtype        = x.dtype;
-  read_attrs (host, prep, s->formula, s->p.p);
-  return s->launch ? KT_OK : KT_GPU_LEAVE ("no code for this element type");
+  s->formula = user;
+  s->launch  = launch_for (kt_map_table, s->formula->word, x.dtype);
+  s->p.n     = kt_count (x.dims, x.ndim);
+  s->p.dtype = x.dtype;
+  read_attrs (host, ctx, s->formula, s->p.p);
+  return s->launch ? KT_OK : KT_GPU_LEAVE (ctx, "no code for this element type");
 }
+
+KT_GPU_PLANNED (map, MapState)
 
 static kt_status
 map_run (const kt_host *host, kt_run *run, void *state)
@@ -162,46 +126,69 @@ map_run (const kt_host *host, kt_run *run, void *state)
 /* Zips ------------------------------------------------------------------------------------ */
 
 static kt_status
-zip_prepare_as (const kt_host *host, kt_prep *prep, const Formula *f, const char *word,
-                void **state)
+zip_plan_as (const kt_host *host, const void *ctx, const Formula *f, const char *word,
+             ZipState *s)
 {
-  const kt_type a = kt_in_type (host, prep, 0);
+  const kt_type a = kt_in_type (host, ctx, 0);
 
-  KT_TRY (host->keep (prep, sizeof (ZipState), state));
-
-  ZipState *const s = *state;
-  s->formula        = f;
-  s->launch         = zip_for (word, a.dtype);
-  s->p.dtype        = a.dtype;
-  s->p.out_dtype    = kt_out_type (host, prep, 0).dtype;
-  read_attrs (host, prep, f, s->p.p);
-  if (!s->launch)
-    return KT_GPU_LEAVE ("no code for this element type");
-  KT_TRY (kt_paths_prepare (host, prep, 2, &s->p.at));
-  return f->fault.which[0] && !kt_is_float (a.dtype)
-             ? kt_gpu_fault_new (host, prep, &f->fault, &s->p.fault)
-             : KT_OK;
+  s->formula     = f;
+  s->launch      = launch_for (kt_zip_table, word, a.dtype);
+  s->p.dtype     = a.dtype;
+  s->p.out_dtype = kt_out_type (host, ctx, 0).dtype;
+  read_attrs (host, ctx, f, s->p.p);
+  return s->launch ? kt_paths_plan (host, ctx, 2, &s->p.at)
+                   : KT_GPU_LEAVE (ctx, "no code for this element type");
 }
 
 static kt_status
-zip_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+zip_plan (const kt_host *host, const void *ctx, void *user, ZipState *s)
 {
   const Formula *const f = user;
 
-  return zip_prepare_as (host, prep, f, f->word, state);
+  return zip_plan_as (host, ctx, f, f->word, s);
 }
 
 /* p[0] tells the check that the least number by -1 leaves 0. */
 static kt_status
+mod_plan (const kt_host *host, const void *ctx, void *user, ZipState *s)
+{
+  KT_TRY (zip_plan_as (host, ctx, user,
+                       kt_attr_int (host, ctx, "fmod", 0) ? "mod_left" : "mod_floored",
+                       s));
+  s->p.p[0] = 1;
+  return KT_OK;
+}
+
+/* Where to tell of a divisor. */
+static kt_status
+want_fault (const kt_host *host, kt_prep *prep, ZipState *s)
+{
+  return s->formula->fault.which[0] && !kt_is_float (s->p.dtype)
+             ? kt_gpu_fault_new (host, prep, &s->formula->fault, &s->p.fault)
+             : KT_OK;
+}
+
+KT_GPU_SUITS (zip, ZipState)
+KT_GPU_KEEP (zip, ZipState)
+KT_GPU_SUITS (mod, ZipState)
+KT_GPU_KEEP (mod, ZipState)
+
+static kt_status
+zip_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  ZipState *s;
+
+  KT_TRY (zip_keep (host, prep, user, &s, state));
+  return want_fault (host, prep, s);
+}
+
+static kt_status
 mod_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  KT_TRY (zip_prepare_as (
-      host, prep, user, kt_attr_int (host, prep, "fmod", 0) ? "mod_left" : "mod_floored",
-      state));
+  ZipState *s;
 
-  ZipState *const s = *state;
-  s->p.p[0]         = 1;
-  return KT_OK;
+  KT_TRY (mod_keep (host, prep, user, &s, state));
+  return want_fault (host, prep, s);
 }
 
 static void
@@ -249,37 +236,52 @@ fold_paths (const kt_spread *spread, const kt_paths *all, int32_t i, kt_paths *p
 }
 
 static kt_status
+fold_plan (const kt_host *host, const void *ctx, void *user, ZipState *s)
+{
+  const int32_t dtype = kt_in_type (host, ctx, 0).dtype;
+  const bool is_half  = dtype == KT_F16 || dtype == KT_BF16;
+  const Formula *f    = user;
+  int32_t n_out;
+
+  KT_TRY (host->arity (ctx, &s->n, &n_out, NULL));
+  if (s->n == 1)
+    {
+      const kt_type x = kt_in_type (host, ctx, 0);
+      s->formula      = f;
+      s->p.dtype      = dtype;
+      s->p.at.count   = kt_count (x.dims, x.ndim);
+      return KT_OK;
+    }
+  if (is_half && (s->n > 2 || f->last))
+    return KT_GPU_LEAVE (ctx, "a sum of 16 bits would round in between");
+  KT_TRY (zip_plan (host, ctx, user, s));
+  if (f->last)
+    {
+      s->last    = launch_for (kt_map_table, f->last, dtype);
+      s->q.n     = s->p.at.count;
+      s->q.dtype = dtype;
+      s->q.p[0]  = s->n;
+    }
+  return KT_OK;
+}
+
+KT_GPU_SUITS (fold, ZipState)
+KT_GPU_KEEP (fold, ZipState)
+
+static kt_status
 fold_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  const kt_type x  = kt_in_type (host, prep, 0);
   kt_spread spread = { 0 };
-  int32_t n_in, n_out;
+  ZipState *s;
   void *memory;
 
-  KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
-  if (n_in > 2 && (x.dtype == KT_F16 || x.dtype == KT_BF16))
-    return KT_GPU_LEAVE ("more than two inputs of 16 bits would round in between");
-  if (n_in < 2)
-    return KT_GPU_LEAVE ("one input alone");
-  KT_TRY (zip_prepare (host, prep, user, state));
-
-  ZipState *const s = *state;
-  s->n              = n_in;
-  if (s->formula->last)
-    {
-      s->last    = map_for (s->formula->last, x.dtype);
-      s->q.n     = s->p.at.count;
-      s->q.dtype = x.dtype;
-      s->q.p[0]  = n_in;
-      if (x.dtype == KT_F16 || x.dtype == KT_BF16)
-        return KT_GPU_LEAVE ("the sum of 16 bits would round in between");
-    }
-  if (n_in == 2)
+  KT_TRY (fold_keep (host, prep, user, &s, state));
+  if (s->n <= 2)
     return KT_OK;
   KT_TRY (kt_spread_prepare (host, prep, &spread));
-  KT_TRY (host->keep (prep, (size_t) n_in * sizeof *s->further, &memory));
+  KT_TRY (host->keep (prep, (size_t) s->n * sizeof *s->further, &memory));
   s->further = memory;
-  for (int32_t i = 2; i < n_in; i++)
+  for (int32_t i = 2; i < s->n; i++)
     fold_paths (&spread, &s->p.at, i, &s->further[i]);
   return KT_OK;
 }
@@ -294,6 +296,9 @@ fold_run (const kt_host *host, kt_run *run, void *state)
   if (p.at.count == 0)
     return KT_OK;
   p.y = run->out[0].data;
+  if (s->n == 1)
+    return kt_gpu_copy (host, run, p.y, run->in[0].data,
+                        (size_t) p.at.count * kt_size_of (p.dtype));
   for (int32_t i = 1; i < s->n; i++)
     {
       p.a = i == 1 ? run->in[0].data : run->out[0].data;
@@ -319,33 +324,32 @@ fold_run (const kt_host *host, kt_run *run, void *state)
   {                                                                                      \
     KT_GPU ("", NAME, SINCE), .types = TYPES, .user = FORMULA (NAME, __VA_ARGS__),       \
                               .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 },    \
-                              .prepare = map_prepare, .run = map_run                     \
+                              .suits = map_suits, .prepare = map_prepare, .run = map_run \
   }
 /* A product in front may take them over (../product.c does so with an Add). */
-#define ZIP_AS(DOMAIN, NAME, SINCE, TYPES, PREPARE, RUN, ...)                            \
+#define ZIP_AS(DOMAIN, NAME, SINCE, TYPES, PLAN, ...)                                    \
   {                                                                                      \
     KT_GPU_AS (DOMAIN, NAME, SINCE, KT_GPU_FLAGS | KT_K_TILEABLE),                       \
         .types = TYPES, .user = FORMULA (NAME, __VA_ARGS__), .n_alias = 2,               \
-        .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },                 \
-        .prepare = PREPARE, .run = RUN, .destroy = zip_destroy                           \
+        .alias = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },                   \
+        .suits = PLAN##_suits, .prepare = PLAN##_prepare, .run = zip_run,                \
+        .destroy = zip_destroy                                                           \
   }
-#define ZIP(NAME, SINCE, TYPES, ...)                                                     \
-  ZIP_AS ("", NAME, SINCE, TYPES, zip_prepare, zip_run, __VA_ARGS__)
-#define SLOPE(NAME, ...)                                                                 \
-  ZIP_AS ("kette", NAME, 1, FLOATS, zip_prepare, zip_run, __VA_ARGS__)
+#define ZIP(NAME, SINCE, TYPES, ...) ZIP_AS ("", NAME, SINCE, TYPES, zip, __VA_ARGS__)
+#define SLOPE(NAME, ...) ZIP_AS ("kette", NAME, 1, FLOATS, zip, __VA_ARGS__)
 #define COMPARE(NAME, SINCE, TYPES, WORD)                                                \
   {                                                                                      \
     KT_GPU ("", NAME, SINCE), .types = TYPES, .user = FORMULA (NAME, WORD),              \
-                              .prepare = zip_prepare, .run = zip_run,                    \
-                              .destroy = zip_destroy                                     \
+                              .suits = zip_suits, .prepare = zip_prepare,                \
+                              .run = zip_run, .destroy = zip_destroy                     \
   }
 /* In place only over input 0: later ones are read when the output is partly made. */
 #define FOLD(NAME, SINCE, TYPES, ...)                                                    \
   {                                                                                      \
     KT_GPU ("", NAME, SINCE), .types = TYPES, .user = FORMULA (NAME, __VA_ARGS__),       \
                               .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 },    \
-                              .prepare = fold_prepare, .run = fold_run,                  \
-                              .destroy = zip_destroy                                     \
+                              .suits = fold_suits, .prepare = fold_prepare,              \
+                              .run = fold_run, .destroy = zip_destroy                    \
   }
 
 const kt_kernel cu_elementwise_kernels[] = {
@@ -379,7 +383,7 @@ const kt_kernel cu_elementwise_kernels[] = {
   ZIP ("Div", 7, NUMBERS, "div",
        .fault = { { "division by 0 at position @",
                     "division of the least number by -1 at position @" } }),
-  ZIP_AS ("", "Mod", 10, NUMBERS, mod_prepare, zip_run, "mod_left",
+  ZIP_AS ("", "Mod", 10, NUMBERS, mod, "mod_left",
           .fault = { { "division by 0 at position @" } }),
   ZIP ("PRelu", 7, "T=f32|f64|f16|bf16|i32|i64|u32|u64", "prelu"),
   ZIP ("And", 7, NULL, "and"),

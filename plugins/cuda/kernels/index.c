@@ -279,7 +279,7 @@ gather_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **stat
   PutState *s;
 
   if (!gather_grad_suits (host, prep, user))
-    return KT_GPU_LEAVE ("the shapes do not fit");
+    return KT_GPU_LEAVE (prep, "the shapes do not fit");
   KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), dx.ndim,
                    &axis));
   KT_TRY (put_state (host, prep, "GatherGrad", KT_REDUCTION_ADD, &s, state));
@@ -344,35 +344,25 @@ gather_grad_run (const kt_host *host, kt_run *run, void *state)
 
 /* OneHot ----------------------------------------------------------------------------------- */
 
-static int32_t
-one_hot_suits (const kt_host *host, const void *ctx, void *user)
+static kt_status
+one_hot_plan (const kt_host *host, const void *ctx, void *user, kt_hot_params *p)
 {
-  kt_tensor depth;
+  const kt_type at = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
+  int32_t n_in, n_out, version, axis = 0;
   const int64_t *known;
+  kt_tensor depth;
   size_t n;
 
   (void) user;
-  return kt_gpu_computes (kt_in_type (host, ctx, 0).dtype)
-         && kt_gpu_moves (kt_out_type (host, ctx, 0).dtype)
-         && host->constant (ctx, 1, &depth) == KT_OK
-         && host->ints (ctx, 1, &known, &n) == KT_OK
-         && (depth.data || (known && n == 1 && !KT_IS_DIM (known[0])));
-}
-
-static kt_status
-one_hot_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
-{
-  const kt_type at = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
-  int32_t n_in, n_out, version, axis = 0;
-  kt_hot_params *p;
-
-  if (!one_hot_suits (host, prep, user))
-    return KT_GPU_LEAVE ("depth is not known before the run");
-  KT_TRY (host->arity (prep, &n_in, &n_out, &version));
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", -1),
-                   at.ndim + 1, &axis));
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p         = *state;
+  if (!kt_gpu_computes (at.dtype) || !kt_gpu_moves (y.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
+  KT_TRY (host->constant (ctx, 1, &depth));
+  KT_TRY (host->ints (ctx, 1, &known, &n));
+  if (!depth.data && (!known || n != 1 || KT_IS_DIM (known[0])))
+    return KT_GPU_LEAVE (ctx, "depth is not known before the run");
+  KT_TRY (host->arity (ctx, &n_in, &n_out, &version));
+  KT_TRY (kt_axis (host, ctx, KT_E_ATTR, kt_attr_int (host, ctx, "axis", -1), at.ndim + 1,
+                   &axis));
   p->count  = kt_count (at.dims, at.ndim);
   p->depth  = y.dims[axis];
   p->inner  = kt_count (at.dims + axis, at.ndim - axis);
@@ -381,6 +371,8 @@ one_hot_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   p->size   = (int32_t) kt_size_of (y.dtype);
   return KT_OK;
 }
+
+KT_GPU_PLANNED (one_hot, kt_hot_params)
 
 static kt_status
 one_hot_run (const kt_host *host, kt_run *run, void *state)

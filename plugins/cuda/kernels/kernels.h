@@ -67,7 +67,14 @@ kt_fault_write (const kt_fault_text *text, const int64_t fault[2], const char *p
 }
 
 /* The paths of the node's first N inputs; KT_E_UNSUPPORTED: too many dims. */
-kt_status kt_paths_prepare (const kt_host *host, kt_prep *prep, int32_t n, kt_paths *p);
+kt_status kt_paths_plan (const kt_host *host, const void *ctx, int32_t n, kt_paths *p);
+
+/* Operand I of N, or NULL. */
+static inline void *
+kt_gpu_given (const kt_tensor *t, int32_t n, int32_t i)
+{
+  return i < n && t[i].device_type != 0 ? t[i].data : NULL;
+}
 
 /* Are elements of this type moved by the GPU's kernels? */
 static inline bool
@@ -105,8 +112,42 @@ kt_sort_length (int64_t n)
   .struct_size = sizeof (kt_kernel), .domain = DOMAIN, .name = NAME, .since = SINCE,     \
   .device = "cuda", .flags = KT_K_DETERMINISTIC | KT_K_REENTRANT
 
-/* Reports a node that this kernel leaves to the CPU. */
-#define KT_GPU_LEAVE(WHY) kt_fail (host, prep, KT_E_UNSUPPORTED, WHY)
+/* Reports a node that this kernel leaves to the CPU. CTX: of suits or prepare. */
+#define KT_GPU_LEAVE(CTX, WHY) kt_fail (host, CTX, KT_E_UNSUPPORTED, WHY)
+
+/* What suits and prepare share: kt_status NAME_plan (host, ctx, user, TYPE *plan) works out
+ * the kernel's parameters, or refuses; it keeps nothing and changes nothing. */
+#define KT_GPU_SUITS(NAME, TYPE)                                                         \
+  static int32_t NAME##_suits (const kt_host *host, const void *ctx, void *user)         \
+  {                                                                                      \
+    TYPE plan = { 0 };                                                                   \
+                                                                                         \
+    return NAME##_plan (host, ctx, user, &plan) == KT_OK;                                \
+  }
+/* For a prepare that adds to the plan. */
+#define KT_GPU_KEEP(NAME, TYPE)                                                          \
+  static kt_status NAME##_keep (const kt_host *host, kt_prep *prep, void *user,          \
+                                TYPE **p, void **state)                                  \
+  {                                                                                      \
+    TYPE plan = { 0 };                                                                   \
+                                                                                         \
+    KT_TRY (NAME##_plan (host, prep, user, &plan));                                      \
+    KT_TRY (host->keep (prep, sizeof plan, state));                                      \
+    memcpy (*state, &plan, sizeof plan);                                                 \
+    *p = *state;                                                                         \
+    return KT_OK;                                                                        \
+  }
+/* For a prepare that does not. */
+#define KT_GPU_PLANNED(NAME, TYPE)                                                       \
+  KT_GPU_SUITS (NAME, TYPE)                                                              \
+  KT_GPU_KEEP (NAME, TYPE)                                                               \
+  static kt_status NAME##_prepare (const kt_host *host, kt_prep *prep, void *user,       \
+                                   void **state)                                         \
+  {                                                                                      \
+    TYPE *p;                                                                             \
+                                                                                         \
+    return NAME##_keep (host, prep, user, &p, state);                                    \
+  }
 
 /* The tables of kernels, each ended by name NULL. */
 #define KT_GPU_FAMILIES(X)                                                               \

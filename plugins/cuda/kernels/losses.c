@@ -6,9 +6,9 @@
 #include "kernels.h"
 #include "labels.h"
 #include "loss.h"
+#include "optimizer.h"
 
 #define BLOCK 4096
-#define GROUP 64
 
 /* HalfSSE ---------------------------------------------------------------------------------- */
 
@@ -66,22 +66,18 @@ typedef struct
 } LabelState;
 
 static kt_status
-labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_params **out,
-                void **state)
+labels_plan (const kt_host *host, const void *ctx, int32_t first, LabelState *s)
 {
-  kt_label_params *p;
-  kt_labels l = { 0 };
+  kt_fault_text *const text = &s->text;
+  kt_label_params *const p  = &s->p;
+  kt_labels l               = { 0 };
 
-  KT_TRY (kt_labels_read (host, prep, first, &l));
+  KT_TRY (kt_labels_read (host, ctx, first, &l));
   if (l.count > 0 && l.classes == 0)
-    return KT_GPU_LEAVE ("there are labels, but no classes");
-  KT_TRY (host->keep (prep, sizeof (LabelState), state));
+    return KT_GPU_LEAVE (ctx, "there are labels, but no classes");
+  text->which[0] = "label % at position @ is not in <..>";
+  text->high     = l.classes - 1;
 
-  kt_fault_text *const text = &((LabelState *) *state)->text;
-  text->which[0]            = "label % at position @ is not in <..>";
-  text->high                = l.classes - 1;
-
-  p              = &((LabelState *) *state)->p;
   p->count       = l.count;
   p->classes     = l.classes;
   p->inner       = l.inner;
@@ -93,31 +89,50 @@ labels_prepare (const kt_host *host, kt_prep *prep, int32_t first, kt_label_para
   p->sum         = l.reduction == KT_SUM;
   p->batch       = l.inner ? l.count / l.inner : 0;
 
-  p->groups_per_entry = (l.inner + GROUP - 1) / GROUP;
-  p->groups
-      = l.inner == 1 ? (l.count + GROUP - 1) / GROUP : p->batch * p->groups_per_entry;
-  *out = p;
-  return kt_gpu_fault_new (host, prep, text, &p->fault);
+  p->groups_per_entry = (l.inner + KT_LABEL_GROUP - 1) / KT_LABEL_GROUP;
+  p->groups           = l.inner == 1 ? (l.count + KT_LABEL_GROUP - 1) / KT_LABEL_GROUP
+                                     : p->batch * p->groups_per_entry;
+  return KT_OK;
 }
+
+/* USER: the scores pass a softmax. */
+static kt_status
+label_loss_plan (const kt_host *host, const void *ctx, void *user, LabelState *s)
+{
+  s->p.soft = user != NULL;
+  return labels_plan (host, ctx, 0, s);
+}
+
+static kt_status
+label_grad_plan (const kt_host *host, const void *ctx, void *user, LabelState *s)
+{
+  (void) user;
+  return labels_plan (host, ctx, 1, s);
+}
+
+KT_GPU_SUITS (label_loss, LabelState)
+KT_GPU_KEEP (label_loss, LabelState)
+KT_GPU_SUITS (label_grad, LabelState)
+KT_GPU_KEEP (label_grad, LabelState)
 
 static kt_status
 label_loss_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  kt_label_params *p = NULL;
+  LabelState *s;
 
-  KT_TRY (labels_prepare (host, prep, 0, &p, state));
-  p->soft = user != NULL;
+  KT_TRY (label_loss_keep (host, prep, user, &s, state));
+  KT_TRY (kt_gpu_fault_new (host, prep, &s->text, &s->p.fault));
   return host->want_workspace (
-      prep, (size_t) (p->count + p->groups + 1) * 2 * sizeof (double), 0);
+      prep, (size_t) (s->p.count + s->p.groups + 1) * 2 * sizeof (double), 0);
 }
 
 static kt_status
 label_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  kt_label_params *p = NULL;
+  LabelState *s;
 
-  (void) user;
-  KT_TRY (labels_prepare (host, prep, 1, &p, state));
+  KT_TRY (label_grad_keep (host, prep, user, &s, state));
+  KT_TRY (kt_gpu_fault_new (host, prep, &s->text, &s->p.fault));
   return host->want_workspace (prep, sizeof (double), 0);
 }
 
@@ -127,13 +142,6 @@ labels_destroy (void *state)
   kt_gpu_fault_free (((const LabelState *) state)->p.fault);
 }
 
-/* Operand I, or NULL. */
-static void *
-given (const kt_tensor *t, int32_t n, int32_t i)
-{
-  return i < n && t[i].device_type != 0 ? t[i].data : NULL;
-}
-
 static kt_status
 label_loss_run (const kt_host *host, kt_run *run, void *state)
 {
@@ -141,9 +149,9 @@ label_loss_run (const kt_host *host, kt_run *run, void *state)
 
   p.x        = run->in[0].data;
   p.labels   = run->in[1].data;
-  p.weights  = given (run->in, run->n_in, 2);
+  p.weights  = kt_gpu_given (run->in, run->n_in, 2);
   p.loss     = run->out[0].data;
-  p.log_prob = given (run->out, run->n_out, 1);
+  p.log_prob = kt_gpu_given (run->out, run->n_out, 1);
   p.each     = host->workspace (run, -1, NULL);
   p.weight   = p.each + p.count + p.groups + 1;
   kt_label_loss_launch (&p, kt_gpu_stream (host, run));
@@ -159,7 +167,7 @@ label_grad_run (const kt_host *host, kt_run *run, void *state)
   p.de      = run->in[0].data;
   p.x       = run->in[1].data;
   p.labels  = run->in[2].data;
-  p.weights = given (run->in, run->n_in, 3);
+  p.weights = kt_gpu_given (run->in, run->n_in, 3);
   p.dx      = run->out[0].data;
   p.weight  = host->workspace (run, -1, NULL);
   kt_label_grad_launch (&p, kt_gpu_stream (host, run));
@@ -174,8 +182,7 @@ typedef struct
   const char *name;
   kt_update_launch *launch;
   int32_t n_states;
-  const char *attrs[8]; /* FLOATs, to c[1] and on */
-  const double absent[8];
+  kt_status (*read) (const kt_host *host, const void *ctx, double c[KT_COEFFICIENTS]);
 } Rule;
 
 typedef struct
@@ -186,41 +193,29 @@ typedef struct
 } UpdateState;
 
 static kt_status
-update_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+update_plan (const kt_host *host, const void *ctx, void *user, UpdateState *s)
 {
   const Rule *const rule = user;
-  int32_t n_in, n_out;
 
-  KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
-  KT_TRY (host->keep (prep, sizeof (UpdateState), state));
-
-  UpdateState *const s = *state;
-  s->rule              = rule;
-  s->n                 = (n_in - 2) / (2 + rule->n_states);
-  if (s->n < 1 || (n_in - 2) % (2 + rule->n_states)
-      || n_out != s->n * (1 + rule->n_states))
-    return KT_GPU_LEAVE ("operands are missing");
-  for (int32_t i = 0; i < n_out; i++)
-    if (kt_out_type (host, prep, i).kind == 0)
-      return KT_GPU_LEAVE ("an output is left out");
-  s->p.wide_rate = kt_in_type (host, prep, 0).dtype == KT_F64;
-  for (int32_t k = 1; k < 8; k++)
-    if (rule->attrs[k])
-      s->p.c[k] = kt_attr_float (host, prep, rule->attrs[k], rule->absent[k]);
-  if (rule->launch == kt_momentum_launch)
-    s->p.c[4] = kt_attr_is (host, prep, "mode", "nesterov");
-  return KT_OK;
+  s->rule        = rule;
+  s->p.wide_rate = kt_in_type (host, ctx, 0).dtype == KT_F64;
+  KT_TRY (kt_optimizer_count (host, ctx, rule->n_states, &s->n));
+  for (int32_t i = 0; i < s->n * (1 + rule->n_states); i++)
+    if (kt_out_type (host, ctx, i).kind == 0)
+      return KT_GPU_LEAVE (ctx, "an output is left out");
+  return rule->read (host, ctx, s->p.c);
 }
 
 /* Aliases count operands, which stand elsewhere when there are more parameters than one. */
 static kt_status
-update_prepare_one (const kt_host *host, kt_prep *prep, void *user, void **state)
+update_one_plan (const kt_host *host, const void *ctx, void *user, UpdateState *s)
 {
-  KT_TRY (update_prepare (host, prep, user, state));
-  return ((const UpdateState *) *state)->n == 1
-             ? KT_OK
-             : KT_GPU_LEAVE ("more than one parameter");
+  KT_TRY (update_plan (host, ctx, user, s));
+  return s->n == 1 ? KT_OK : KT_GPU_LEAVE (ctx, "more than one parameter");
 }
+
+KT_GPU_PLANNED (update, UpdateState)
+KT_GPU_PLANNED (update_one, UpdateState)
 
 static kt_status
 update_run (const kt_host *host, kt_run *run, void *state)
@@ -281,20 +276,9 @@ sgd_run (const kt_host *host, kt_run *run, void *state)
 
 /* The table ------------------------------------------------------------------------------- */
 
-static const Rule momentum = {
-  "Momentum", kt_momentum_launch, 1, { NULL, "alpha", "beta", "norm_coefficient" }, { 0 }
-};
-static const Rule adagrad = { "Adagrad",
-                              kt_adagrad_launch,
-                              1,
-                              { NULL, "decay_factor", "epsilon", "norm_coefficient" },
-                              { 0, 0, 1e-6, 0 } };
-static const Rule adam
-    = { "Adam",
-        kt_adam_launch,
-        2,
-        { NULL, "alpha", "beta", "epsilon", "norm_coefficient", "norm_coefficient_post" },
-        { 0, 0.9, 0.999, 1e-6, 0, 0 } };
+static const Rule momentum = { "Momentum", kt_momentum_launch, 1, kt_momentum_read },
+                  adagrad  = { "Adagrad", kt_adagrad_launch, 1, kt_adagrad_read },
+                  adam     = { "Adam", kt_adam_launch, 2, kt_adam_read };
 
 #define TRAINING "ai.onnx.preview.training"
 #define FLOATS "T=f32|f64"
@@ -304,12 +288,13 @@ static const Rule adam
   {                                                                                      \
     __VA_ARGS__                                                                          \
   }
-#define OPTIMIZER(NAME, RULE, ...)                                                       \
-  { KT_GPU (TRAINING, NAME, 1), .user = (void *) &RULE,        .priority = 1,            \
-    IN_PLACE (__VA_ARGS__),     .prepare = update_prepare_one, .run = update_run },      \
-  {                                                                                      \
-    KT_GPU (TRAINING, NAME, 1), .user = (void *) &RULE, .prepare = update_prepare,       \
-                                .run = update_run                                        \
+#define OPTIMIZER(NAME, RULE, ...)                                                        \
+  { KT_GPU (TRAINING, NAME, 1), .user = (void *) &RULE,    .priority = 1,                 \
+    IN_PLACE (__VA_ARGS__),     .suits = update_one_suits, .prepare = update_one_prepare, \
+    .run = update_run },                                                                  \
+  {                                                                                       \
+    KT_GPU (TRAINING, NAME, 1), .user = (void *) &RULE, .suits = update_suits,            \
+                                .prepare = update_prepare, .run = update_run              \
   }
 
 const kt_kernel cu_loss_kernels[] = {
@@ -319,13 +304,14 @@ const kt_kernel cu_loss_kernels[] = {
     IN_PLACE ({ 1, 0, 0, 0 }, { 2, 0, 0, 0 }), .prepare = half_sse_prepare,
     .run = half_sse_grad_run },
   { KT_GPU ("", "SoftmaxCrossEntropyLoss", 12), .types = FLOATS,
-    .user = (void *) "softmax", IN_PLACE ({ 0, 1, 0, 0 }), .prepare = label_loss_prepare,
-    .run = label_loss_run, .destroy = labels_destroy },
-  { KT_GPU ("", "NegativeLogLikelihoodLoss", 12), .types = FLOATS,
+    .user = (void *) "softmax", IN_PLACE ({ 0, 1, 0, 0 }), .suits = label_loss_suits,
     .prepare = label_loss_prepare, .run = label_loss_run, .destroy = labels_destroy },
-  { KT_GPU ("kette", "SoftmaxCrossEntropyGrad", 1), .types = FLOATS,
-    IN_PLACE ({ 1, 0, 0, 0 }), .prepare = label_grad_prepare, .run = label_grad_run,
+  { KT_GPU ("", "NegativeLogLikelihoodLoss", 12), .types = FLOATS,
+    .suits = label_loss_suits, .prepare = label_loss_prepare, .run = label_loss_run,
     .destroy = labels_destroy },
+  { KT_GPU ("kette", "SoftmaxCrossEntropyGrad", 1), .types = FLOATS,
+    IN_PLACE ({ 1, 0, 0, 0 }), .suits = label_grad_suits, .prepare = label_grad_prepare,
+    .run = label_grad_run, .destroy = labels_destroy },
   { KT_GPU ("kette", "SGD", 1), .types                  = FLOATS,
     IN_PLACE ({ 1, 0, 0, 0 }, { 2, 0, 0, 0 }), .prepare = sgd_prepare, .run = sgd_run },
   OPTIMIZER ("Momentum", momentum, { 2, 0, 0, 0 }, { 4, 1, 0, 0 }),

@@ -33,8 +33,10 @@ map_kernel (const kt_map_params q)
 
 template <class F>
 static void
-map_launch (const kt_map_params *p, void *stream)
+map_launch (const void *params, void *stream)
 {
+  const kt_map_params *const p = (const kt_map_params *) params;
+
   kt_launch (map_kernel<F>, (p->n + 3) / 4, *p, stream);
 }
 
@@ -53,7 +55,7 @@ map_launch (const kt_map_params *p, void *stream)
         map_launch < op_##WORD::WORD##_u64>, nullptr                                     \
   }
 
-const kt_map_row kt_map_table[] = {
+const kt_formula_row kt_map_table[] = {
   NUMBERS (abs),
   MAP (ceil),
   MAP (celu),

@@ -33,37 +33,28 @@ typedef struct
 {
   const char *name;
   int32_t n, size;
-  int64_t zeros; /* elements of output 0 that become 0 before */
-  Part *part;
+  int64_t zeros;    /* elements of output 0 that become 0 before */
+  Part only, *part; /* part: of several, else NULL */
 } MoveState;
 
 static kt_status
-start (const kt_host *host, kt_prep *prep, const char *name, int32_t dtype, int32_t n,
-       MoveState **s, void **state)
+start (const kt_host *host, const void *ctx, const char *name, int32_t dtype,
+       MoveState *s)
 {
-  const size_t size = kt_size_of (dtype);
-  void *memory;
-
-  if (size == 0 || dtype == KT_STRING)
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
-  KT_TRY (host->keep (prep, sizeof **s, state));
-  KT_TRY (host->keep (prep, (size_t) n * sizeof (Part), &memory));
-  *s         = *state;
-  (*s)->name = name;
-  (*s)->n    = n;
-  (*s)->size = (int32_t) size;
-  (*s)->part = memory;
+  if (!kt_gpu_moves (dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
+  s->name = name;
+  s->n    = 1;
+  s->size = (int32_t) kt_size_of (dtype);
   return KT_OK;
 }
 
 /* Drops dims of 1 and merges neighbours that go on alike. */
 static kt_status
-plan (const kt_host *host, kt_prep *prep, MoveState *s, int32_t part, int32_t ndim,
+plan (const kt_host *host, const void *ctx, int32_t size, kt_move_params *p, int32_t ndim,
       const int64_t *dims, const int64_t *in, const int64_t *out)
 {
-  kt_move_params *const p = &s->part[part].p;
-
-  p->size  = s->size;
+  p->size  = size;
   p->count = kt_count (dims, ndim);
   for (int32_t d = 0; d < ndim && p->count > 0; d++)
     {
@@ -78,7 +69,7 @@ plan (const kt_host *host, kt_prep *prep, MoveState *s, int32_t part, int32_t nd
           continue;
         }
       if (p->ndim == KT_GPU_RANK)
-        return KT_GPU_LEAVE ("more dims than kernels on the GPU serve");
+        return KT_GPU_LEAVE (ctx, "more dims than kernels on the GPU serve");
       p->dims[p->ndim]  = dims[d];
       p->in[p->ndim]    = in[d];
       p->out[p->ndim++] = out[d];
@@ -140,7 +131,7 @@ move_run (const kt_host *host, kt_run *run, void *state)
     }
   for (int32_t i = 0; i < s->n; i++)
     {
-      const Part *const part = &s->part[i];
+      const Part *const part = s->part ? &s->part[i] : &s->only;
       kt_move_params p       = part->p;
       if (p.count == 0 || run->out[part->out].device_type == 0)
         continue;
@@ -165,36 +156,34 @@ move_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static kt_status
-transpose_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+transpose_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0);
   int64_t dims[KT_MAX_RANK], strides[KT_MAX_RANK], in[KT_MAX_RANK], out[KT_MAX_RANK];
-  MoveState *s;
   size_t n;
-  const int64_t *const perm = kt_attr_ints (host, prep, "perm", &n);
+  const int64_t *const perm = kt_attr_ints (host, ctx, "perm", &n);
 
   if (perm && n != (size_t) x.ndim)
-    return KT_GPU_LEAVE ("perm does not fit");
+    return KT_GPU_LEAVE (ctx, "perm does not fit");
   kt_strides (x.dims, x.ndim, strides);
   for (int32_t d = 0; d < x.ndim; d++)
     {
       int32_t from = x.ndim - 1 - d;
       if (perm)
-        KT_TRY (kt_axis (host, prep, KT_E_ATTR, perm[d], x.ndim, &from));
+        KT_TRY (kt_axis (host, ctx, KT_E_ATTR, perm[d], x.ndim, &from));
       dims[d] = x.dims[from];
       in[d]   = strides[from];
     }
   kt_strides (dims, x.ndim, out);
-  KT_TRY (start (host, prep, user, x.dtype, 1, &s, state));
-  return plan (host, prep, s, 0, x.ndim, dims, in, out);
+  KT_TRY (start (host, ctx, user, x.dtype, s));
+  return plan (host, ctx, s->size, &s->only.p, x.ndim, dims, in, out);
 }
 
 static kt_status
-expand_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+expand_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
   int64_t strides[KT_MAX_RANK], in[KT_MAX_RANK], out[KT_MAX_RANK];
-  MoveState *s;
 
   kt_strides (x.dims, x.ndim, strides);
   kt_strides (y.dims, y.ndim, out);
@@ -202,21 +191,20 @@ expand_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
     {
       const int32_t k = d - (y.ndim - x.ndim);
       if (k >= 0 && x.dims[k] != 1 && x.dims[k] != y.dims[d])
-        return KT_GPU_LEAVE ("the shapes do not fit");
+        return KT_GPU_LEAVE (ctx, "the shapes do not fit");
       in[d] = k < 0 || x.dims[k] == 1 ? 0 : strides[k];
     }
-  KT_TRY (start (host, prep, user, x.dtype, 1, &s, state));
-  return plan (host, prep, s, 0, y.ndim, y.dims, in, out);
+  KT_TRY (start (host, ctx, user, x.dtype, s));
+  return plan (host, ctx, s->size, &s->only.p, y.ndim, y.dims, in, out);
 }
 
 /* Each dim is walked as (repetition, element of x). */
 static kt_status
-tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+tile_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
   int64_t x_step[KT_MAX_RANK], y_step[KT_MAX_RANK];
   int64_t dims[2 * KT_MAX_RANK], in[2 * KT_MAX_RANK], out[2 * KT_MAX_RANK];
-  MoveState *s;
 
   kt_strides (x.dims, x.ndim, x_step);
   kt_strides (y.dims, y.ndim, y_step);
@@ -224,7 +212,7 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
     {
       const int64_t times = x.dims[d] ? y.dims[d] / x.dims[d] : 0;
       if (times * x.dims[d] != y.dims[d])
-        return KT_GPU_LEAVE ("the shapes do not fit");
+        return KT_GPU_LEAVE (ctx, "the shapes do not fit");
       dims[2 * d]     = times;
       in[2 * d]       = 0;
       out[2 * d]      = y_step[d] * x.dims[d];
@@ -232,85 +220,87 @@ tile_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
       in[2 * d + 1]   = x_step[d];
       out[2 * d + 1]  = y_step[d];
     }
-  KT_TRY (start (host, prep, user, x.dtype, 1, &s, state));
-  return plan (host, prep, s, 0, 2 * x.ndim, dims, in, out);
+  KT_TRY (start (host, ctx, user, x.dtype, s));
+  return plan (host, ctx, s->size, &s->only.p, 2 * x.ndim, dims, in, out);
 }
 
-/* Concat, and Split the other way round. */
+/* Concat, and Split the other way round. PART: room for all of them, or NULL. */
 static kt_status
-parts_prepare (const kt_host *host, kt_prep *prep, const char *name, bool split,
-               int64_t axis_attr, void **state)
+parts_plan (const kt_host *host, const void *ctx, bool split, MoveState *s, Part *part)
 {
-  const kt_type whole = split ? kt_in_type (host, prep, 0) : kt_out_type (host, prep, 0);
+  const int64_t axis_attr = kt_attr_int (host, ctx, "axis", split ? 0 : 1);
+  const kt_type whole = split ? kt_in_type (host, ctx, 0) : kt_out_type (host, ctx, 0);
   int64_t wide[KT_MAX_RANK], own[KT_MAX_RANK], first = 0;
   int32_t n_in, n_out, axis                          = 0;
-  MoveState *s;
 
-  KT_TRY (host->arity (prep, &n_in, &n_out, NULL));
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, axis_attr, whole.ndim, &axis));
-  KT_TRY (start (host, prep, name, whole.dtype, split ? n_out : n_in, &s, state));
+  KT_TRY (host->arity (ctx, &n_in, &n_out, NULL));
+  KT_TRY (kt_axis (host, ctx, KT_E_ATTR, axis_attr, whole.ndim, &axis));
+  KT_TRY (start (host, ctx, split ? "Split" : "Concat", whole.dtype, s));
   kt_strides (whole.dims, whole.ndim, wide);
+  s->n = split ? n_out : n_in;
   for (int32_t i = 0; i < s->n; i++)
     {
-      const kt_type t = split ? kt_out_type (host, prep, i) : kt_in_type (host, prep, i);
+      const kt_type t = split ? kt_out_type (host, ctx, i) : kt_in_type (host, ctx, i);
+      Part one        = { 0 };
       if (t.kind == 0)
-        return KT_GPU_LEAVE ("a part is left out");
+        return KT_GPU_LEAVE (ctx, "a part is left out");
       kt_strides (t.dims, t.ndim, own);
-      KT_TRY (plan (host, prep, s, i, t.ndim, t.dims, split ? wide : own,
+      KT_TRY (plan (host, ctx, s->size, &one.p, t.ndim, t.dims, split ? wide : own,
                     split ? own : wide));
       if (split)
         {
-          s->part[i].out        = i;
-          s->part[i].p.first_in = first * wide[axis];
+          one.out        = i;
+          one.p.first_in = first * wide[axis];
         }
       else
         {
-          s->part[i].in          = i;
-          s->part[i].p.first_out = first * wide[axis];
+          one.in          = i;
+          one.p.first_out = first * wide[axis];
         }
+      if (part)
+        part[i] = one;
       first += t.dims[axis];
     }
-  return first == whole.dims[axis] ? KT_OK : KT_GPU_LEAVE ("the parts do not fit");
+  return first == whole.dims[axis] ? KT_OK : KT_GPU_LEAVE (ctx, "the parts do not fit");
 }
 
 static kt_status
-concat_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+concat_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  return parts_prepare (host, prep, user, false, kt_attr_int (host, prep, "axis", 1),
-                        state);
+  (void) user;
+  return parts_plan (host, ctx, false, s, NULL);
 }
 
 static kt_status
-split_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+split_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  if (!kt_is_absent (kt_in_type (host, prep, 1)))
+  (void) user;
+  if (!kt_is_absent (kt_in_type (host, ctx, 1)))
     {
       const int64_t *given;
       size_t n;
-      KT_TRY (host->ints (prep, 1, &given, &n));
+      KT_TRY (host->ints (ctx, 1, &given, &n));
       for (size_t i = 0; given && i < n; i++)
         if (KT_IS_DIM (given[i]))
           given = NULL;
       if (!given)
-        return KT_GPU_LEAVE ("the lengths are not known before the run");
+        return KT_GPU_LEAVE (ctx, "the lengths are not known before the run");
     }
-  return parts_prepare (host, prep, user, true, kt_attr_int (host, prep, "axis", 0),
-                        state);
+  return parts_plan (host, ctx, true, s, NULL);
 }
 
 /* DepthToSpace and SpaceToDepth: a transposition of six dims. */
 static kt_status
-blocks_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+blocks_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
   const bool to_space = strcmp (user, "DepthToSpace") == 0;
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
-  const int64_t b = kt_attr_int (host, prep, "blocksize", 1);
-  MoveState *s;
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
+  const int64_t b = kt_attr_int (host, ctx, "blocksize", 1);
 
   if (x.ndim != 4 || b < 1)
-    return KT_GPU_LEAVE ("the shape has no blocks");
+    return KT_GPU_LEAVE (ctx, "the shape has no blocks");
 
-  const bool columns = kt_attr_is (host, prep, "mode", "CRD");
+  const bool columns = kt_attr_is (host, ctx, "mode", "CRD");
   const int64_t c    = to_space ? y.dims[1] : x.dims[1],
                 h    = to_space ? x.dims[2] : y.dims[2],
                 w    = to_space ? x.dims[3] : y.dims[3];
@@ -322,9 +312,9 @@ blocks_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   int64_t wide[6];
 
   kt_strides (dims, 6, wide);
-  KT_TRY (start (host, prep, user, x.dtype, 1, &s, state));
+  KT_TRY (start (host, ctx, user, x.dtype, s));
   if (to_space)
-    return plan (host, prep, s, 0, 6, dims, deep, wide);
+    return plan (host, ctx, s->size, &s->only.p, 6, dims, deep, wide);
 
   /* In the order of the output: n, b, b, c, h, w. */
   static const int order[6] = { 0, 3, 5, 1, 2, 4 };
@@ -335,53 +325,91 @@ blocks_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
       in[d]       = wide[order[d]];
       out[d]      = deep[order[d]];
     }
-  return plan (host, prep, s, 0, 6, out_dims, in, out);
+  return plan (host, ctx, s->size, &s->only.p, 6, out_dims, in, out);
 }
 
 /* Slice; GRADIENT: dy goes to where the slice was, the rest of dx is 0. */
 static kt_status
-cut_prepare (const kt_host *host, kt_prep *prep, const char *name, bool gradient,
-             void **state)
+cut_plan (const kt_host *host, const void *ctx, const char *name, bool gradient,
+          MoveState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
   const kt_type whole = gradient ? y : x, taken = gradient ? x : y;
   int64_t strides[KT_MAX_RANK], own[KT_MAX_RANK], first;
   kt_cut_lists lists;
-  MoveState *s;
   kt_cut cut;
   bool all;
 
-  KT_TRY (kt_cut_known (host, prep, gradient ? 2 : 1, &lists, &all));
+  KT_TRY (kt_cut_known (host, ctx, gradient ? 2 : 1, &lists, &all));
   if (!all)
-    return KT_GPU_LEAVE ("the cut is not known before the run");
-  KT_TRY (kt_cut_resolve (host, prep, whole.ndim, whole.dims, &lists, &cut));
+    return KT_GPU_LEAVE (ctx, "the cut is not known before the run");
+  KT_TRY (kt_cut_resolve (host, ctx, whole.ndim, whole.dims, &lists, &cut));
   for (int32_t d = 0; d < whole.ndim; d++)
     if (cut.count[d] != taken.dims[d])
-      return KT_GPU_LEAVE ("the shapes do not fit");
-  KT_TRY (start (host, prep, name, x.dtype, 1, &s, state));
+      return KT_GPU_LEAVE (ctx, "the shapes do not fit");
+  KT_TRY (start (host, ctx, name, x.dtype, s));
   first = kt_cut_strides (whole.ndim, whole.dims, &cut, strides);
   kt_strides (cut.count, whole.ndim, own);
   if (gradient)
     {
-      s->zeros               = kt_count (y.dims, y.ndim);
-      s->part[0].p.first_out = first;
+      s->zeros            = kt_count (y.dims, y.ndim);
+      s->only.p.first_out = first;
     }
   else
-    s->part[0].p.first_in = first;
-  return plan (host, prep, s, 0, whole.ndim, cut.count, gradient ? own : strides,
-               gradient ? strides : own);
+    s->only.p.first_in = first;
+  return plan (host, ctx, s->size, &s->only.p, whole.ndim, cut.count,
+               gradient ? own : strides, gradient ? strides : own);
 }
 
 static kt_status
-slice_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+slice_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  return cut_prepare (host, prep, user, false, state);
+  return cut_plan (host, ctx, user, false, s);
 }
 
 static kt_status
-slice_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+slice_grad_plan (const kt_host *host, const void *ctx, void *user, MoveState *s)
 {
-  return cut_prepare (host, prep, user, true, state);
+  return cut_plan (host, ctx, user, true, s);
+}
+
+KT_GPU_PLANNED (transpose, MoveState)
+KT_GPU_PLANNED (expand, MoveState)
+KT_GPU_PLANNED (tile, MoveState)
+KT_GPU_PLANNED (blocks, MoveState)
+KT_GPU_PLANNED (slice, MoveState)
+KT_GPU_PLANNED (slice_grad, MoveState)
+KT_GPU_SUITS (concat, MoveState)
+KT_GPU_KEEP (concat, MoveState)
+KT_GPU_SUITS (split, MoveState)
+KT_GPU_KEEP (split, MoveState)
+
+static kt_status
+keep_parts (const kt_host *host, kt_prep *prep, bool split, MoveState *s)
+{
+  void *memory;
+
+  KT_TRY (host->keep (prep, (size_t) s->n * sizeof *s->part, &memory));
+  s->part = memory;
+  return parts_plan (host, prep, split, s, s->part);
+}
+
+static kt_status
+concat_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  MoveState *s;
+
+  KT_TRY (concat_keep (host, prep, user, &s, state));
+  return keep_parts (host, prep, false, s);
+}
+
+static kt_status
+split_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  MoveState *s;
+
+  KT_TRY (split_keep (host, prep, user, &s, state));
+  return keep_parts (host, prep, true, s);
 }
 
 /* The table -------------------------------------------------------------------------------------- */
@@ -391,10 +419,11 @@ slice_grad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state
     KT_GPU ("", NAME, SINCE), .host_in = HOST, .n_alias = 1,                             \
                               .alias = &(const kt_alias){ 0, 0, 1, 0 }, .run = view_run  \
   }
-#define MOVE(DOMAIN, NAME, SINCE, HOST, PREPARE)                                         \
+#define MOVE(DOMAIN, NAME, SINCE, HOST, PLAN)                                            \
   {                                                                                      \
     KT_GPU (DOMAIN, NAME, SINCE), .host_in = HOST, .user = (void *) (NAME),              \
-                                  .prepare = PREPARE, .run = move_run                    \
+                                  .suits = PLAN##_suits, .prepare = PLAN##_prepare,      \
+                                  .run = move_run                                        \
   }
 
 const kt_kernel cu_move_kernels[] = {
@@ -403,14 +432,14 @@ const kt_kernel cu_move_kernels[] = {
   VIEW ("Reshape", 5, 2),
   VIEW ("Squeeze", 13, 2),
   VIEW ("Unsqueeze", 13, 2),
-  MOVE ("", "Transpose", 1, 0, transpose_prepare),
-  MOVE ("", "Expand", 8, 2, expand_prepare),
-  MOVE ("", "Tile", 6, 2, tile_prepare),
-  MOVE ("", "Concat", 4, 0, concat_prepare),
-  MOVE ("", "Split", 18, 2, split_prepare),
-  MOVE ("", "DepthToSpace", 1, 0, blocks_prepare),
-  MOVE ("", "SpaceToDepth", 1, 0, blocks_prepare),
-  MOVE ("", "Slice", 10, 2 | 4 | 8 | 16, slice_prepare),
-  MOVE ("kette", "SliceGrad", 1, 2 | 4 | 8 | 16 | 32, slice_grad_prepare),
+  MOVE ("", "Transpose", 1, 0, transpose),
+  MOVE ("", "Expand", 8, 2, expand),
+  MOVE ("", "Tile", 6, 2, tile),
+  MOVE ("", "Concat", 4, 0, concat),
+  MOVE ("", "Split", 18, 2, split),
+  MOVE ("", "DepthToSpace", 1, 0, blocks),
+  MOVE ("", "SpaceToDepth", 1, 0, blocks),
+  MOVE ("", "Slice", 10, 2 | 4 | 8 | 16, slice),
+  MOVE ("kette", "SliceGrad", 1, 2 | 4 | 8 | 16 | 32, slice_grad),
   { 0 },
 };

@@ -46,24 +46,16 @@ typedef struct kt_zip_params
   kt_paths at;
 } kt_zip_params;
 
-typedef void kt_map_launch (const kt_map_params *, void *stream);
-typedef void kt_zip_launch (const kt_zip_params *, void *stream);
-
-/* The launchers of a formula, by what it computes in; NULL: it has none. */
-typedef struct kt_map_row
+/* The launchers of a formula, by what it computes in; NULL: it has none. PARAMS: kt_map_params or
+ * kt_zip_params. */
+typedef void kt_formula_launch (const void *params, void *stream);
+typedef struct kt_formula_row
 {
   const char *word; /* file of the operator, and name of the formula in it */
-  kt_map_launch *f32, *f64, *i64, *u64, *boolean;
-} kt_map_row;
+  kt_formula_launch *f32, *f64, *i64, *u64, *boolean;
+} kt_formula_row;
 
-typedef struct kt_zip_row
-{
-  const char *word;
-  kt_zip_launch *f32, *f64, *i64, *u64, *boolean;
-} kt_zip_row;
-
-extern const kt_map_row kt_map_table[]; /* ended by word NULL */
-extern const kt_zip_row kt_zip_table[];
+extern const kt_formula_row kt_map_table[], kt_zip_table[]; /* ended by word NULL */
 
 /* A reduction, as ops/reduce.h plans it: outputs, blocks of 4,096 elements, 16 partial results
  * each. */

@@ -8,19 +8,18 @@
 /* Where, ConstantOfShape ------------------------------------------------------------------------ */
 
 static kt_status
-where_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+where_plan (const kt_host *host, const void *ctx, void *user, kt_where_params *p)
 {
-  const kt_type y = kt_out_type (host, prep, 0);
-  kt_where_params *p;
+  const kt_type y = kt_out_type (host, ctx, 0);
 
   (void) user;
-  if (kt_size_of (y.dtype) == 0 || y.dtype == KT_STRING)
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p       = *state;
+  if (!kt_gpu_moves (y.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
   p->size = (int32_t) kt_size_of (y.dtype);
-  return kt_paths_prepare (host, prep, 3, &p->at);
+  return kt_paths_plan (host, ctx, 3, &p->at);
 }
+
+KT_GPU_PLANNED (where, kt_where_params)
 
 static kt_status
 where_run (const kt_host *host, kt_run *run, void *state)
@@ -38,29 +37,28 @@ where_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static kt_status
-fill_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+fill_plan (const kt_host *host, const void *ctx, void *user, kt_fill_params *p)
 {
-  const kt_type y = kt_out_type (host, prep, 0);
-  kt_fill_params *p;
+  const kt_type y = kt_out_type (host, ctx, 0);
   kt_attr value;
 
   (void) user;
-  if (kt_size_of (y.dtype) == 0 || y.dtype == KT_STRING)
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
+  if (!kt_gpu_moves (y.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
   p->count = kt_count (y.dims, y.ndim);
   p->size  = (int32_t) kt_size_of (y.dtype);
-  KT_TRY (host->attr (prep, "value", &value));
+  KT_TRY (host->attr (ctx, "value", &value));
   if (value.kind == KT_A_TENSOR && value.v)
     {
       const kt_tensor *const t = value.v;
       if (kt_count (t->shape, t->ndim) != 1)
-        return KT_GPU_LEAVE ("the value is no single element");
+        return KT_GPU_LEAVE (ctx, "the value is no single element");
       memcpy (p->element, (const char *) t->data + t->byte_offset, (size_t) p->size);
     }
   return KT_OK;
 }
+
+KT_GPU_PLANNED (fill, kt_fill_params)
 
 static kt_status
 fill_run (const kt_host *host, kt_run *run, void *state)
@@ -83,38 +81,38 @@ typedef struct
 } RowsState;
 
 static kt_status
-rows_prepare (const kt_host *host, kt_prep *prep, const kt_type *data, void **state)
+rows_plan (const kt_host *host, const void *ctx, void *user, RowsState *s)
 {
-  const kt_type at = kt_in_type (host, prep, 1);
-  RowsState *s;
-  kt_rows_params *p;
-  int32_t axis = 0;
+  const kt_type x = kt_in_type (host, ctx, 0), at = kt_in_type (host, ctx, 1);
+  kt_rows_params *const p = &s->p;
+  int32_t axis            = 0;
 
-  if (kt_size_of (data->dtype) == 0 || data->dtype == KT_STRING)
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", 0), data->ndim,
-                   &axis));
-  KT_TRY (host->keep (prep, sizeof *s, state));
-  s        = *state;
-  p        = &s->p;
-  p->outer = kt_count (data->dims, axis);
-  p->n     = data->dims[axis];
-  p->inner = kt_count (data->dims + axis + 1, data->ndim - axis - 1);
+  (void) user;
+  if (!kt_gpu_moves (x.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
+  KT_TRY (
+      kt_axis (host, ctx, KT_E_ATTR, kt_attr_int (host, ctx, "axis", 0), x.ndim, &axis));
+  p->outer = kt_count (x.dims, axis);
+  p->n     = x.dims[axis];
+  p->inner = kt_count (x.dims + axis + 1, x.ndim - axis - 1);
   p->count = kt_count (at.dims, at.ndim);
-  p->size  = (int32_t) kt_size_of (data->dtype);
+  p->size  = (int32_t) kt_size_of (x.dtype);
   p->wide  = at.dtype == KT_I64;
   s->text
       = (kt_fault_text){ { "index % at position @ is not in <..>" }, -p->n, p->n - 1 };
-  return kt_gpu_fault_new (host, prep, &s->text, &p->fault);
+  return KT_OK;
 }
+
+KT_GPU_SUITS (rows, RowsState)
+KT_GPU_KEEP (rows, RowsState)
 
 static kt_status
 gather_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
+  RowsState *s;
 
-  (void) user;
-  return rows_prepare (host, prep, &x, state);
+  KT_TRY (rows_keep (host, prep, user, &s, state));
+  return kt_gpu_fault_new (host, prep, &s->text, &s->p.fault);
 }
 
 static void
@@ -141,10 +139,11 @@ gather_run (const kt_host *host, kt_run *run, void *state)
 /* The table -------------------------------------------------------------------------------------- */
 
 const kt_kernel cu_pick_kernels[] = {
-  { KT_GPU ("", "Where", 9), .prepare = where_prepare, .run = where_run },
-  { KT_GPU ("", "ConstantOfShape", 9), .host_in = 1, .prepare = fill_prepare,
-    .run = fill_run },
-  { KT_GPU ("", "Gather", 1), .prepare = gather_prepare, .run = gather_run,
-    .destroy = rows_destroy },
+  { KT_GPU ("", "Where", 9), .suits = where_suits, .prepare = where_prepare,
+    .run = where_run },
+  { KT_GPU ("", "ConstantOfShape", 9), .host_in = 1, .suits = fill_suits,
+    .prepare = fill_prepare, .run = fill_run },
+  { KT_GPU ("", "Gather", 1), .suits = rows_suits, .prepare = gather_prepare,
+    .run = gather_run, .destroy = rows_destroy },
   { 0 },
 };

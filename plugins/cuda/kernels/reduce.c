@@ -27,85 +27,80 @@ typedef struct
 } Which;
 
 static kt_status
-take_plan (const kt_host *host, kt_prep *prep, const Which *which, int32_t dtype,
-           const kt_reduce *r, void **state)
+take_plan (const kt_host *host, const void *ctx, const Which *which, int32_t dtype,
+           const kt_reduce *r, ReduceState *s)
 {
   const kt_reduce_row *row = kt_reduce_table;
+  kt_reduce_params *p      = &s->p;
 
   while (row->word && (strcmp (row->word, which->word) != 0 || row->dtype != dtype))
     row++;
   if (!row->word)
-    return KT_GPU_LEAVE ("no code for this element type");
+    return KT_GPU_LEAVE (ctx, "no code for this element type");
   if (r->n_kept > KT_GPU_RANK || r->n_outer > KT_GPU_RANK)
-    return KT_GPU_LEAVE ("more dims than kernels on the GPU serve");
-  KT_TRY (host->keep (prep, sizeof (ReduceState), state));
-
-  ReduceState *const s      = *state;
-  kt_reduce_params *const p = &s->p;
-  s->row                    = row;
-  s->name                   = which->name;
-  *p                        = (kt_reduce_params){
-                           .outs    = r->outs,
-                           .count   = r->count,
-                           .columns = r->columns,
-                           .step    = r->step,
-                           .run     = r->run,
-                           .stride  = r->stride,
-                           .runs    = r->runs,
-                           .parts   = r->parts,
-                           .group   = r->group,
-                           .blocks  = r->blocks,
-                           .n_kept  = r->n_kept,
-                           .n_outer = r->n_outer,
-                           .rows    = r->columns == 1 || r->step != 1,
+    return KT_GPU_LEAVE (ctx, "more dims than kernels on the GPU serve");
+  s->row  = row;
+  s->name = which->name;
+  *p      = (kt_reduce_params){
+         .outs    = r->outs,
+         .count   = r->count,
+         .columns = r->columns,
+         .step    = r->step,
+         .run     = r->run,
+         .stride  = r->stride,
+         .runs    = r->runs,
+         .parts   = r->parts,
+         .group   = r->group,
+         .blocks  = r->blocks,
+         .n_kept  = r->n_kept,
+         .n_outer = r->n_outer,
+         .rows    = r->columns == 1 || r->step != 1,
   };
   memcpy (p->kept_dims, r->kept_dims, sizeof p->kept_dims);
   memcpy (p->kept, r->kept, sizeof p->kept);
   memcpy (p->outer_dims, r->outer_dims, sizeof p->outer_dims);
   memcpy (p->outer, r->outer, sizeof p->outer);
-  return r->blocks > 1 ? host->want_workspace (
-             prep, (size_t) r->outs * (size_t) r->blocks * (size_t) row->size, 0)
-                       : KT_OK;
+  return KT_OK;
 }
 
 static kt_status
-reduce_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+reduce_plan (const kt_host *host, const void *ctx, void *user, ReduceState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0);
   uint32_t set;
   kt_axes axes;
   kt_reduce r;
 
-  KT_TRY (kt_axes_of (host, prep, 1, x.ndim, &axes));
+  KT_TRY (kt_axes_of (host, ctx, 1, x.ndim, &axes));
   if (axes.state == KT_AXES_UNKNOWN)
-    return KT_GPU_LEAVE ("the axes are not known before the run");
+    return KT_GPU_LEAVE (ctx, "the axes are not known before the run");
   set = axes.set;
   if (axes.n <= 0)
-    set = kt_attr_int (host, prep, "noop_with_empty_axes", 0) ? 0
-          : x.ndim >= KT_MAX_RANK                             ? UINT32_MAX
+    set = kt_attr_int (host, ctx, "noop_with_empty_axes", 0) ? 0
+          : x.ndim >= KT_MAX_RANK                            ? UINT32_MAX
                                   : ((uint32_t) 1 << x.ndim) - 1;
   kt_reduce_plan (&r, x.ndim, x.dims, set);
   if (r.count == 0 && r.outs > 0 && !kt_is_float (x.dtype))
-    return KT_GPU_LEAVE ("nothing to reduce");
-  return take_plan (host, prep, user, x.dtype, &r, state);
+    return KT_GPU_LEAVE (ctx, "nothing to reduce");
+  return take_plan (host, ctx, user, x.dtype, &r, s);
 }
 
 /* Pools whose window is the whole plane. */
 static kt_status
-global_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+global_plan (const kt_host *host, const void *ctx, void *user, ReduceState *s)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0);
   kt_reduce r;
 
   kt_reduce_plan (&r, x.ndim, x.dims,
                   (uint32_t) (((uint64_t) 1 << x.ndim) - 1) & ~(uint32_t) 3);
-  return take_plan (host, prep, user, x.dtype, &r, state);
+  return take_plan (host, ctx, user, x.dtype, &r, s);
 }
 
 static kt_status
-sum_to_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+sum_to_plan (const kt_host *host, const void *ctx, void *user, ReduceState *s)
 {
-  const kt_type dy = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const kt_type dy = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
   const int32_t lead = dy.ndim - y.ndim;
   uint32_t set       = 0;
   kt_reduce r;
@@ -114,13 +109,38 @@ sum_to_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
     {
       const int64_t to = d < lead ? 1 : y.dims[d - lead];
       if (lead < 0 || (to != 1 && to != dy.dims[d]))
-        return KT_GPU_LEAVE ("the shapes do not fit");
+        return KT_GPU_LEAVE (ctx, "the shapes do not fit");
       if (to == 1)
         set |= (uint32_t) 1 << d;
     }
   kt_reduce_plan (&r, dy.ndim, dy.dims, set);
-  return take_plan (host, prep, user, dy.dtype, &r, state);
+  return take_plan (host, ctx, user, dy.dtype, &r, s);
 }
+
+/* Partial results, where there is more than one block. */
+#define REDUCTION(NAME)                                                                  \
+  KT_GPU_SUITS (NAME, ReduceState)                                                       \
+  KT_GPU_KEEP (NAME, ReduceState)                                                        \
+  static kt_status NAME##_prepare (const kt_host *host, kt_prep *prep, void *user,       \
+                                   void **state)                                         \
+  {                                                                                      \
+    ReduceState *s;                                                                      \
+                                                                                         \
+    KT_TRY (NAME##_keep (host, prep, user, &s, state));                                  \
+    return want_partials (host, prep, s);                                                \
+  }
+
+static kt_status
+want_partials (const kt_host *host, kt_prep *prep, const ReduceState *s)
+{
+  return s->p.blocks > 1 ? host->want_workspace (
+             prep, (size_t) s->p.outs * (size_t) s->p.blocks * (size_t) s->row->size, 0)
+                         : KT_OK;
+}
+
+REDUCTION (reduce)
+REDUCTION (global)
+REDUCTION (sum_to)
 
 static kt_status
 reduce_run (const kt_host *host, kt_run *run, void *state)
@@ -138,30 +158,29 @@ reduce_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static kt_status
-softmax_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+softmax_plan (const kt_host *host, const void *ctx, void *user, SoftmaxState *s)
 {
   const Which *const which  = user;
   const kt_softmax_row *row = kt_softmax_table;
-  const kt_type a           = kt_in_type (host, prep, 0);
+  const kt_type a           = kt_in_type (host, ctx, 0);
   int32_t axis              = 0;
 
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", -1), a.ndim,
-                   &axis));
+  KT_TRY (
+      kt_axis (host, ctx, KT_E_ATTR, kt_attr_int (host, ctx, "axis", -1), a.ndim, &axis));
   while (row->word && strcmp (row->word, which->word) != 0)
     row++;
   if (!row->word)
-    return KT_GPU_LEAVE ("no such kernel");
-  KT_TRY (host->keep (prep, sizeof (SoftmaxState), state));
-
-  SoftmaxState *const s = *state;
-  s->name               = which->name;
-  s->launch             = a.dtype == KT_F64 ? row->f64 : row->f32;
-  s->p.dtype            = a.dtype;
-  s->p.outer            = kt_count (a.dims, axis);
-  s->p.length           = a.dims[axis];
-  s->p.inner            = kt_count (a.dims + axis + 1, a.ndim - axis - 1);
+    return KT_GPU_LEAVE (ctx, "no such kernel");
+  s->name     = which->name;
+  s->launch   = a.dtype == KT_F64 ? row->f64 : row->f32;
+  s->p.dtype  = a.dtype;
+  s->p.outer  = kt_count (a.dims, axis);
+  s->p.length = a.dims[axis];
+  s->p.inner  = kt_count (a.dims + axis + 1, a.ndim - axis - 1);
   return KT_OK;
 }
+
+KT_GPU_PLANNED (softmax, SoftmaxState)
 
 static kt_status
 softmax_run (const kt_host *host, kt_run *run, void *state)
@@ -183,19 +202,21 @@ softmax_run (const kt_host *host, kt_run *run, void *state)
 #define REDUCE(NAME, SINCE, WORD)                                                        \
   {                                                                                      \
     KT_GPU ("", NAME, SINCE), .host_in = 2, .user = WHICH (WORD, NAME),                  \
-                              .prepare = reduce_prepare, .run = reduce_run               \
+                              .suits = reduce_suits, .prepare = reduce_prepare,          \
+                              .run = reduce_run                                          \
   }
 #define GLOBAL(NAME, WORD)                                                               \
   {                                                                                      \
     KT_GPU ("", NAME, 1), .types = "T=f32|f64|f16|bf16", .user = WHICH (WORD, NAME),     \
-                          .prepare = global_prepare, .run = reduce_run                   \
+                          .suits = global_suits, .prepare = global_prepare,              \
+                          .run = reduce_run                                              \
   }
 #define SOFTMAX(DOMAIN, NAME, SINCE, WORD, N)                                            \
   {                                                                                      \
     KT_GPU (DOMAIN, NAME, SINCE),                                                        \
         .types = "T=f32|f64|f16|bf16", .user = WHICH (WORD, NAME), .n_alias = N,         \
-        .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },                 \
-        .prepare = softmax_prepare, .run = softmax_run                                   \
+        .alias = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },                   \
+        .suits = softmax_suits, .prepare = softmax_prepare, .run = softmax_run           \
   }
 
 const kt_kernel cu_reduce_kernels[] = {
@@ -209,7 +230,7 @@ const kt_kernel cu_reduce_kernels[] = {
   GLOBAL ("GlobalAveragePool", "reduce_mean"),
   GLOBAL ("GlobalMaxPool", "reduce_max"),
   { KT_GPU ("kette", "SumTo", 1), .host_in = 2, .user = WHICH ("reduce_sum", "SumTo"),
-    .prepare = sum_to_prepare, .run = reduce_run },
+    .suits = sum_to_suits, .prepare = sum_to_prepare, .run = reduce_run },
   SOFTMAX ("", "Softmax", 13, "softmax", 1),
   SOFTMAX ("", "LogSoftmax", 13, "log_softmax", 1),
   SOFTMAX ("kette", "SoftmaxGrad", 1, "softmax_grad", 2),

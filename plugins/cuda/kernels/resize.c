@@ -257,7 +257,7 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   State *s;
 
   if (!suits (host, prep, user))
-    return KT_GPU_LEAVE ("dims and scales are not known before the run");
+    return KT_GPU_LEAVE (prep, "dims and scales are not known before the run");
   types_of (host, prep, kind, &x, &y);
   KT_TRY (kt_resize_read (host, prep, x.ndim, &r));
   KT_TRY (kt_resize_prepare (host, prep, &r, kind->first, &x, &y));

@@ -10,46 +10,43 @@
 
 /* The pads, where they are known: of all axes, or of those in input 3. */
 static kt_status
-read_pads (const kt_host *host, kt_prep *prep, int32_t ndim, kt_pads *pads)
+read_pads (const kt_host *host, const void *ctx, int32_t ndim, kt_pads *pads)
 {
   const int64_t *v, *axes = NULL;
   size_t n, n_axes        = (size_t) ndim;
 
-  KT_TRY (host->ints (prep, 1, &v, &n));
-  if (!kt_is_absent (kt_in_type (host, prep, 3)))
+  KT_TRY (host->ints (ctx, 1, &v, &n));
+  if (!kt_is_absent (kt_in_type (host, ctx, 3)))
     {
-      KT_TRY (host->ints (prep, 3, &axes, &n_axes));
+      KT_TRY (host->ints (ctx, 3, &axes, &n_axes));
       if (!axes)
-        return KT_GPU_LEAVE ("the axes are not known before the run");
+        return KT_GPU_LEAVE (ctx, "the axes are not known before the run");
     }
   if (!v || n != 2 * n_axes)
-    return KT_GPU_LEAVE ("the pads are not known before the run");
+    return KT_GPU_LEAVE (ctx, "the pads are not known before the run");
   for (size_t i = 0; i < n; i++)
     if (KT_IS_DIM (v[i]) || (axes && KT_IS_DIM (axes[i % n_axes])))
-      return KT_GPU_LEAVE ("the pads are not known before the run");
-  return kt_pads_resolve (host, prep, ndim, v, axes, (int64_t) n_axes, pads);
+      return KT_GPU_LEAVE (ctx, "the pads are not known before the run");
+  return kt_pads_resolve (host, ctx, ndim, v, axes, (int64_t) n_axes, pads);
 }
 
 static kt_status
-pad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+pad_plan (const kt_host *host, const void *ctx, void *user, kt_pad_params *p)
 {
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
   const size_t size = kt_size_of (x.dtype);
   int64_t dims[KT_MAX_RANK];
-  kt_pad_params *p;
   kt_pad_mode mode;
   kt_pads pads;
 
   (void) user;
   if (size == 0 || size > 8 || x.dtype == KT_STRING)
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
   if (x.ndim > KT_GPU_RANK)
-    return KT_GPU_LEAVE ("more dims than kernels on the GPU serve");
-  KT_TRY (kt_pad_mode_of (host, prep, &mode));
-  KT_TRY (read_pads (host, prep, x.ndim, &pads));
-  KT_TRY (kt_pad_shape (host, prep, mode, x.ndim, x.dims, &pads, dims));
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
+    return KT_GPU_LEAVE (ctx, "more dims than kernels on the GPU serve");
+  KT_TRY (kt_pad_mode_of (host, ctx, &mode));
+  KT_TRY (read_pads (host, ctx, x.ndim, &pads));
+  KT_TRY (kt_pad_shape (host, ctx, mode, x.ndim, x.dims, &pads, dims));
   p->count = kt_count (y.dims, y.ndim);
   p->ndim  = x.ndim;
   p->size  = (int32_t) size;
@@ -57,15 +54,17 @@ pad_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   for (int32_t d = 0; d < x.ndim; d++)
     {
       if (dims[d] != y.dims[d])
-        return KT_GPU_LEAVE ("the shapes do not fit");
+        return KT_GPU_LEAVE (ctx, "the shapes do not fit");
       if (mode != KT_PAD_CONSTANT && (pads.begin[d] < 0 || pads.end[d] < 0))
-        return KT_GPU_LEAVE ("what is cut off and mirrored stays on the CPU");
+        return KT_GPU_LEAVE (ctx, "what is cut off and mirrored stays on the CPU");
       p->out[d]   = y.dims[d];
       p->in[d]    = x.dims[d];
       p->begin[d] = pads.begin[d];
     }
   return KT_OK;
 }
+
+KT_GPU_PLANNED (pad, kt_pad_params)
 
 static kt_status
 pad_run (const kt_host *host, kt_run *run, void *state)
@@ -74,10 +73,9 @@ pad_run (const kt_host *host, kt_run *run, void *state)
 
   if (p.count == 0)
     return KT_OK;
-  p.x = run->in[0].data;
-  p.y = run->out[0].data;
-  if (run->n_in > 2 && run->in[2].device_type != 0)
-    p.value = run->in[2].data;
+  p.x     = run->in[0].data;
+  p.y     = run->out[0].data;
+  p.value = kt_gpu_given (run->in, run->n_in, 2);
   kt_pad_launch (&p, kt_gpu_stream (host, run));
   return kt_gpu_launched (host, run, "Pad");
 }
@@ -171,7 +169,8 @@ instance_run (const kt_host *host, kt_run *run, void *state)
 }
 
 const kt_kernel cu_spatial_kernels[] = {
-  { KT_GPU ("", "Pad", 11), .host_in = 2 | 8, .prepare = pad_prepare, .run = pad_run },
+  { KT_GPU ("", "Pad", 11), .host_in = 2 | 8, .suits = pad_suits, .prepare = pad_prepare,
+    .run = pad_run },
   { KT_GPU ("", "LRN", 1), .types = FLOATS, .prepare = lrn_prepare, .run = lrn_run },
   { KT_GPU ("kette", "LRNGrad", 1), .types = FLOATS, .user = (void *) "gradient",
     .prepare = lrn_prepare, .run = lrn_grad_run },

@@ -4,52 +4,51 @@
  */
 #include "kernels.h"
 
-/* Is K known before the run? */
-static int32_t
-top_suits (const kt_host *host, const void *ctx, void *user)
+static kt_status
+top_plan (const kt_host *host, const void *ctx, void *user, kt_top_params *p)
 {
+  const kt_type x = kt_in_type (host, ctx, 0);
+  kt_type y       = kt_out_type (host, ctx, 0);
+  int32_t axis    = 0;
   const int64_t *k;
   size_t n;
 
   (void) user;
-  return kt_gpu_computes (kt_in_type (host, ctx, 0).dtype)
-         && host->ints (ctx, 1, &k, &n) == KT_OK && k && n == 1 && !KT_IS_DIM (k[0]);
-}
-
-static kt_status
-top_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
-{
-  const kt_type x = kt_in_type (host, prep, 0);
-  kt_type y       = kt_out_type (host, prep, 0);
-  int32_t axis    = 0;
-  kt_top_params *p;
-
-  if (!top_suits (host, prep, user))
-    return KT_GPU_LEAVE ("K is not known before the run");
+  if (!kt_gpu_computes (x.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
+  KT_TRY (host->ints (ctx, 1, &k, &n));
+  if (!k || n != 1 || KT_IS_DIM (k[0]))
+    return KT_GPU_LEAVE (ctx, "K is not known before the run");
   if (y.kind == 0)
-    y = kt_out_type (host, prep, 1);
-  KT_TRY (kt_axis (host, prep, KT_E_ATTR, kt_attr_int (host, prep, "axis", -1), x.ndim,
-                   &axis));
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
+    y = kt_out_type (host, ctx, 1);
+  KT_TRY (
+      kt_axis (host, ctx, KT_E_ATTR, kt_attr_int (host, ctx, "axis", -1), x.ndim, &axis));
   p->n     = x.dims[axis];
   p->inner = kt_count (x.dims + axis + 1, x.ndim - axis - 1);
   p->lines = kt_count (x.dims, axis) * p->inner;
   p->k     = y.dims[axis];
-  p->flip  = kt_attr_int (host, prep, "largest", 1) == 0 ? UINT64_MAX : 0;
+  p->flip  = kt_attr_int (host, ctx, "largest", 1) == 0 ? UINT64_MAX : 0;
   p->dtype = x.dtype;
   p->size  = (int32_t) kt_size_of (x.dtype);
-  if (p->k > p->n)
-    return kt_fail (host, prep, KT_E_VALUE, "K is %lld, must be in 0..%lld along axis %d",
-                    (long long) p->k, (long long) p->n, (int) axis);
+  if (p->k != k[0] || p->k > p->n)
+    return KT_GPU_LEAVE (ctx, "K does not fit");
   p->length = kt_sort_length (p->n);
+  if (p->length > KT_SORT_TILE && p->k <= KT_SORT_TILE / 2)
+    p->length = KT_SORT_TILE;
+  return KT_OK;
+}
+
+KT_GPU_SUITS (top, kt_top_params)
+KT_GPU_KEEP (top, kt_top_params)
+
+static kt_status
+top_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  kt_top_params *p;
+
+  KT_TRY (top_keep (host, prep, user, &p, state));
   if (p->length <= KT_SORT_TILE)
     return KT_OK;
-  if (p->k <= KT_SORT_TILE / 2)
-    {
-      p->length = KT_SORT_TILE;
-      return KT_OK;
-    }
   return host->want_workspace (
       prep, (size_t) p->lines * (size_t) p->length * sizeof (kt_sorted), 0);
 }
@@ -62,8 +61,8 @@ top_run (const kt_host *host, kt_run *run, void *state)
   if (p.k == 0 || p.lines == 0)
     return KT_OK;
   p.x      = run->in[0].data;
-  p.values = run->out[0].device_type ? run->out[0].data : NULL;
-  p.places = run->n_out > 1 && run->out[1].device_type ? run->out[1].data : NULL;
+  p.values = kt_gpu_given (run->out, run->n_out, 0);
+  p.places = kt_gpu_given (run->out, run->n_out, 1);
   if (p.length > KT_SORT_TILE)
     p.entries = host->workspace (run, -1, NULL);
   kt_top_launch (&p, kt_gpu_stream (host, run));

@@ -9,32 +9,24 @@
 #define FLOATS "T=f32|f64|f16|bf16"
 #define NUMBERS "T=f32|f64|f16|bf16|i8|i16|i32|i64|u8|u16|u32|u64"
 
-/* Operand I, or NULL. */
-static void *
-given (const kt_tensor *t, int32_t n, int32_t i)
-{
-  return i < n && t[i].device_type != 0 ? t[i].data : NULL;
-}
-
 /* Clip; USER: the gradient, which has dy before x. */
 static kt_status
-clip_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+clip_plan (const kt_host *host, const void *ctx, void *user, kt_clip_params *p)
 {
-  const kt_type x = kt_in_type (host, prep, user ? 1 : 0);
-  kt_clip_params *p;
+  const kt_type x = kt_in_type (host, ctx, user ? 1 : 0);
 
   for (int32_t i = user ? 2 : 1; i < (user ? 4 : 3); i++)
     {
-      const kt_type bound = kt_in_type (host, prep, i);
+      const kt_type bound = kt_in_type (host, ctx, i);
       if (bound.kind && kt_count (bound.dims, bound.ndim) != 1)
-        return KT_GPU_LEAVE ("a bound is no single element");
+        return KT_GPU_LEAVE (ctx, "a bound is no single element");
     }
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
   p->n     = kt_count (x.dims, x.ndim);
   p->dtype = x.dtype;
   return KT_OK;
 }
+
+KT_GPU_PLANNED (clip, kt_clip_params)
 
 static kt_status
 clip_run (const kt_host *host, kt_run *run, void *state)
@@ -44,8 +36,8 @@ clip_run (const kt_host *host, kt_run *run, void *state)
   if (p.n == 0)
     return KT_OK;
   p.x    = run->in[0].data;
-  p.low  = given (run->in, run->n_in, 1);
-  p.high = given (run->in, run->n_in, 2);
+  p.low  = kt_gpu_given (run->in, run->n_in, 1);
+  p.high = kt_gpu_given (run->in, run->n_in, 2);
   p.y    = run->out[0].data;
   kt_clip_launch (&p, kt_gpu_stream (host, run));
   return kt_gpu_launched (host, run, "Clip");
@@ -60,54 +52,28 @@ clip_grad_run (const kt_host *host, kt_run *run, void *state)
     return KT_OK;
   p.dy   = run->in[0].data;
   p.x    = run->in[1].data;
-  p.low  = given (run->in, run->n_in, 2);
-  p.high = given (run->in, run->n_in, 3);
+  p.low  = kt_gpu_given (run->in, run->n_in, 2);
+  p.high = kt_gpu_given (run->in, run->n_in, 3);
   p.y    = run->out[0].data;
   kt_clip_launch (&p, kt_gpu_stream (host, run));
   return kt_gpu_launched (host, run, "ClipGrad");
 }
 
-/* Is it a number of at least a byte that all kernels here know? */
-static bool
-is_number (int32_t dtype)
-{
-  switch (dtype)
-    {
-    case KT_F32:
-    case KT_F64:
-    case KT_F16:
-    case KT_BF16:
-    case KT_I8:
-    case KT_I16:
-    case KT_I32:
-    case KT_I64:
-    case KT_U8:
-    case KT_U16:
-    case KT_U32:
-    case KT_U64:
-    case KT_BOOL:
-      return true;
-    default:
-      return false;
-    }
-}
-
 static kt_status
-cast_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+cast_plan (const kt_host *host, const void *ctx, void *user, kt_cast_params *p)
 {
-  const kt_type x = kt_in_type (host, prep, 0), y = kt_out_type (host, prep, 0);
-  kt_cast_params *p;
+  const kt_type x = kt_in_type (host, ctx, 0), y = kt_out_type (host, ctx, 0);
 
   (void) user;
-  if (!is_number (x.dtype) || !is_number (y.dtype))
-    return KT_GPU_LEAVE ("elements of this type stay on the CPU");
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p       = *state;
+  if (!kt_gpu_computes (x.dtype) || !kt_gpu_computes (y.dtype))
+    return KT_GPU_LEAVE (ctx, "elements of this type stay on the CPU");
   p->n    = kt_count (x.dims, x.ndim);
   p->from = x.dtype;
   p->to   = y.dtype;
   return KT_OK;
 }
+
+KT_GPU_PLANNED (cast, kt_cast_params)
 
 static kt_status
 cast_run (const kt_host *host, kt_run *run, void *state)
@@ -125,19 +91,18 @@ cast_run (const kt_host *host, kt_run *run, void *state)
 }
 
 static kt_status
-pow_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+pow_plan (const kt_host *host, const void *ctx, void *user, kt_pow_params *p)
 {
-  const kt_type x = kt_in_type (host, prep, 0), e = kt_in_type (host, prep, 1);
-  kt_pow_params *p;
+  const kt_type x = kt_in_type (host, ctx, 0), e = kt_in_type (host, ctx, 1);
 
   (void) user;
   if (x.dtype != e.dtype || !kt_is_float (x.dtype))
-    return KT_GPU_LEAVE ("base and exponent are not of one float type");
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
+    return KT_GPU_LEAVE (ctx, "base and exponent are not of one float type");
   p->dtype = x.dtype;
-  return kt_paths_prepare (host, prep, 2, &p->at);
+  return kt_paths_plan (host, ctx, 2, &p->at);
 }
+
+KT_GPU_PLANNED (pow, kt_pow_params)
 
 static kt_status
 pow_run (const kt_host *host, kt_run *run, void *state)
@@ -193,28 +158,28 @@ arg_run (const kt_host *host, kt_run *run, void *state)
 
 /* Dropout: ratio and training_mode are on the host. */
 static kt_status
-dropout_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+dropout_plan (const kt_host *host, const void *ctx, void *user, kt_dropout_params *p)
 {
-  const kt_type x = kt_in_type (host, prep, 0);
-  kt_dropout_params *p;
+  const kt_type x = kt_in_type (host, ctx, 0);
   kt_attr seed;
 
   (void) user;
-  KT_TRY (host->attr (prep, "seed", &seed));
+  KT_TRY (host->attr (ctx, "seed", &seed));
   if (seed.kind == KT_A_INT)
-    return KT_GPU_LEAVE ("a seed asks for NumPy's generator, one number after the other");
+    return KT_GPU_LEAVE (ctx,
+                         "a seed asks for NumPy's generator, one number after the other");
   for (int32_t i = 1; i < 3; i++)
     {
-      const kt_type t = kt_in_type (host, prep, i);
+      const kt_type t = kt_in_type (host, ctx, i);
       if (t.kind && kt_count (t.dims, t.ndim) != 1)
-        return KT_GPU_LEAVE ("an operand is no scalar");
+        return KT_GPU_LEAVE (ctx, "an operand is no scalar");
     }
-  KT_TRY (host->keep (prep, sizeof *p, state));
-  p        = *state;
   p->n     = kt_count (x.dims, x.ndim);
   p->dtype = x.dtype;
   return KT_OK;
 }
+
+KT_GPU_PLANNED (dropout, kt_dropout_params)
 
 static double
 read_ratio (const kt_tensor *t)
@@ -232,10 +197,11 @@ static kt_status
 dropout_run (const kt_host *host, kt_run *run, void *state)
 {
   kt_dropout_params p         = *(const kt_dropout_params *) state;
-  const unsigned char *trains = given (run->in, run->n_in, 2);
-  const double ratio = given (run->in, run->n_in, 1) ? read_ratio (&run->in[1]) : 0.5;
+  const unsigned char *trains = kt_gpu_given (run->in, run->n_in, 2);
+  const double ratio
+      = kt_gpu_given (run->in, run->n_in, 1) ? read_ratio (&run->in[1]) : 0.5;
   const kt_fill_params all_set = {
-    .y = given (run->out, run->n_out, 1), .count = p.n, .element = { 1 }, .size = 1
+    .y = kt_gpu_given (run->out, run->n_out, 1), .count = p.n, .element = { 1 }, .size = 1
   };
 
   if (!(ratio >= 0 && ratio < 1))
@@ -290,21 +256,24 @@ random_run (const kt_host *host, kt_run *run, void *state)
 }
 
 const kt_kernel cu_value_kernels[] = {
-  { KT_GPU ("", "Clip", 11), .types = NUMBERS, .n_alias = 1,
+  { KT_GPU ("", "Clip", 11), .types = NUMBERS, .suits = clip_suits, .n_alias = 1,
     .alias = &(const kt_alias){ 0, 0, 0, 0 }, .prepare = clip_prepare, .run = clip_run },
-  { KT_GPU ("kette", "ClipGrad", 1), .types = FLOATS, .user = (void *) "gradient",
-    .n_alias = 2, .alias = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },
+  { KT_GPU ("kette", "ClipGrad", 1), .types = FLOATS, .suits = clip_suits,
+    .user = (void *) "gradient", .n_alias = 2,
+    .alias   = (const kt_alias[]){ { 0, 0, 0, 0 }, { 1, 0, 0, 0 } },
     .prepare = clip_prepare, .run = clip_grad_run },
-  { KT_GPU ("", "Cast", 6), .prepare = cast_prepare, .run = cast_run },
-  { KT_GPU ("", "CastLike", 15), .prepare = cast_prepare, .run = cast_run },
-  { KT_GPU ("", "Pow", 7), .prepare = pow_prepare, .run = pow_run },
+  { KT_GPU ("", "Cast", 6), .suits = cast_suits, .prepare = cast_prepare,
+    .run = cast_run },
+  { KT_GPU ("", "CastLike", 15), .suits = cast_suits, .prepare = cast_prepare,
+    .run = cast_run },
+  { KT_GPU ("", "Pow", 7), .suits = pow_suits, .prepare = pow_prepare, .run = pow_run },
   { KT_GPU ("", "ArgMax", 1), .types = NUMBERS, .prepare = arg_prepare, .run = arg_run },
   { KT_GPU ("", "ArgMin", 1), .types = NUMBERS, .user = (void *) "least",
     .prepare = arg_prepare, .run = arg_run },
   /* Not to be recorded: each step has masks of its own. */
   { KT_GPU_ONCE ("", "Dropout", 12), .types = "T=f32|f64|f16|bf16;T1=f32|f64|f16|bf16",
     .host_in = 2 | 4, .n_alias = 1, .alias = &(const kt_alias){ 0, 0, 0, 0 },
-    .prepare = dropout_prepare, .run = dropout_run },
+    .suits = dropout_suits, .prepare = dropout_prepare, .run = dropout_run },
   { KT_GPU_ONCE ("", "RandomUniform", 1), .prepare = random_prepare, .run = random_run },
   { KT_GPU_ONCE ("", "RandomNormal", 1), .user = (void *) "normal",
     .prepare = random_prepare, .run = random_run },

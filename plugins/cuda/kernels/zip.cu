@@ -87,8 +87,10 @@ zip_kernel (const kt_zip_params q)
 
 template <class F, class Check = Defined>
 static void
-zip_launch (const kt_zip_params *p, void *stream)
+zip_launch (const void *params, void *stream)
 {
+  const kt_zip_params *const p = (const kt_zip_params *) params;
+
   kt_launch (zip_kernel<F, Check>, (p->at.count + 3) / 4, *p, stream);
 }
 
@@ -108,7 +110,7 @@ zip_launch (const kt_zip_params *p, void *stream)
 #WORD, nullptr, nullptr, nullptr, nullptr, zip_launch < op_##WORD::WORD##__bool>     \
   }
 
-const kt_zip_row kt_zip_table[] = {
+const kt_formula_row kt_zip_table[] = {
   NUMBERS (add),
   NUMBERS (sub),
   NUMBERS (mul),
