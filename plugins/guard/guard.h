@@ -13,6 +13,7 @@
  *   oom=N       the N-th allocation from now on is refused
  *   fail=N      the N-th launch or copy from now on fails
  *   deaf=N      the N-th wait of a stream for an event from now on is forgotten: a fault to be found
+ *   lost=N      the N-th copy from elsewhere to a device from now on is not made
  *   spill=N     the N-th launch from now on that writes does so beyond its value's end, too
  *   stale=N     the N-th launch from now on behind which a value is dead looks at it once more
  *   nocapture   nothing can be recorded
@@ -38,7 +39,7 @@ typedef struct
   unsigned delay;
   bool reorder, lazy, no_capture, shared;
   uint64_t seed;
-  long oom, fail, deaf, spill, stale; /* counted down; 0: never */
+  long oom, fail, deaf, lost, spill, stale; /* counted down; 0: never */
 } Knobs;
 
 typedef struct
@@ -94,7 +95,7 @@ struct Op
 {
   Op *next;
   OpKind kind;
-  bool fails, spills, lingers; /* on demand */
+  bool fails, is_lost, spills, lingers; /* on demand */
   const char *label;
   Clock clock;
   kt_task *task;

@@ -48,6 +48,8 @@ set_knob (const char *word, size_t n)
     guard_known.lazy = value != 0;
   else if (IS ("shared"))
     guard_known.shared = value != 0;
+  else if (IS ("lost"))
+    guard_known.lost = value;
   else if (IS ("spill"))
     guard_known.spill = value;
   else if (IS ("stale"))

@@ -159,6 +159,7 @@ guard_op (kt_call *call, Stream *s, OpKind kind, const char *label)
   op->kind        = kind;
   op->label       = label;
   op->fails       = false;
+  op->is_lost     = false;
   op->spills      = false;
   op->lingers     = false;
   op->n_ranges    = 0;

@@ -81,6 +81,8 @@ guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
       guard_op_free (op);
       return guard_forbid_all (call, "a copy failed on demand");
     }
+  op->is_lost = (direction == KT_COPY_IN || direction == KT_COPY_PEER)
+                && guard_count (&guard_known.lost);
   op->to          = to;
   op->from        = from;
   op->bytes       = bytes;
@@ -217,6 +219,8 @@ run_one (Stream *s, const Op *op, const Clock *clock, const Device *of)
         guard_stream_failed (s, status != KT_OK ? status : KT_E_DEVICE, text);
       break;
     case OP_COPY:
+      if (op->is_lost)
+        break;
       if (!check_copy (s, op, clock, text))
         guard_stream_failed (s, KT_E_DEVICE, text);
       else if (op->bytes)

@@ -87,10 +87,12 @@ test_launches (gconstpointer data)
 /* A launch goes beyond what it writes, or uses a value once more that dies with it, one of them in
  * each training: all are found, told of a node. */
 static void
-check_faults (const Placement *p, const char *knob, const char *text, int least)
+check_faults (const Placement *p, const char *knob, const char *text, const char *other,
+              int least, gboolean states)
 {
-  gboolean found = TRUE;
-  int n          = 1;
+  g_autofree char *wanted = train_on_cpu (p);
+  gboolean found          = TRUE;
+  int n                   = 1;
 
   for (; found; n = next_of (n))
     {
@@ -99,12 +101,20 @@ check_faults (const Placement *p, const char *knob, const char *text, int least)
       g_setenv ("KETTE_GUARD", knobs, TRUE);
       g_autofree char *digest = train (p, &error);
       found                   = digest == NULL;
+      if (digest && strcmp (digest, wanted) != 0 && states)
+        { /* a state that was not brought up to date is only seen in what comes of it */
+          found = TRUE;
+          continue;
+        }
       if (!found)
-        break;
+        { /* there are no more of them */
+          g_assert_cmpstr (digest, ==, wanted);
+          break;
+        }
       if (n < 4)
         g_test_message ("%s", error->message);
       g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
-      g_assert_nonnull (strstr (error->message, text));
+      g_assert_true (strstr (error->message, text) || strstr (error->message, other));
       g_assert_null (strstr (error->message, "\"?\""));
     }
   g_test_message ("%d of %s", n - 1, knob);
@@ -115,22 +125,32 @@ check_faults (const Placement *p, const char *knob, const char *text, int least)
 static void
 test_spills (gconstpointer data)
 {
-  check_faults (data, "spill", "went beyond the end of a value of ", 20);
+  check_faults (data, "spill", "went beyond the end of a value of ",
+                "went beyond the end of a value of ", 20, FALSE);
 }
 
 static void
 test_stale (gconstpointer data)
 {
-  check_faults (data, "stale", " that was dead already", 10);
+  check_faults (data, "stale", " that was dead already", " that was dead already", 10,
+                FALSE);
+}
+
+/* A copy to a device that is missing: what is read there nobody wrote, or it is of the time before. */
+static void
+test_lost (gconstpointer data)
+{
+  check_faults (data, "lost", "reads what nobody wrote", "reads what is dead", 20, TRUE);
 }
 
 /* Events that are missing, one in each training, are found. */
 static void
 test_events (gconstpointer data)
 {
-  const Placement *p = data;
-  gboolean found     = TRUE;
-  int n              = 1;
+  const Placement *p      = data;
+  g_autofree char *wanted = train_on_cpu (p);
+  gboolean found          = TRUE;
+  int n                   = 1;
 
   for (; found; n = next_of (n))
     {
@@ -140,7 +160,10 @@ test_events (gconstpointer data)
       g_autofree char *digest = train (p, &error);
       found                   = digest == NULL;
       if (!found)
-        break;
+        { /* there are no more of them */
+          g_assert_cmpstr (digest, ==, wanted);
+          break;
+        }
       if (n < 4)
         g_test_message ("%s", error->message);
       g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
@@ -165,6 +188,9 @@ main (int argc, char **argv)
   g_test_add_data_func ("/faults/spills", &placements[1], test_spills);
   g_test_add_data_func ("/faults/spills-cnn", &placements[2], test_spills);
   g_test_add_data_func ("/faults/spills-dropout", &placements[5], test_spills);
+  g_test_add_data_func ("/faults/lost", &placements[1], test_lost);
+  g_test_add_data_func ("/faults/lost-cnn", &placements[2], test_lost);
+  g_test_add_data_func ("/faults/lost-dropout", &placements[5], test_lost);
   g_test_add_data_func ("/faults/stale", &placements[1], test_stale);
   g_test_add_data_func ("/faults/stale-cnn", &placements[2], test_stale);
   g_test_add_data_func ("/faults/stale-dropout", &placements[5], test_stale);
