@@ -136,6 +136,8 @@ kette_verb_bench (int argc, char **argv)
   ok = ok
        && measure (session, inputs, kette_graph_get_n_outputs (graph), seconds, &median,
                    &least, &error);
+  if (ok)
+    kette_tool_warn_places (argv[1], session);
   for (guint i = 0; i < n; i++)
     kette_tensor_unref (inputs[i]);
   if (!ok)

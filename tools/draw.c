@@ -81,7 +81,8 @@ kette_verb_draw (int argc, char **argv)
           "  kette draw trained.onnx --view both -o graph.svg\n"
           "  kette draw model.onnx --loss half-sse -o backward.svg\n"
           "  kette draw model.onnx --device auto --batch 64 -o devices.svg\n"
-          "  kette draw model.onnx --format dot -o - | dot -Tpdf -o model.pdf\n",
+          "  kette draw model.onnx --format dot -o - | dot -Tpdf -o model.pdf\n"
+          "  kette draw model.onnx -o - | rsvg-convert -z 2 -o model.png\n",
           &status))
     return status;
 

@@ -109,8 +109,8 @@ clear_options (Options *o)
 
 /* Runs GRAPH on the files of WORDS; prints or writes its outputs. */
 static int
-run_graph (KetteGraph *graph, char *const *input_words, char *const *output_words,
-           const Options *o)
+run_graph (KetteGraph *graph, const char *file, char *const *input_words,
+           char *const *output_words, const Options *o)
 {
   g_autoptr (GError) error = NULL;
   const guint n_in         = kette_graph_get_n_inputs (graph),
@@ -143,7 +143,10 @@ run_graph (KetteGraph *graph, char *const *input_words, char *const *output_word
   else if (session && !o->explain
            && kette_session_run_with_defaults (session, inputs, inputs + n_in, outputs,
                                                kette_tool_deadline (), &error))
-    status = deliver (graph, outputs, output_words, o->top);
+    {
+      kette_tool_warn_places (file, session);
+      status = deliver (graph, outputs, output_words, o->top);
+    }
   else
     {
       status = kette_tool_fail (error);
@@ -206,7 +209,8 @@ kette_verb_run (int argc, char **argv)
   kette_set_threads (threads);
 
   g_autoptr (KetteGraph) graph = kette_tool_load (argv[1], &error);
-  status = graph ? run_graph (graph, inputs, outputs, &o) : kette_tool_fail (error);
+  status
+      = graph ? run_graph (graph, argv[1], inputs, outputs, &o) : kette_tool_fail (error);
   clear_options (&o);
   return status;
 }
@@ -270,7 +274,7 @@ kette_verb_grad (int argc, char **argv)
       || !kette_graph_add_gradients (graph, of, (const char *const *) wrt, flags, &error)
       || (out && !kette_graph_save (graph, out, &error)))
     return kette_tool_fail (error);
-  status = inputs ? run_graph (graph, inputs, NULL, &o) : 0;
+  status = inputs ? run_graph (graph, argv[1], inputs, NULL, &o) : 0;
   clear_options (&o);
   return status;
 }

@@ -69,6 +69,15 @@ kette_tool_usage (const char *format, ...)
   return KETTE_EXIT_USAGE;
 }
 
+void
+kette_tool_warn_places (const char *file, KetteSession *session)
+{
+  g_autofree char *idle = kette_session_find_idle_places (session);
+
+  if (*idle)
+    fprintf (stderr, "warning: %s: %s\n", file, idle);
+}
+
 static int write_errno; /* why standard output failed first */
 
 void

@@ -35,6 +35,8 @@ gboolean kette_tool_parse (int *argc, char ***argv, const GOptionEntry *entries,
 int kette_tool_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* Warnings of the library become lines on standard error. */
 void kette_tool_catch_warnings (void);
+/* Says on standard error which --place of FILE's SESSION, which has run, fit no node. */
+void kette_tool_warn_places (const char *file, KetteSession *session);
 /* Writes TEXT to standard output. */
 void kette_tool_print (const char *text);
 /* Writes what is still in the buffer of standard output; the exit status. A reader that went

@@ -2,6 +2,7 @@
  * kette_graph_draw: graph -> scope -> view -> layout -> scene -> text.
  */
 #include "draw/draw-private.h"
+#include "exec/session.h"
 #include <string.h>
 
 void
@@ -31,6 +32,7 @@ static gboolean
 add_devices (KetteView *view, const KetteScope *scope, KetteGraph *graph,
              const KetteDrawOptions *options, GError **error)
 {
+  g_autofree char *idle = NULL;
   KetteSurvey survey;
   gboolean ok;
 
@@ -38,7 +40,10 @@ add_devices (KetteView *view, const KetteScope *scope, KetteGraph *graph,
     return TRUE;
   if (!_kette_survey_init (&survey, scope, graph, options, error))
     return FALSE;
-  ok = _kette_view_add_devices (view, survey.plan, MAX (options->batch, 1), error);
+  ok   = _kette_view_add_devices (view, survey.plan, MAX (options->batch, 1), error);
+  idle = kette_session_find_idle_places (survey.session);
+  if (*idle)
+    g_message ("%s: %s", graph->model->file, idle);
   _kette_survey_clear (&survey);
   return ok;
 }

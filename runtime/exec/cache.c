@@ -353,6 +353,15 @@ _kette_session_plan (KetteSession *self, const kt_type *types, GError **error)
 }
 
 char *
+kette_session_find_idle_places (KetteSession *self)
+{
+  g_mutex_lock (&self->lock);
+  char *text = self->plans ? _kette_plan_idle_rules (self->plans) : g_strdup ("");
+  g_mutex_unlock (&self->lock);
+  return text;
+}
+
+char *
 _kette_session_plan_text (KetteSession *self, const kt_type *types, GError **error)
 {
   g_mutex_lock (&self->lock);

@@ -102,13 +102,13 @@ add_exceptions (const KettePlan *plan, gboolean later, const char *title, GStrin
     }
 }
 
-/* Rules that say nothing of this graph: a name that was misspelt, most likely. */
-static void
-add_idle_rules (const KettePlan *plan, GString *out)
+char *
+_kette_plan_idle_rules (const KettePlan *plan)
 {
   const KettePlaces *places = plan->places;
+  GString *out              = g_string_new (NULL);
 
-  for (size_t r = 0; r < places->n_rules; r++)
+  for (size_t r = 0; places && r < places->n_rules; r++)
     {
       const uint32_t unit = places->rules[r].unit;
       gboolean fits       = FALSE;
@@ -117,10 +117,12 @@ add_idle_rules (const KettePlan *plan, GString *out)
         fits = !_kette_is_copy (plan->graph->nodes[i])
                && _kette_place_fits (&places->rules[r], plan->graph->nodes[i]);
       if (!fits)
-        g_string_append_printf (out, "no node fits the rule %s=%s\n",
+        g_string_append_printf (out, "%s%s=%s",
+                                out->len ? ", nor " : "no node fits the rule ",
                                 KETTE_QUOTE (places->rules[r].pattern),
                                 unit ? places->units[unit]->name : "cpu");
     }
+  return g_string_free (out, FALSE);
 }
 
 /* Where the steps are, how much memory that takes, what is copied, and what was to be elsewhere. */
@@ -128,6 +130,7 @@ static void
 add_devices (const KettePlan *plan, GString *out)
 {
   size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0;
+  g_autofree char *idle = _kette_plan_idle_rules (plan);
 
   for (size_t i = 0; i < plan->n_steps; i++)
     {
@@ -161,7 +164,8 @@ add_devices (const KettePlan *plan, GString *out)
     }
   add_exceptions (plan, FALSE, "on the cpu though asked for elsewhere", out);
   add_exceptions (plan, TRUE, "placed at the run, when their shapes are known", out);
-  add_idle_rules (plan, out);
+  if (*idle)
+    g_string_append_printf (out, "%s\n", idle);
 }
 
 /* What rules are compared with. */

@@ -137,6 +137,16 @@ KETTE_EXPORT gboolean kette_session_run_with_defaults (
 KETTE_EXPORT char *kette_session_explain (KetteSession *self, KetteTensor *const *inputs,
                                           KetteTensor *const *defaults, GError **error);
 /**
+ * kette_session_find_idle_places:
+ * @self: a session that has run
+ *
+ * The rules of @place (kette_session_new_on()) that fitted no node the last time: names that
+ * were misspelt, most likely.
+ *
+ * Returns: (transfer full): a sentence that names them; "" if there are none
+ */
+KETTE_EXPORT char *kette_session_find_idle_places (KetteSession *self);
+/**
  * kette_graph_explain:
  * @self: a graph
  * @flags: how

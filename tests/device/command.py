@@ -41,6 +41,11 @@ def test_run(folder):
     case("explanations name nodes, and rules that fit none", run.returncode == 0
          and '(a rule)  "/layer2/MatMul"' in run.stdout and 'no node fits the rule "sigmoid"=cpu' in run.stdout
          and run.stdout.count("no node") == 1, *notes(run))
+    for verb in (["run", LECTURE, "--input", data], ["bench", LECTURE, "--seconds", "0.05"],
+                 ["grad", LECTURE, "--of", "y", "--wrt", "x", "--input", f"x={data}"], ["draw", LECTURE, "-o", "-"]):
+        run = kette(*verb, "--place", "layer1.W=guard", "--place", "*Sigmoid*=guard", "--place", "Relu=cpu")
+        case(f"{verb[0]} warns of rules that fit none", run.returncode == 0 and run.stderr
+             == f'warning: {LECTURE}: no node fits the rule "layer1.W"=guard:0, nor "Relu"=cpu\n', *notes(run))
     run = kette("info", "--plan", "--device", "guard", LECTURE)
     case("info --plan --device", run.returncode == 0 and "float32[1,784]  (3136 bytes, cpu to guard:0)" in run.stdout
          and "copies: 1 in, 1 out, 0 between devices" in run.stdout, *notes(run))
