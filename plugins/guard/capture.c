@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * capture.c: recordings. While one is open it is as strict as the strictest device: no waiting,
- * no allocation, no memory of the host that may move, no edge to work outside.
+ * capture.c: recordings, each of the thread that began it. While it is open that thread is held as
+ * strictly as by the strictest device: no waiting, no allocation, no memory of the host that may
+ * move, no edge to work outside.
  */
 #include "guard.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int guard_captures;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static Recording *open_one; /* one at a time */
+_Thread_local Recording *guard_recording;
+
+static void
+spoil (Recording *r, const char *what)
+{
+  if (!r || r->broken)
+    return;
+  r->broken = true;
+  snprintf (r->text, sizeof r->text, "%s while work was recorded", what);
+}
 
 kt_status
-guard_forbid_all (kt_call *call, const char *what)
+guard_forbid (kt_call *call, const char *what)
 {
-  pthread_mutex_lock (&lock);
-  if (open_one && !open_one->broken)
-    {
-      open_one->broken = true;
-      snprintf (open_one->text, sizeof open_one->text, "%s while work was recorded",
-                what);
-    }
-  pthread_mutex_unlock (&lock);
+  spoil (guard_recording, what);
   return guard_fail (call, KT_E_DEVICE, "%s while work was recorded", what);
 }
 
 kt_status
 guard_capture_begin (kt_call *call, kt_stream *stream)
 {
-  Stream *s    = (Stream *) stream;
-  Recording *r = NULL;
+  static uint64_t last_id;
+  Stream *s = (Stream *) stream;
+  Recording *r;
 
   if (s->knobs.no_capture)
     return guard_fail (call, KT_E_UNSUPPORTED, "recording is switched off");
-  pthread_mutex_lock (&lock);
-  if (!open_one && (r = calloc (1, sizeof *r)))
-    {
-      r->origin  = s;
-      r->last    = &r->first;
-      open_one   = r;
-      s->capture = r;
-      guard_captures++;
-      guard_hand_out (1);
-    }
-  pthread_mutex_unlock (&lock);
-  return r ? KT_OK
-           : guard_fail (call, KT_E_DEVICE, "another recording is open, or no memory");
+  if (guard_recording || s->capture)
+    return guard_fail (call, KT_E_DEVICE, "another recording is open");
+  if (!(r = calloc (1, sizeof *r)))
+    return guard_fail (call, KT_E_NOMEM, "no memory for a recording");
+  r->id           = __atomic_add_fetch (&last_id, 1, __ATOMIC_RELAXED);
+  r->origin       = s;
+  r->last         = &r->first;
+  s->capture      = r;
+  guard_recording = r;
+  guard_hand_out (1);
+  return KT_OK;
 }
 
 void
@@ -118,7 +118,7 @@ guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording)
   char text[TEXT];
 
   *recording = NULL;
-  if (!r || r->origin != s)
+  if (!r || r->origin != s || r != guard_recording)
     return guard_fail (call, KT_E_DEVICE, "this stream records nothing");
   /* All that took part has been waited for. */
   for (const Op *op = r->first; op && !r->broken; op = op->next)
@@ -135,10 +135,7 @@ guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording)
       memcpy (r->text, text, sizeof text);
     }
   guard_leave (r);
-  pthread_mutex_lock (&lock);
-  open_one = NULL;
-  guard_captures--;
-  pthread_mutex_unlock (&lock);
+  guard_recording = NULL;
   if (r->broken)
     {
       const kt_status status = guard_fail (call, KT_E_DEVICE, "%s", r->text);

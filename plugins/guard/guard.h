@@ -140,11 +140,12 @@ typedef struct
   Stream *stream; /* NULL: never recorded */
   uint64_t seq;
   Clock clock;
-  Recording *capture;
+  uint64_t recorded; /* in the recording of that number; 0: in none */
 } Event;
 
 struct Recording
 {
+  uint64_t id;
   Stream *origin;
   Op *first, **last;
   size_t n;
@@ -244,9 +245,9 @@ kt_status guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *
                          const kt_range *ranges, int32_t n, const char *label);
 
 /* capture.c */
-extern int guard_captures; /* that are open */
-/* A call that no capture allows, of whatever stream. */
-kt_status guard_forbid_all (kt_call *call, const char *what);
+extern _Thread_local Recording *guard_recording; /* that this thread has open */
+/* A call that its own recording does not allow a thread. */
+kt_status guard_forbid (kt_call *call, const char *what);
 void guard_record_op (Stream *stream, Op *op);
 kt_status guard_capture_begin (kt_call *call, kt_stream *stream);
 kt_status guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording);

@@ -97,7 +97,7 @@ guard_knobs (void)
 bool
 guard_count (long *counter)
 {
-  if (*counter <= 0)
+  if (__atomic_load_n (counter, __ATOMIC_RELAXED) <= 0)
     return false;
   pthread_mutex_lock (&lock);
   const bool now = *counter > 0 && --*counter == 0;

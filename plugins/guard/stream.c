@@ -222,9 +222,9 @@ guard_record (kt_call *call, kt_stream *stream, kt_event *event)
   Event *e  = (Event *) event;
 
   (void) call;
-  e->stream  = s;
-  e->seq     = s->given;
-  e->capture = s->capture;
+  e->stream   = s;
+  e->seq      = s->given;
+  e->recorded = s->capture ? s->capture->id : 0;
   pthread_mutex_lock (&guard_clocks);
   e->clock = s->clock;
   pthread_mutex_unlock (&guard_clocks);
@@ -239,11 +239,13 @@ guard_wait (kt_call *call, kt_stream *stream, kt_event *event)
 
   if (!e->stream || guard_count (&guard_known.deaf))
     return KT_OK;
-  if (e->capture && !s->capture)
-    s->capture = e->capture;
-  if (e->capture != s->capture)
-    return guard_forbid_all (
-        call, "a stream was to wait for what is not part of the recording");
+  if (e->recorded && (!guard_recording || guard_recording->id != e->recorded))
+    return guard_forbid (call, "a stream was to wait for an event of another recording");
+  if (e->recorded && !s->capture)
+    s->capture = guard_recording;
+  if (s->capture && s->capture->id != e->recorded)
+    return guard_forbid (call,
+                         "a stream was to wait for what is not part of the recording");
   if (!s->capture)
     {
       Op *op = guard_op (call, s, OP_WAIT, NULL);
@@ -264,8 +266,8 @@ guard_wait_host (kt_call *call, kt_event *event)
 {
   Event *e = (Event *) event;
 
-  if (guard_captures)
-    return guard_forbid_all (call, "the host waited for an event");
+  if (guard_recording || e->recorded)
+    return guard_forbid (call, "the host waited for an event");
   if (!e->stream)
     return KT_OK;
   guard_await (e->stream, e->seq, NULL);
@@ -280,8 +282,8 @@ guard_synchronize (kt_call *call, kt_stream *stream)
 {
   Stream *s = (Stream *) stream;
 
-  if (guard_captures)
-    return guard_forbid_all (call, "the host waited for a stream");
+  if (guard_recording || s->capture)
+    return guard_forbid (call, "the host waited for a stream");
   guard_await (s, s->given, NULL);
   pthread_mutex_lock (&guard_clocks);
   guard_merge (&guard_host_clock, &s->clock);

@@ -44,7 +44,7 @@ guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
   if (op->fails && s->capture)
     {
       guard_op_free (op);
-      return guard_forbid_all (call, "a launch failed on demand");
+      return guard_forbid (call, "a launch failed on demand");
     }
   if (n > MOST_LISTED && !(op->ranges = malloc ((size_t) n * sizeof *ranges)))
     {
@@ -66,12 +66,13 @@ guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
 {
   Stream *s = (Stream *) stream;
 
-  if (direction < KT_COPY_IN || direction > KT_COPY_PEER)
+  if (direction < KT_COPY_IN || direction > KT_COPY_PEER
+      || (direction == KT_COPY_PEER && !peer))
     return guard_fail (call, KT_E_INTERNAL, "a copy goes nowhere");
   if (s->capture
       && ((direction == KT_COPY_IN && !guard_is_pinned (from, bytes))
           || (direction == KT_COPY_OUT && !guard_is_pinned (to, bytes))))
-    return guard_forbid_all (call, "a copy used memory of the host that is not pinned");
+    return guard_forbid (call, "a copy used memory of the host that is not pinned");
   Op *op = guard_op (call, s, OP_COPY, label);
   if (!op)
     return KT_E_NOMEM;
@@ -79,7 +80,7 @@ guard_copy (kt_call *call, kt_stream *stream, int32_t direction, void *to,
   if (op->fails && s->capture)
     {
       guard_op_free (op);
-      return guard_forbid_all (call, "a copy failed on demand");
+      return guard_forbid (call, "a copy failed on demand");
     }
   op->is_lost = (direction == KT_COPY_IN || direction == KT_COPY_PEER)
                 && guard_count (&guard_known.lost);

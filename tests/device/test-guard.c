@@ -393,6 +393,61 @@ test_capture (Fixture *f, gconstpointer data)
   f->d->release_pinned (f->unit->handle, pinned);
 }
 
+/* What another thread may do while work is recorded: all but join in. */
+static gpointer
+meanwhile (gpointer data)
+{
+  Fixture *f = data;
+  KetteCall other;
+  void *memory;
+
+  _kette_call_init (&other);
+  g_assert_cmpint (f->d->alloc (&other.call, f->unit->handle, 8, &memory), ==, KT_OK);
+  f->d->release (f->unit->handle, memory);
+  g_assert_cmpint (f->d->synchronize (&other.call, f->streams[1]), ==, KT_OK);
+  g_assert_cmpint (f->d->synchronize (&other.call, f->streams[0]), ==, KT_E_DEVICE);
+  _kette_call_init (&other);
+  g_assert_cmpint (f->d->wait (&other.call, f->streams[1], f->event), ==, KT_E_DEVICE);
+  _kette_call_init (&other);
+  g_assert_cmpint (f->d->wait_host (&other.call, f->event), ==, KT_E_DEVICE);
+  return NULL;
+}
+
+static void
+test_threads (Fixture *f, gconstpointer data)
+{
+  kt_call *call = &f->call.call;
+  kt_recording *recording, *second;
+
+  (void) data;
+  g_assert_cmpint (f->d->capture_begin (call, f->streams[0]), ==, KT_OK);
+  g_assert_cmpint (f->d->capture_begin (call, f->streams[1]), ==, KT_E_DEVICE);
+  _kette_call_init (&f->call);
+  touch (f, 0, f->memory, BYTES, TRUE, "writer");
+  f->d->record (call, f->streams[0], f->event);
+  g_thread_join (g_thread_new ("other", meanwhile, f));
+  g_assert_cmpint (f->d->capture_end (call, f->streams[0], &recording), ==, KT_OK);
+  /* The event was part of that: nobody can wait for it any more, but it can be used again. */
+  g_assert_cmpint (f->d->wait (call, f->streams[1], f->event), ==, KT_E_DEVICE);
+  g_assert_nonnull (strstr (f->call.failure.text, "an event of another recording"));
+  _kette_call_init (&f->call);
+  g_assert_cmpint (f->d->capture_begin (call, f->streams[1]), ==, KT_OK);
+  g_assert_cmpint (f->d->wait (call, f->streams[1], f->event), ==, KT_E_DEVICE);
+  _kette_call_init (&f->call);
+  g_assert_cmpint (f->d->capture_end (call, f->streams[1], &second), ==, KT_E_DEVICE);
+  _kette_call_init (&f->call);
+  f->d->replay (call, f->streams[0], recording);
+  f->d->record (call, f->streams[0], f->event);
+  g_assert_cmpint (f->d->wait (call, f->streams[1], f->event), ==, KT_OK);
+  touch (f, 1, f->memory, BYTES, FALSE, "reader");
+  expect (f, 1, NULL);
+  expect (f, 0, NULL);
+  f->d->recording_free (recording);
+  f->d->copy (call, f->streams[0], KT_COPY_PEER, f->elsewhere, f->memory, 8, NULL, "p");
+  g_assert_nonnull (strstr (f->call.failure.text, "a copy goes nowhere"));
+  _kette_call_init (&f->call);
+}
+
 static void
 test_names (Fixture *f, gconstpointer data)
 {
@@ -432,6 +487,7 @@ main (int argc, char **argv)
   ADD (race);
   ADD (ranges);
   ADD (released);
+  ADD (threads);
 #undef ADD
   return g_test_run ();
 }
