@@ -213,7 +213,8 @@ make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors
     {
       const gboolean by_content = was_asked (g);
       const unsigned flags      = (self->options.unfused ? KETTE_PLAN_UNFUSED : 0)
-                             | (self->options.in_rows ? KETTE_PLAN_ROWS : 0);
+                             | (self->options.in_rows ? KETTE_PLAN_ROWS : 0)
+                             | (self->options.undo ? KETTE_PLAN_UNDO : 0);
       plan = _kette_plan_new (g, updates, self->n_updates, flags, self->places, error);
       g    = NULL;
       if (plan)

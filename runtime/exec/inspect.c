@@ -33,6 +33,13 @@ enum
   WHY = 640
 };
 
+/* A copy within a device: of a state, before it is rewritten. */
+static gboolean
+is_kept (const KetteNode *node)
+{
+  return _kette_is_copy (node) && node->in[0]->unit == node->out[0]->unit;
+}
+
 /* Why NODE is where it is. */
 static const char *
 reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
@@ -49,7 +56,10 @@ reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
           [KETTE_WHY_SIZE]      = "the size of its result depends on contents",
           [KETTE_WHY_LATER]     = "" };
 
-  if (_kette_is_copy (node))
+  if (is_kept (node))
+    g_snprintf (out, size, "%zu bytes, for taking the step back",
+                _kette_plan_storage (plan, node->out[0])->bytes);
+  else if (_kette_is_copy (node))
     g_snprintf (out, size, "%zu bytes, %s to %s",
                 _kette_plan_storage (plan, node->out[0])->bytes,
                 (const char *) node->attrs[0].v, (const char *) node->attrs[1].v);
@@ -129,7 +139,7 @@ _kette_plan_idle_rules (const KettePlan *plan)
 static void
 add_devices (const KettePlan *plan, GString *out)
 {
-  size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0;
+  size_t n_in = 0, n_out = 0, n_peer = 0, bytes = 0, kept = 0;
   g_autofree char *idle = _kette_plan_idle_rules (plan);
 
   for (size_t i = 0; i < plan->n_steps; i++)
@@ -137,6 +147,11 @@ add_devices (const KettePlan *plan, GString *out)
       const KetteNode *node = plan->steps[i].node;
       if (!node || !_kette_is_copy (node))
         continue;
+      if (is_kept (node))
+        {
+          kept += _kette_plan_storage (plan, node->out[0])->bytes;
+          continue;
+        }
       n_in += node->in[0]->unit == 0;
       n_out += node->out[0]->unit == 0;
       n_peer += node->in[0]->unit && node->out[0]->unit;
@@ -145,6 +160,8 @@ add_devices (const KettePlan *plan, GString *out)
   g_string_append_printf (out,
                           "copies: %zu in, %zu out, %zu between devices, %zu bytes\n",
                           n_in, n_out, n_peer, bytes);
+  if (kept)
+    g_string_append_printf (out, "kept for taking the step back: %zu bytes\n", kept);
   for (uint32_t u = 0; u <= plan->n_units; u++)
     {
       const KetteUnit *unit = _kette_plan_unit (plan, u);
@@ -225,7 +242,9 @@ _kette_plan_text (const KettePlan *plan)
       g_string_append (ops, in_chain ? "+ " : "");
       for (uint32_t k = 0; k <= step->n_absorbed; k++)
         g_string_append_printf (ops, "%s%s", k ? "+" : "",
-                                plan->graph->nodes[step->node->index + k]->op);
+                                is_kept (step->node)
+                                    ? "Keep"
+                                    : plan->graph->nodes[step->node->index + k]->op);
       in_chain = in_chain ? in_chain - 1 : step->span - 1;
       add_step (plan, i, ops->str, out);
     }

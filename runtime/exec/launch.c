@@ -64,9 +64,10 @@ wait_for (KetteRun *run, const KetteSync *sync, GError **error)
   return ok;
 }
 
-static gboolean
-copy (KetteRun *run, const KetteValue *from, const KetteValue *to, kt_stream *stream,
-      const KetteUnit *unit, const KetteNode *node, GError **error)
+gboolean
+_kette_launch_copy (KetteRun *run, const KetteValue *from, const KetteValue *to,
+                    kt_stream *stream, const KetteUnit *unit, const KetteNode *node,
+                    GError **error)
 {
   const KettePlan *plan = run->plan;
   const int direction   = from->unit == 0          ? KT_COPY_IN
@@ -108,10 +109,11 @@ launch_step (KetteRun *run, size_t i, GError **error)
   kt_stream *stream     = own->streams[(sync->lane + 1) % 2];
   gboolean ok;
   if (step->update)
-    ok = copy (run, step->update->value, step->update->key, stream, unit, NULL, error);
+    ok = _kette_launch_copy (run, step->update->value, step->update->key, stream, unit,
+                             NULL, error);
   else if (_kette_is_copy (step->node))
-    ok = copy (run, step->node->in[0], step->node->out[0], stream, unit, step->node,
-               error);
+    ok = _kette_launch_copy (run, step->node->in[0], step->node->out[0], stream, unit,
+                             step->node, error);
   else if (d->execute)
     ok = _kette_unit_check (run, unit,
                             d->execute (&run->call.call, stream, run_task, &run->tasks[i],
@@ -128,31 +130,39 @@ launch_step (KetteRun *run, size_t i, GError **error)
                  step->node, error));
 }
 
-/* Waits for all streams; what they tell is the first error, if there is none yet. */
+/* Was it what the run was fed, and all that was launched before is done? */
 static gboolean
-finish (KetteRun *run, gboolean ok, GError **error)
+is_of_content (const GError *error)
 {
+  return error->code == KETTE_ERROR_VALUE || error->code == KETTE_ERROR_CANCEL;
+}
+
+gboolean
+_kette_launch_finish (KetteRun *run, GError **fault)
+{
+  run->sound = !*fault || is_of_content (*fault);
   for (uint32_t u = 1; u <= run->plan->n_units; u++)
     for (int i = 0; i < 2; i++)
       {
-        KetteUnitRun *own  = &run->units[u];
-        GError *here       = NULL;
-        const gboolean all = _kette_unit_check (
-            run, own->unit,
-            own->unit->device->synchronize (&run->call.call, own->streams[i]), NULL,
-            &here);
-        if (!all && ok)
-          g_propagate_error (error, here);
+        KetteUnitRun *own = &run->units[u];
+        GError *here      = NULL;
+        if (_kette_unit_check (
+                run, own->unit,
+                own->unit->device->synchronize (&run->call.call, own->streams[i]), NULL,
+                &here))
+          continue;
+        run->sound = run->sound && is_of_content (here);
+        if (!*fault)
+          *fault = here;
         else
           g_clear_error (&here);
-        ok = ok && all;
       }
-  if (!run->told)
-    return ok;
-  if (!ok)
-    g_clear_error (error);
-  g_propagate_error (error, g_steal_pointer (&run->told));
-  return FALSE;
+  if (run->told)
+    {
+      g_clear_error (fault);
+      *fault = g_steal_pointer (&run->told);
+    }
+  return !*fault;
 }
 
 gboolean
@@ -209,7 +219,6 @@ _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error)
 {
   const KettePlan *plan = run->plan;
   GError *fault         = NULL;
-  gboolean ok;
 
   for (uint32_t u = 1; u <= plan->n_units; u++)
     {
@@ -218,9 +227,12 @@ _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error)
     }
   if (end > plan->n_forward)
     mark_written (run);
-  ok = _kette_launch_replay (run, begin, end, &fault)
-       || (!fault && _kette_launch_steps (run, begin, end, &fault));
-  if (fault)
-    g_propagate_error (error, fault);
-  return finish (run, ok, error);
+  if (!_kette_launch_replay (run, begin, end, &fault) && !fault)
+    (void) _kette_launch_steps (run, begin, end, &fault);
+  if (_kette_launch_finish (run, &fault))
+    return TRUE;
+  if (plan->kept_states && begin == 0 && end == plan->n_steps && run->sound)
+    (void) _kette_run_undo (run, NULL);
+  g_propagate_error (error, fault);
+  return FALSE;
 }

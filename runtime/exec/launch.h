@@ -26,6 +26,12 @@ _kette_unit_check (KetteRun *run, const KetteUnit *unit, kt_status status,
          || _kette_call_check (&run->call, unit, status, node, error);
 }
 
+/* launch.c: enqueues a copy. */
+gboolean _kette_launch_copy (KetteRun *run, const KetteValue *from, const KetteValue *to,
+                             kt_stream *stream, const KetteUnit *unit,
+                             const KetteNode *node, GError **error);
+/* Waits for all streams; *fault: what went wrong, also before; FALSE if anything did. */
+gboolean _kette_launch_finish (KetteRun *run, GError **fault);
 /* launch.c: hands the steps BEGIN .. END - 1 to their streams. */
 gboolean _kette_launch_steps (KetteRun *run, size_t begin, size_t end, GError **error);
 /* record.c: the same by one call, if these steps could be recorded; FALSE: do it the usual

@@ -28,7 +28,7 @@ typedef struct
   size_t n_rules;
   int32_t precision; /* KT_ROUND_*: what is wished of devices that have it */
   size_t n_fetched;  /* outputs that somebody looks at; SIZE_MAX: all */
-  char *text;       /* of the rules */
+  char *text;        /* of the rules */
 } KettePlaces;
 
 /* Why a node is where it is: KetteNode.why. */

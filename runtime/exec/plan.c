@@ -32,6 +32,9 @@ extend_lifetimes (KettePlan *plan)
       KetteStorage *s = _kette_plan_storage (plan, plan->updates[u].value);
       if (s)
         s->last = (uint32_t) g->n_nodes;
+      s = plan->kept_states ? _kette_plan_storage (plan, plan->kept_states[u]) : NULL;
+      if (s)
+        s->last = (uint32_t) g->n_nodes;
     }
 }
 
@@ -203,7 +206,8 @@ _kette_plan_make (KetteGraph *graph, const KetteBinding *updates, size_t n_updat
       && _kette_plan_order (graph, updates, n_updates, &n_forward_nodes, error)
       && allocate_updates (plan, updates, error) && _kette_plan_assign (plan, error)
       && _kette_plan_layouts (plan, &n_forward_nodes, error)
-      && _kette_plan_spread (plan, &n_forward_nodes, error) && allocate (plan, error))
+      && _kette_plan_spread (plan, &n_forward_nodes, error)
+      && _kette_plan_keep (plan, &n_forward_nodes, error) && allocate (plan, error))
     {
       if (_kette_plan_place_sources (plan, error) && mark_planned (plan, error)
           && _kette_plan_prepare (plan, n_forward_nodes, error)
@@ -259,6 +263,7 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->planned);
   _kette_free (plan->layouts);
   _kette_free (plan->updates);
+  _kette_free (plan->kept_states);
   _kette_free (plan->sync);
   _kette_free (plan->waits);
   _kette_free (plan->deaths);

@@ -74,7 +74,8 @@ typedef struct
 typedef enum
 {
   KETTE_PLAN_UNFUSED = 1, /* no chains: each node's result is there */
-  KETTE_PLAN_ROWS    = 2  /* no kernels that want blocks of channels */
+  KETTE_PLAN_ROWS    = 2, /* no kernels that want blocks of channels */
+  KETTE_PLAN_UNDO    = 4  /* states are copied aside where that saves waiting */
 } KettePlanFlags;
 
 typedef struct _KettePlan KettePlan;
@@ -89,7 +90,7 @@ struct _KettePlan
   KetteSync *sync;           /* by step; NULL without units */
   gboolean has_ranges;       /* sync has them */
   uint32_t *waits;
-  size_t n_waits, waits_capacity, n_events, n_copies;
+  size_t n_waits, waits_capacity, n_events;
   uint32_t *deaths;
   size_t n_deaths, deaths_capacity;
   uint32_t separate; /* units, as bits, whose values share no memory */
@@ -115,7 +116,8 @@ struct _KettePlan
   KetteTensor **input_contents; /* of integer inputs, where by_content */
   KetteBinding *updates;
   size_t n_updates;
-  void **kept; /* memory of the prepared kernels */
+  KetteValue **kept_states; /* by update: its state before; NULL: not kept */
+  void **kept;              /* memory of the prepared kernels */
   size_t n_kept, kept_capacity;
   size_t n_busy;  /* runs in use */
   KetteRun *idle; /* runs that nobody uses */
@@ -180,6 +182,7 @@ struct _KetteRun
   GMutex lock; /* of what streams tell: */
   GError *told;
   size_t told_step;
+  gboolean sound;            /* the last failure, if any, was of contents alone */
   size_t begin;              /* the first step of what is being launched */
   KetteRecorded recorded[3]; /* forward, update, both */
   kt_event *meeting;         /* of streams that begin or end to be recorded */
@@ -295,6 +298,11 @@ gboolean _kette_plan_weigh (KettePlan *plan, uint8_t *fixed, GError **error);
 /* spread.c: inserts kette.Copy, keeps *n_forward right. */
 gboolean _kette_plan_spread (KettePlan *plan, size_t *n_forward, GError **error);
 gboolean _kette_is_copy (const KetteNode *node);
+/* spread.c: a node at the end of the graph that copies FROM to TO, wherever they are. */
+KetteNode *_kette_plan_add_copy (KettePlan *plan, KetteValue *from, KetteValue *to,
+                                 GError **error);
+/* keep.c: behind that, copies of states aside, keeps *n_forward right. */
+gboolean _kette_plan_keep (KettePlan *plan, size_t *n_forward, GError **error);
 /* lanes.c: who waits for whom; last of all. */
 gboolean _kette_plan_lanes (KettePlan *plan, GError **error);
 /* units.c: what a run has on devices; launch.c: executing its steps there. */

@@ -25,6 +25,7 @@ typedef struct
   gboolean fold_defaults, feed_defaults;
   gboolean unfused; /* no chains: one kernel call per node */
   gboolean in_rows; /* no kernels that want blocks of channels */
+  gboolean undo;    /* with devices: both phases are run at once if _kette_run_can_undo */
   /* Where: "guard:0", "auto"; NULL: the host. Rules "PATTERN=DEVICE" that come before it, ended
    * by NULL; or NULL. */
   const char *device;
@@ -66,6 +67,11 @@ typedef enum
 } KettePhase;
 gboolean _kette_run_execute (KetteRun *run, unsigned phases, GCancellable *cancellable,
                              GError **error);
+/* keep.c: may both phases be run at once, because the update can be taken back? Then a run that
+ * fails because of what it was fed leaves the states as they were. */
+gboolean _kette_run_can_undo (const KetteRun *run);
+/* The states are what they were before the last run of both phases. */
+gboolean _kette_run_undo (KetteRun *run, GError **error);
 /* Output I after FORWARD: valid until the next execute. */
 gboolean _kette_run_output (KetteRun *run, size_t i, kt_tensor *out, int *dtype);
 

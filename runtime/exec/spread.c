@@ -13,7 +13,6 @@ typedef struct
 {
   KettePlan *plan;
   KetteGraph *graph;
-  const KetteOp *copy;
   size_t n_values; /* that were there before */
   /* By value index, times units: that value on each unit. */
   KetteValue **twins;
@@ -79,25 +78,29 @@ add_twin (Spread *s, const KetteValue *like, uint32_t unit, GError **error)
   return twin;
 }
 
-static KetteNode *
-add_copy (Spread *s, KetteValue *from, KetteValue *to, GError **error)
+KetteNode *
+_kette_plan_add_copy (KettePlan *plan, KetteValue *from, KetteValue *to, GError **error)
 {
-  KetteUnit *const *units    = s->plan->places->units;
+  KetteUnit *const *units    = plan->places->units;
+  const KetteOp *copy        = _kette_registry_op ("kette", "Copy", 1);
   const char *const names[2] = { from->unit ? units[from->unit]->name : "cpu",
                                  to->unit ? units[to->unit]->name : "cpu" };
   const kt_attr attrs[]
       = { { .name = "from", .kind = KT_A_STRING, .v = names[0], .n = strlen (names[0]) },
           { .name = "to", .kind = KT_A_STRING, .v = names[1], .n = strlen (names[1]) } };
   KetteNode *node
-      = _kette_graph_add_node (s->graph, from->name, "kette", "Copy", s->copy->op.since,
-                               &from, 1, &to, 1, attrs, 2, error);
+      = copy ? _kette_graph_add_node (plan->graph, from->name, "kette", "Copy",
+                                      copy->op.since, &from, 1, &to, 1, attrs, 2, error)
+             : NULL;
 
+  if (!copy)
+    _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
+                 "no plugin provides the operator kette:Copy that devices need");
   if (!node)
     return NULL;
-  node->def  = s->copy;
+  node->def  = copy;
   node->why  = KETTE_WHY_COPY;
   node->unit = from->unit ? from->unit : to->unit;
-  s->plan->n_copies++;
   return node;
 }
 
@@ -121,7 +124,7 @@ pending (const Spread *s, const KetteValue *value)
 static gboolean
 copy_out (Spread *s, KetteValue *made, KetteValue *value, GError **error)
 {
-  KetteNode *node = add_copy (s, made, value, error);
+  KetteNode *node = _kette_plan_add_copy (s->plan, made, value, error);
 
   s->seen[value->index] = 1;
   return node && append (&s->order, &s->order_capacity, &s->n_order, node, error);
@@ -161,7 +164,7 @@ bring (Spread *s, KetteValue *value, uint32_t unit, gboolean early, GError **err
     }
   twin->ints      = value->ints;
   twin->n_ints    = value->n_ints;
-  KetteNode *node = add_copy (s, value, twin, error);
+  KetteNode *node = _kette_plan_add_copy (s->plan, value, twin, error);
   const gboolean ok
       = node
         && (early ? append (&s->front, &s->front_capacity, &s->n_front, node, error)
@@ -351,9 +354,6 @@ _kette_plan_spread (KettePlan *plan, size_t *n_forward, GError **error)
 
   if (plan->n_units == 0)
     return TRUE;
-  if (!(s.copy = _kette_registry_op ("kette", "Copy", 1)))
-    return _kette_fail (error, KETTE_ERROR_UNSUPPORTED, NULL,
-                        "no plugin provides the operator kette:Copy that devices need");
   ok = (s.twins = _kette_alloc (account, (g->n_values + 1) * (plan->n_units + 1),
                                 sizeof *s.twins, error))
        && (s.seen = _kette_alloc (account, g->n_values + 1, 1, error))

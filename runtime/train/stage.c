@@ -191,6 +191,7 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
                                             .precision   = self->settings.precision,
                                             .place       = self->settings.place,
                                             .n_fetched   = self->has_loss ? 2 : 1,
+                                            .undo        = TRUE,
                                             .seed        = self->settings.seed };
       self->stages[i].session           = _kette_session_new_full (step, &options, error);
       ok                                = self->stages[i].session != NULL;

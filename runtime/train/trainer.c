@@ -367,18 +367,24 @@ run_stage (KetteTrainer *self, KetteStage *stage, const uint32_t *rows, size_t f
     return FALSE;
   _kette_dataset_feed (&self->data, run, rows, first, n);
   _kette_run_set_step (run, self->step);
-  if (!_kette_run_execute (run, KETTE_PHASE_FORWARD, cancellable, error))
+  /* At once where it can be taken back: nobody waits for the loss in the middle of it. */
+  const gboolean whole = _kette_run_can_undo (run);
+  if (!_kette_run_execute (
+          run, whole ? KETTE_PHASE_FORWARD | KETTE_PHASE_UPDATE : KETTE_PHASE_FORWARD,
+          whole ? NULL : cancellable, error))
     return FALSE;
   *loss = self->has_loss ? _kette_run_scalar (run, 0) : NAN;
   if (self->has_loss && !isfinite (*loss))
     {
+      if (whole && !_kette_run_undo (run, error))
+        return FALSE;
       if (self->skip_not_finite)
         return TRUE;
       g_snprintf (where, sizeof where, "step %" G_GUINT64_FORMAT, self->step);
       return _kette_fail (error, KETTE_ERROR_VALUE, where,
                           "the loss is %g; the step was not taken", *loss);
     }
-  return _kette_run_execute (run, KETTE_PHASE_UPDATE, NULL, error);
+  return whole || _kette_run_execute (run, KETTE_PHASE_UPDATE, NULL, error);
 }
 
 static gboolean

@@ -86,7 +86,7 @@ test_precision (void)
 {
   const char *const place[] = { "Abs=guard:1", NULL };
   const char *const texts[]
-      = { "(asked for, tf32)", "(a rule)\n",
+      = { "(asked for, tf32)", "(a rule)",
           "precision tf32: 2 steps round to tf32, 0 to bf16", NULL };
   const struct
   {
