@@ -96,8 +96,8 @@ static KetteRole
 text_role (const KetteDrawDevices *devices, guint unit)
 {
   static const KetteRole roles[KETTE_DRAW_COLOURS]
-      = { KETTE_ROLE_PAGE, KETTE_ROLE_PAGE, KETTE_ROLE_INK,
-          KETTE_ROLE_INK,  KETTE_ROLE_INK,  KETTE_ROLE_PAGE };
+      = { KETTE_ROLE_INK, KETTE_ROLE_PAGE, KETTE_ROLE_INK,
+          KETTE_ROLE_INK, KETTE_ROLE_INK,  KETTE_ROLE_PAGE };
 
   return roles[devices->colours[unit]];
 }

@@ -27,9 +27,9 @@ static const char *const light[KETTE_N_ROLES] = {
   [KETTE_ROLE_FUTURE]         = "#B4BBC4",
   [KETTE_ROLE_ALERT]          = "#B00020",
   /* Devices: the host, then five that differ in lightness too, for those who see no colours. */
-  [KETTE_ROLE_DEVICE] = "#4B5563",
+  [KETTE_ROLE_DEVICE] = "#DDE1E6",
   "#5B3A9E",
-  "#F0C419",
+  "#E8B400",
   "#2BB3C0",
   "#F2A7C3",
   "#1B1F24",

@@ -357,7 +357,7 @@ char *
 kette_session_find_idle_places (KetteSession *self)
 {
   g_mutex_lock (&self->lock);
-  char *text = self->plans ? _kette_plan_idle_rules (self->plans) : g_strdup ("");
+  char *text = _kette_plan_idle_rules (self->plans);
   g_mutex_unlock (&self->lock);
   return text;
 }

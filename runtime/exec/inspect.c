@@ -115,7 +115,7 @@ add_exceptions (const KettePlan *plan, gboolean later, const char *title, GStrin
 char *
 _kette_plan_idle_rules (const KettePlan *plan)
 {
-  const KettePlaces *places = plan->places;
+  const KettePlaces *places = plan ? plan->places : NULL;
   GString *out              = g_string_new (NULL);
 
   for (size_t r = 0; places && r < places->n_rules; r++)
