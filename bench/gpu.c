@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Training steps and products on devices, for machines that have nothing but this program:
  * gpu SECONDS DEVICE... prints a table in Markdown, a column per device, and with the first one
- * as reference says whether the losses of 20 steps agree. The exit status is 1 if they do not.
+ * as reference says whether the losses of 20 steps agree. The exit status is 1 if they do not. The
+ * file that KETTE_TIMES names gets a line "WHAT<TAB>DEVICE<TAB>MICROSECONDS" per number.
  */
 #include "../tests/train/networks.h"
 #include "exec/session.h"
@@ -54,6 +55,15 @@ static const Workload workloads[] = {
     0.01,
     1e-3 },
 };
+
+static FILE *times; /* NULL: nobody asks */
+
+static void
+note (const char *what, const char *device, double us)
+{
+  if (times)
+    fprintf (times, "%s\t%s\t%.3f\n", what, device, us);
+}
 
 static gboolean
 told (GError *error)
@@ -108,6 +118,7 @@ train (const Workload *w, const char *device, double seconds, double *curve)
   const bench_subject subject = { device, step, trainer };
   bench_measure (&subject, 1, 5, seconds, &result);
   printf (" %.1f |", result.median[0]);
+  note (w->name, device, result.median[0]);
   return TRUE;
 }
 
@@ -218,7 +229,8 @@ multiply (void *user)
 }
 
 static gboolean
-product_on (gint64 n, const char *device, double seconds)
+product_on (gint64 n, const char *device, const char *precision, const char *what,
+            double seconds)
 {
   static const float one    = 1;
   GError *error             = NULL;
@@ -226,8 +238,11 @@ product_on (gint64 n, const char *device, double seconds)
   g_autoptr (KetteTensor) b = a ? matrix (n, 77) : NULL;
   g_autoptr (KetteTensor) s = b ? kette_tensor_new (KT_F32, NULL, 0, &error) : NULL;
   g_autoptr (KetteGraph) g  = s ? product_new (a, b, &error) : NULL;
+  KetteSessionFlags flags   = (KetteSessionFlags) 0;
   g_autoptr (KetteSession) session
-      = g ? kette_session_new_on (g, 0, device, NULL, &error) : NULL;
+      = g && kette_session_flags_for_precision (precision, &flags, &error)
+            ? kette_session_new_on (g, flags, device, NULL, &error)
+            : NULL;
   bench_result result;
 
   if (!session)
@@ -238,7 +253,30 @@ product_on (gint64 n, const char *device, double seconds)
   bench_measure (&subject, 1, 5, seconds, &result);
   printf (" %.1f, %.2f TFLOP/s |", result.median[0],
           2e-6 * (double) n * (double) n * (double) n / result.median[0]);
+  note (what, device, result.median[0]);
   return TRUE;
+}
+
+/* The CPU's products have their own benchmarks; here it has the small one only, in f32. */
+static gboolean
+multiply_all (gint64 size, const char *precision, const char *const *devices, int n,
+              double seconds)
+{
+  gboolean ok = TRUE;
+  char what[80];
+
+  snprintf (what, sizeof what, "product %d x %d x %d in %s", (int) size, (int) size,
+            (int) size, precision);
+  printf ("| %s, us |", what);
+  for (int i = 0; i < n; i++)
+    if ((size > 512 || strcmp (precision, "f32") != 0)
+        && strncmp (devices[i], "cuda", 4) != 0)
+      printf (" - |");
+    else
+      ok = product_on (size, devices[i], precision, what, seconds) && ok;
+  printf (n > 1 ? " |\n" : "\n");
+  fflush (stdout);
+  return ok;
 }
 
 int
@@ -250,7 +288,10 @@ main (int argc, char **argv)
   if (n < 1)
     return fprintf (stderr, "gpu SECONDS DEVICE...\n"), 64;
 
-  const double seconds             = atof (argv[1]);
+  const char *file     = getenv ("KETTE_TIMES");
+  const double seconds = atof (argv[1]);
+  if (file && !(times = fopen (file, "w")))
+    return fprintf (stderr, "gpu: %s cannot be written\n", file), 66;
   const char *const *const devices = (const char *const *) argv + 2;
   printf ("| |");
   for (int i = 0; i < n; i++)
@@ -261,17 +302,11 @@ main (int argc, char **argv)
   printf ("\n");
   for (size_t i = 0; i < G_N_ELEMENTS (workloads); i++)
     ok = train_all (&workloads[i], devices, n, seconds) && ok;
-  /* The CPU's products have their own benchmarks; here it has the small one only. */
   for (gint64 size = 512; size <= 8192; size *= 4)
-    {
-      printf ("| product %d x %d x %d in f32, us |", (int) size, (int) size, (int) size);
-      for (int i = 0; i < n; i++)
-        if (size > 512 && strncmp (devices[i], "cuda", 4) != 0)
-          printf (" - |");
-        else
-          ok = product_on (size, devices[i], seconds) && ok;
-      printf (n > 1 ? " |\n" : "\n");
-      fflush (stdout);
-    }
+    ok = multiply_all (size, "f32", devices, n, seconds) && ok;
+  ok = multiply_all (8192, "tf32", devices, n, seconds) && ok;
+  ok = multiply_all (8192, "bf16", devices, n, seconds) && ok;
+  if (times)
+    fclose (times);
   return ok ? 0 : 1;
 }

@@ -5,9 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 build=$1 to=$2
-mkdir -p "$to"/{bin,lib/c,plugins,source/tests/train,source/tests/ops,source/examples/lecture}
+mkdir -p "$to"/{bin,lib/c,plugins,source/bench,source/tests/train,source/tests/ops,source/examples/lecture}
 cp "$build/tools/kette" "$build/tests/ops/opcheck" "$build/bench/gpu" "$to/bin/"
-for word in batch cnn hash losses optimizers parameters reference training-mode; do
+for word in batch cnn hash loss-scale losses optimizers parameters reference training-mode; do
   cp "$build/tests/train/test-train-$word" "$to/bin/"
 done
 cp -L "$build/runtime/libkette.so.0" "$to/lib/"
@@ -15,7 +15,14 @@ cp "$build"/ops/kette-*.so "$build"/plugins/*/kette-*.so "$to/plugins/"
 cp tests/ops/*.txt "$to/source/tests/ops/"
 cp -r tests/train/reference tests/train/reference-bn "$to/source/tests/train/"
 cp examples/lecture/lecture.onnx "$to/source/examples/lecture/"
+cp bench/peer_cuda.py "$to/source/bench/"
 cp LICENSE tests/gpu/run.sh "$to/"
+# The demo's pictures, where this machine has them: 30 MB.
+data=/usr/share/datasets/fashion-mnist
+if [ "${3-}" = strip ] && [ -r "$data/train-images-idx3-ubyte.gz" ]; then
+  mkdir -p "$to/data"
+  cp -L "$data"/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz "$to/data/"
+fi
 # Debian's oneDNN is 40 MB and serves the CPU alone.
 rm -f "$to/plugins/kette-onednn.so"
 for file in "$to"/bin/* "$to"/plugins/* "$to/lib/libkette.so.0"; do ldd "$file"; done |

@@ -12,11 +12,20 @@ report=${KETTE_REPORT:-report.md}
 log=${report%.md}.log
 : >"$log" || exit 1
 
+# A Python with PyTorch, if there is one.
+python=${KETTE_PYTHON:-python3}
+for p in "$python" ${VIRTUAL_ENV:+"$VIRTUAL_ENV/bin/python3"}; do
+  "$p" -c 'import torch' >/dev/null 2>&1 && python=$p && break
+done
 # CUDA's libraries, also where PyTorch brings them.
-for dir in ${KETTE_CUDA_LIBS:-} /usr/local/cuda/lib64 /usr/local/nvidia/lib64 /usr/local/nvidia/lib \
-  "${VIRTUAL_ENV:-/opt/torch/.venv}"/lib/python3*/site-packages/nvidia/*/lib \
-  /usr/lib/python3*/*-packages/nvidia/*/lib /usr/local/lib/python3*/*-packages/nvidia/*/lib; do
+brought=$("$python" -c 'import nvidia; print(*nvidia.__path__)' 2>/dev/null) || brought=
+for dir in ${KETTE_CUDA_LIBS:-} /usr/local/cuda/lib64 /usr/local/nvidia/lib64 /usr/local/nvidia/lib; do
   [ -d "$dir" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$dir
+done
+for root in $brought; do
+  for dir in "$root"/*/lib; do
+    [ -d "$dir" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$dir
+  done
 done
 LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
@@ -74,10 +83,65 @@ for program in "$here"/bin/test-train-*; do
   [ -x "$program" ] && echo "${program##*/}"
 done | group 'training: losses, optimizers, checkpoints, a reference of another program' || all_failed=1
 say ''
+times=$XDG_CACHE_HOME/times
 set -- "$device"
 [ "$device" = cpu ] || set -- cpu "$device"
-run gpu "$seconds" "$@" >"$log.table" 2>>"$log" || all_failed=1
+KETTE_TIMES=$times run gpu "$seconds" "$@" >"$log.table" 2>>"$log" || all_failed=1
 cat "$log.table"
 cat "$log.table" >>"$report"
 rm -f "$log.table"
+
+# PyTorch on the same card, where it is: what its times are to Kette's.
+say ''
+if [ "$device" = cpu ]; then
+  say 'PyTorch is compared on cards only.'
+elif env -u LD_LIBRARY_PATH "$python" "$here/source/bench/peer_cuda.py" "$seconds" >"$times.peer" 2>"$times.why"; then
+  say "| against $(sed -n 's/\tversion\t0$//p' "$times.peer") | PyTorch, us | Kette, us | Kette / PyTorch | goal |"
+  say '|---|---|---|---|---|'
+  awk -F '\t' -v device="$device" '
+    NR == FNR { if ($2 == device) own[$1] = $3; next }
+    $2 == "version" { next }
+    { small = $1 ~ /^784-128-10/; product = $1 ~ /^product/
+      goal = small && $2 == "eager" ? "<= 0.15" : small && $2 == "graph" ? "<= 0.80" :
+             product && $1 ~ / f32$/ ? "<= 1.03" : ""
+      if ($1 in own) printf "| %s, %s | %.1f | %.1f | %.2f | %s |\n", $1, $2, $3, own[$1], own[$1] / $3, goal
+    }' "$times" "$times.peer" >"$times.rows"
+  cat "$times.rows"
+  cat "$times.rows" >>"$report"
+else
+  say "No times of PyTorch: $(tail -n 1 "$times.why"). Kette's are above; for PyTorch's run, where it is"
+  say "installed and sees this card, \`KETTE_PYTHON=/its/python3 sh run.sh\`."
+fi
+
+# The demo: accuracy on the 10,000 test pictures, on the CPU and on the device.
+data=${KETTE_DATA:-$here/data}
+[ -r "$data/train-images-idx3-ubyte.gz" ] || data=/usr/share/datasets/fashion-mnist
+say ''
+if [ -r "$data/train-images-idx3-ubyte.gz" ]; then
+  say '| Fashion-MNIST demo: 784-30-10, rate 1, batch 10 | accuracy after 5 epochs | seconds |'
+  say '|---|---|---|'
+  for where; do
+    begin=$(date +%s)
+    if out=$(run kette train "$here/source/examples/lecture/lecture.onnx" --device "$where" \
+      --data "$data/train-images-idx3-ubyte.gz" --target "$data/train-labels-idx1-ubyte.gz" \
+      --val "$data/t10k-images-idx3-ubyte.gz,$data/t10k-labels-idx1-ubyte.gz" \
+      --loss half-sse --lr 1 --batch 10 --epochs 5 -o "$XDG_CACHE_HOME/demo.onnx" 2>>"$log" </dev/null); then
+      got=$(printf '%s\n' "$out" | sed -n 's/^epoch 5 .*accuracy \([0-9.]*\).*/\1/p')
+    else
+      got=failed all_failed=1
+    fi
+    say "| $where | ${got:-?} | $(($(date +%s) - begin)) |"
+    accuracies="${accuracies:-} ${got:-0}"
+  done
+  # shellcheck disable=SC2086
+  if ! printf '%s\n' $accuracies | awk '
+    NR == 1 { first = $1 } $1 < 0.82 || $1 - first > 0.015 || first - $1 > 0.015 { bad = 1 } END { exit bad }'; then
+    say ''
+    say 'The accuracies DIFFER, or are too low: 0.84 is usual.'
+    all_failed=1
+  fi
+else
+  say 'The demo was not run: the pictures of Debian'"'"'s package dataset-fashion-mnist are neither in'
+  say "$here/data nor in /usr/share/datasets/fashion-mnist; \`KETTE_DATA\` names another folder."
+fi
 exit "$all_failed"
