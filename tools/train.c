@@ -4,6 +4,7 @@
 #include "train.h"
 #include "model.h"
 #include "verbs.h"
+#include <stdio.h>
 #include <string.h>
 
 /* "X,T" into two names. */
@@ -234,6 +235,14 @@ announce (const TrainArguments *a, KetteTrainer *trainer, GError **error)
       if (!plan)
         return FALSE;
       g_print ("%s", plan);
+    }
+  else if (a->place && a->data && !a->list)
+    {
+      g_autofree char *idle = kette_trainer_find_idle_places (trainer, error);
+      if (!idle)
+        return FALSE;
+      if (*idle)
+        fprintf (stderr, "warning: %s: %s\n", a->models[0], idle);
     }
   return TRUE;
 }

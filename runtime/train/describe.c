@@ -203,3 +203,12 @@ kette_trainer_plan (KetteTrainer *self, GError **error)
     }
   return g_string_free (text, FALSE);
 }
+
+char *
+kette_trainer_find_idle_places (KetteTrainer *self, GError **error)
+{
+  g_autofree char *plan = kette_trainer_plan (self, error);
+
+  return plan && self->n_stages ? kette_session_find_idle_places (self->stages[0].session)
+                                : NULL;
+}

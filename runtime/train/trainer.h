@@ -291,6 +291,14 @@ KETTE_EXPORT char *kette_trainer_list (KetteTrainer *self);
  * Returns: (transfer full) (nullable): readable text
  */
 KETTE_EXPORT char *kette_trainer_plan (KetteTrainer *self, GError **error);
+/**
+ * kette_trainer_find_idle_places:
+ * @self: a trainer with data
+ * @error: return location
+ *
+ * Returns: (transfer full) (nullable): as kette_session_find_idle_places(), of a step
+ */
+KETTE_EXPORT char *kette_trainer_find_idle_places (KetteTrainer *self, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (KetteTrainer, kette_trainer_unref)
 G_END_DECLS

@@ -90,6 +90,10 @@ def test_train(folder):
         results.append(y.stdout if y.returncode == 0 else y.stderr)
     case("train --device, and --resume: the same bits", len(set(results)) == 1 and "float32" in results[0],
          str(results)[:900])
+    run = kette("train", LECTURE, *common, "--epochs", "1", "--place", "SigmoidGrad=guard", "--place", "fc7=cpu", "-o",
+                os.path.join(folder, "idle.onnx"))
+    case("train warns of rules that fit none", run.returncode == 0
+         and run.stderr == f'warning: {LECTURE}: no node fits the rule "fc7"=cpu\n', *notes(run))
     info = kette("info", os.path.join(folder, "guard.onnx"))
     case("a checkpoint says where it was made", 'kette.device" = "guard"' in info.stdout, *notes(info))
     plan = kette("train", LECTURE, *common[:-1], "--device", "guard", "--dry-run", "-o", os.path.join(folder, "no.onnx"))
