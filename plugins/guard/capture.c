@@ -9,7 +9,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Thread_local Recording *guard_recording;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Recording *open_ones;
+static int n_open;
+
+Recording *
+guard_recording (void)
+{
+  Recording *r;
+
+  if (__atomic_load_n (&n_open, __ATOMIC_ACQUIRE) == 0)
+    return NULL;
+  pthread_mutex_lock (&lock);
+  for (r = open_ones; r && !pthread_equal (r->owner, pthread_self ());)
+    r = r->next;
+  pthread_mutex_unlock (&lock);
+  return r;
+}
+
+static void
+enter (Recording *r)
+{
+  pthread_mutex_lock (&lock);
+  r->owner  = pthread_self ();
+  r->next   = open_ones;
+  open_ones = r;
+  __atomic_add_fetch (&n_open, 1, __ATOMIC_RELEASE);
+  pthread_mutex_unlock (&lock);
+}
+
+static void
+leave (const Recording *r)
+{
+  Recording **at = &open_ones;
+
+  pthread_mutex_lock (&lock);
+  while (*at != r)
+    at = &(*at)->next;
+  *at = r->next;
+  __atomic_sub_fetch (&n_open, 1, __ATOMIC_RELEASE);
+  pthread_mutex_unlock (&lock);
+}
 
 static void
 spoil (Recording *r, const char *what)
@@ -23,7 +63,7 @@ spoil (Recording *r, const char *what)
 kt_status
 guard_forbid (kt_call *call, const char *what)
 {
-  spoil (guard_recording, what);
+  spoil (guard_recording (), what);
   return guard_fail (call, KT_E_DEVICE, "%s while work was recorded", what);
 }
 
@@ -36,15 +76,15 @@ guard_capture_begin (kt_call *call, kt_stream *stream)
 
   if (s->knobs.no_capture)
     return guard_fail (call, KT_E_UNSUPPORTED, "recording is switched off");
-  if (guard_recording || s->capture)
+  if (guard_recording () || s->capture)
     return guard_fail (call, KT_E_DEVICE, "another recording is open");
   if (!(r = calloc (1, sizeof *r)))
     return guard_fail (call, KT_E_NOMEM, "no memory for a recording");
-  r->id           = __atomic_add_fetch (&last_id, 1, __ATOMIC_RELAXED);
-  r->origin       = s;
-  r->last         = &r->first;
-  s->capture      = r;
-  guard_recording = r;
+  r->id      = __atomic_add_fetch (&last_id, 1, __ATOMIC_RELAXED);
+  r->origin  = s;
+  r->last    = &r->first;
+  s->capture = r;
+  enter (r);
   guard_hand_out (1);
   return KT_OK;
 }
@@ -118,7 +158,7 @@ guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording)
   char text[TEXT];
 
   *recording = NULL;
-  if (!r || r->origin != s || r != guard_recording)
+  if (!r || r->origin != s || r != guard_recording ())
     return guard_fail (call, KT_E_DEVICE, "this stream records nothing");
   /* All that took part has been waited for. */
   for (const Op *op = r->first; op && !r->broken; op = op->next)
@@ -135,7 +175,7 @@ guard_capture_end (kt_call *call, kt_stream *stream, kt_recording **recording)
       memcpy (r->text, text, sizeof text);
     }
   guard_leave (r);
-  guard_recording = NULL;
+  leave (r);
   if (r->broken)
     {
       const kt_status status = guard_fail (call, KT_E_DEVICE, "%s", r->text);

@@ -146,6 +146,8 @@ typedef struct
 struct Recording
 {
   uint64_t id;
+  Recording *next; /* of those that are open */
+  pthread_t owner;
   Stream *origin;
   Op *first, **last;
   size_t n;
@@ -245,7 +247,7 @@ kt_status guard_execute (kt_call *call, kt_stream *stream, kt_task *task, void *
                          const kt_range *ranges, int32_t n, const char *label);
 
 /* capture.c */
-extern _Thread_local Recording *guard_recording; /* that this thread has open */
+Recording *guard_recording (void); /* that this thread has open; NULL */
 /* A call that its own recording does not allow a thread. */
 kt_status guard_forbid (kt_call *call, const char *what);
 void guard_record_op (Stream *stream, Op *op);

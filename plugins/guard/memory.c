@@ -98,7 +98,7 @@ guard_alloc (kt_call *call, void *device, size_t bytes, void **memory)
   Block *b;
   bool ok;
 
-  if (guard_recording)
+  if (guard_recording ())
     return guard_forbid (call, "memory was asked for");
   if (guard_count (&guard_knobs ()->oom))
     return guard_fail (call, KT_E_NOMEM, "%zu bytes were refused on demand", bytes);
@@ -308,7 +308,7 @@ guard_alloc_pinned (kt_call *call, void *device, size_t bytes, void **memory)
   Pin *pin = NULL;
 
   (void) device;
-  if (guard_recording)
+  if (guard_recording ())
     return guard_forbid (call, "pinned memory was asked for");
   if (guard_count (&guard_knobs ()->oom) || !(pin = calloc (1, sizeof *pin))
       || !(pin->memory = aligned_alloc (ALIGNMENT, ((bytes ? bytes : 1) + ALIGNMENT - 1)

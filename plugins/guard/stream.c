@@ -239,10 +239,11 @@ guard_wait (kt_call *call, kt_stream *stream, kt_event *event)
 
   if (!e->stream || guard_count (&guard_known.deaf))
     return KT_OK;
-  if (e->recorded && (!guard_recording || guard_recording->id != e->recorded))
+  Recording *r = e->recorded ? guard_recording () : NULL;
+  if (e->recorded && (!r || r->id != e->recorded))
     return guard_forbid (call, "a stream was to wait for an event of another recording");
   if (e->recorded && !s->capture)
-    s->capture = guard_recording;
+    s->capture = r;
   if (s->capture && s->capture->id != e->recorded)
     return guard_forbid (call,
                          "a stream was to wait for what is not part of the recording");
@@ -266,7 +267,7 @@ guard_wait_host (kt_call *call, kt_event *event)
 {
   Event *e = (Event *) event;
 
-  if (guard_recording || e->recorded)
+  if (guard_recording () || e->recorded)
     return guard_forbid (call, "the host waited for an event");
   if (!e->stream)
     return KT_OK;
@@ -282,7 +283,7 @@ guard_synchronize (kt_call *call, kt_stream *stream)
 {
   Stream *s = (Stream *) stream;
 
-  if (guard_recording || s->capture)
+  if (guard_recording () || s->capture)
     return guard_forbid (call, "the host waited for a stream");
   guard_await (s, s->given, NULL);
   pthread_mutex_lock (&guard_clocks);

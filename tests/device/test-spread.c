@@ -143,11 +143,10 @@ test_copies (void)
             g_assert_cmpuint (asked.in, ==, is_replayed ? 0 : 2);
           g_assert_cmpuint (asked.out, ==, is_replayed ? 0 : 1);
           g_assert_true (is_replayed ? asked.launches == 0 : asked.launches > 10);
-          /* The running mean and variance, within the device. */
-          g_assert_cmpuint (asked.other, ==, is_replayed || one[i] == 0 ? 0 : 2);
-          /* Forward, and the rest, if the loss may be looked at between. */
+          if (is_replayed) /* otherwise: states that are put aside, within the device */
+            g_assert_cmpuint (asked.other, ==, 0);
           if (is_replayed || is_recorded)
-            g_assert_true (asked.replays == 1 || asked.replays == 2);
+            g_assert_cmpuint (asked.replays, ==, 1);
           else
             g_assert_cmpuint (asked.replays, ==, 0);
         }
