@@ -1,147 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Devices in a picture: which of them executes each box, and which edge shows each copy. A box
  * may stand for several nodes of the plan (a function, a product with its sum, a node with its
- * gradient); they are found by the names of the values they make, else by their own names or
- * those of the nodes that they come from.
+ * gradient); match.c finds them.
  */
 #include "draw/layout.h"
-#include "exec/plan.h"
-#include <string.h>
-
-#define NOBODY (-1)
-#define GRADIENT "grad/"
-
-typedef struct
-{
-  KetteView *view;
-  const KettePlan *plan;
-  GHashTable *values, *nodes; /* name -> box + 1; 0: several have that name */
-  uint32_t *root;             /* by value: of which one it is a copy */
-  gint *box_of_root;          /* by value: that it is known as */
-  gint *box_of_node;          /* by node */
-  guint8 *hidden;             /* by node: a copy that nothing shows yet */
-} Finder;
-
-static void
-add_name (GHashTable *names, const char *name, guint box)
-{
-  gpointer before;
-
-  if (!name || !name[0])
-    return;
-  if (g_hash_table_lookup_extended (names, name, NULL, &before)
-      && before != GUINT_TO_POINTER (box + 1))
-    box = (guint) -1;
-  g_hash_table_insert (names, (gpointer) name, GUINT_TO_POINTER (box + 1));
-}
-
-static gint
-find_name (GHashTable *names, const char *name)
-{
-  return name ? (gint) GPOINTER_TO_UINT (g_hash_table_lookup (names, name)) - 1 : NOBODY;
-}
-
-static void
-add_node_names (Finder *f, const KetteNode *node, guint box)
-{
-  if (!node)
-    return;
-  add_name (f->nodes, node->name, box);
-  for (int32_t k = 0; k < node->n_out; k++)
-    if (node->out[k])
-      {
-        add_name (f->values, node->out[k]->name, box);
-        /* Nodes that come from one without a name have that of its output. */
-        if (k == 0 && !node->name[0])
-          add_name (f->nodes, node->out[k]->name, box);
-      }
-}
-
-/* What comes out is what goes in, elsewhere or otherwise arranged. */
-static gboolean
-is_passed_on (const KetteNode *node)
-{
-  return _kette_is_copy (node)
-         || (strcmp (node->op, "Reorder") == 0 && strcmp (node->domain, "kette") == 0);
-}
-
-static gboolean
-is_backward (const KetteNode *node)
-{
-  return g_str_has_prefix (node->name, GRADIENT);
-}
-
-/* "grad/fc1/MatMul" computes a gradient of node "fc1", as files say that hold such nodes. */
-static gint
-find_forward (const Finder *f, const char *name)
-{
-  g_autofree char *base = g_strdup (name + strlen (GRADIENT));
-  gint box              = NOBODY;
-
-  for (char *slash; box == NOBODY && (slash = strrchr (base, '/'));)
-    {
-      *slash = '\0';
-      box    = find_name (f->nodes, base);
-      if (box == NOBODY) /* "grad/x/Sum" */
-        box = find_name (f->values, base);
-    }
-  return box;
-}
-
-static gint
-find_box (const Finder *f, const KetteNode *node)
-{
-  gint box = NOBODY;
-
-  for (int32_t k = 0; !is_backward (node) && box == NOBODY && k < node->n_out; k++)
-    if (node->out[k])
-      box = f->box_of_root[f->root[node->out[k]->index]];
-  if (box == NOBODY)
-    box = find_name (f->nodes, node->name);
-  if (box == NOBODY)
-    box = find_name (f->nodes, node->origin);
-  if (box == NOBODY && is_backward (node))
-    box = find_forward (f, node->name);
-  return box;
-}
-
-/* Names of the view, then what the plan's values and nodes are of it. */
-static gboolean
-find_all (Finder *f, GError **error)
-{
-  KetteAccount *account = _kette_account_process ();
-  const KetteGraph *g   = f->plan->graph;
-
-  f->root        = _kette_alloc (account, g->n_values + 1, sizeof *f->root, error);
-  f->box_of_root = _kette_alloc (account, g->n_values + 1, sizeof *f->box_of_root, error);
-  f->box_of_node = _kette_alloc (account, g->n_nodes + 1, sizeof *f->box_of_node, error);
-  f->hidden      = _kette_alloc (account, g->n_nodes + 1, 1, error);
-  if (!f->root || !f->box_of_root || !f->box_of_node || !f->hidden)
-    return FALSE;
-  for (guint i = 0; i < f->view->boxes->len; i++)
-    {
-      const KetteBox *box = KETTE_BOX (f->view, i);
-
-      add_node_names (f, box->node, i);
-      add_node_names (f, box->product, i);
-      if (!box->node)
-        add_name (f->values, box->value->name, i);
-    }
-  for (size_t i = 0; i < g->n_values; i++)
-    {
-      f->root[i]        = (uint32_t) i;
-      f->box_of_root[i] = NOBODY;
-    }
-  for (size_t i = 0; i < g->n_nodes; i++)
-    if (is_passed_on (g->nodes[i]))
-      f->root[g->nodes[i]->out[0]->index] = f->root[g->nodes[i]->in[0]->index];
-  for (size_t i = 0; i < g->n_values; i++)
-    if (f->box_of_root[f->root[i]] == NOBODY)
-      f->box_of_root[f->root[i]] = find_name (f->values, g->values[i]->name);
-  for (size_t i = 0; i < g->n_nodes; i++)
-    f->box_of_node[i] = is_passed_on (g->nodes[i]) ? NOBODY : find_box (f, g->nodes[i]);
-  return TRUE;
-}
+#include "draw/match.h"
 
 /* -- boxes -------------------------------------------------------------------------------- */
 
@@ -154,7 +17,7 @@ is_fallback (const KettePlan *plan, const KetteNode *node)
 }
 
 static void
-place_nodes (const Finder *f)
+place_nodes (const KetteMatch *f)
 {
   const KetteGraph *g = f->plan->graph;
 
@@ -171,21 +34,22 @@ place_nodes (const Finder *f)
           box->unplaced = "at the run";
           continue;
         }
-      *(is_backward (node) ? &box->back_units : &box->units) |= 1u << node->unit;
+      *(_kette_match_is_backward (node) ? &box->back_units : &box->units)
+          |= 1u << node->unit;
       box->fallback |= is_fallback (f->plan, node);
     }
 }
 
 /* A parameter lies wherever it is read; the file's tensor is what its values have in common. */
 static void
-place_parameters (const Finder *f)
+place_parameters (const KetteMatch *f)
 {
   const KetteGraph *g          = f->plan->graph;
   g_autoptr (GHashTable) boxes = g_hash_table_new (NULL, NULL);
 
   for (size_t i = 0; i < g->n_values; i++)
     {
-      const gint box = find_name (f->values, g->values[i]->name);
+      const gint box = _kette_match_find (f, g->values[i]->name);
 
       if (g->values[i]->data && box >= 0 && !KETTE_BOX (f->view, box)->node)
         g_hash_table_insert (boxes, g->values[i]->data, GINT_TO_POINTER (box + 1));
@@ -196,7 +60,7 @@ place_parameters (const Finder *f)
         const KetteValue *v = g->nodes[i]->in[k];
         const gint box      = v && v->data
                                   ? GPOINTER_TO_INT (g_hash_table_lookup (boxes, v->data)) - 1
-                                  : NOBODY;
+                                  : KETTE_NO_BOX;
 
         if (box >= 0)
           KETTE_BOX (f->view, box)->units |= 1u << v->unit;
@@ -206,7 +70,7 @@ place_parameters (const Finder *f)
 /* What the plan does not name: inputs are the host's, a parameter that was packed or folded lies
  * with its reader, an operator on constants is computed before. */
 static void
-place_rest (const Finder *f)
+place_rest (const KetteMatch *f)
 {
   for (guint i = 0; i < f->view->boxes->len; i++)
     {
@@ -239,7 +103,7 @@ place_rest (const Finder *f)
 /* -- copies ------------------------------------------------------------------------------- */
 
 static gsize
-bytes_of (const Finder *f, const KetteNode *copy)
+bytes_of (const KetteMatch *f, const KetteNode *copy)
 {
   const KetteStorage *storage = _kette_plan_storage (f->plan, copy->out[0]);
 
@@ -248,7 +112,7 @@ bytes_of (const Finder *f, const KetteNode *copy)
 
 /* COPY is to be seen at SHOWN; only the first one of several counts it. */
 static void
-show_copy (Finder *f, const KetteNode *copy, KetteDrawCopy *shown)
+show_copy (KetteMatch *f, const KetteNode *copy, KetteDrawCopy *shown)
 {
   if (!f->hidden[copy->index])
     {
@@ -277,18 +141,19 @@ is_transparent (const KetteBox *box, gboolean backward)
 /* What shows that the box FROM gives a copied value to the box TO: the first edge of a way there
  * that no node of the plan interrupts. NULL: nothing does. */
 static KetteDrawCopy *
-find_edge (const Finder *f, gint from, gint to, gboolean backward)
+find_edge (const KetteMatch *f, gint from, gint to, gboolean backward)
 {
-  const GArray *edges    = f->view->edges;
-  const guint n          = f->view->boxes->len;
-  g_autofree gint *first = g_new (gint, n + 1); /* by box: edge; NOBODY: not reached */
+  const GArray *edges = f->view->edges;
+  const guint n       = f->view->boxes->len;
+  g_autofree gint *first
+      = g_new (gint, n + 1); /* by box: edge; KETTE_NO_BOX: not reached */
   g_autofree guint *frontier = g_new (guint, n + 1);
   guint end                  = 0;
 
   if (from < 0 || to < 0 || from == to)
     return NULL;
   for (guint i = 0; i < n; i++)
-    first[i] = NOBODY;
+    first[i] = KETTE_NO_BOX;
   frontier[end++] = (guint) from;
   for (guint k = 0; k < end; k++)
     for (guint e = 0; e < edges->len; e++)
@@ -314,33 +179,33 @@ find_edge (const Finder *f, gint from, gint to, gboolean backward)
 
 /* VALUE, made by copies, is read by READER, or (NULL) given to the caller. */
 static void
-follow_copies (Finder *f, const KetteValue *value, const KetteNode *reader)
+follow_copies (KetteMatch *f, const KetteValue *value, const KetteNode *reader)
 {
   const KetteGraph *g     = f->plan->graph;
   const KetteValue *top   = g->values[f->root[value->index]];
   const gint maker        = f->box_of_root[top->index] >= 0 ? f->box_of_root[top->index]
                             : top->producer ? f->box_of_node[top->producer->index]
-                                            : NOBODY;
-  const gboolean gradient = top->producer && is_backward (top->producer);
+                                            : KETTE_NO_BOX;
+  const gboolean gradient = top->producer && _kette_match_is_backward (top->producer);
   KetteDrawCopy *shown    = NULL;
 
   if (reader && maker >= 0 && maker == f->box_of_node[reader->index])
-    shown = _kette_box_parts (KETTE_BOX (f->view, maker)) && is_backward (reader)
-                    && !gradient
+    shown = _kette_box_parts (KETTE_BOX (f->view, maker))
+                    && _kette_match_is_backward (reader) && !gradient
                 ? &KETTE_BOX (f->view, maker)->saved
                 : &KETTE_BOX (f->view, maker)->inside;
   else if (reader)
     shown = find_edge (f, maker, f->box_of_node[reader->index], gradient);
   else if (maker >= 0 && !gradient && KETTE_BOX (f->view, maker)->node)
     shown = &KETTE_BOX (f->view, maker)->fetch;
-  for (; shown && value->producer && is_passed_on (value->producer);
+  for (; shown && value->producer && _kette_match_passes_on (value->producer);
        value = value->producer->in[0])
     if (_kette_is_copy (value->producer))
       show_copy (f, value->producer, shown);
 }
 
 static void
-place_copies (Finder *f, KetteDrawDevices *devices)
+place_copies (KetteMatch *f, KetteDrawDevices *devices)
 {
   const KetteGraph *g = f->plan->graph;
 
@@ -356,12 +221,13 @@ place_copies (Finder *f, KetteDrawDevices *devices)
         devices->bytes += bytes_of (f, copy);
       }
   for (size_t i = 0; i < g->n_nodes; i++)
-    for (int32_t k = 0; !is_passed_on (g->nodes[i]) && k < g->nodes[i]->n_in; k++)
+    for (int32_t k = 0; !_kette_match_passes_on (g->nodes[i]) && k < g->nodes[i]->n_in;
+         k++)
       if (g->nodes[i]->in[k] && g->nodes[i]->in[k]->producer
-          && is_passed_on (g->nodes[i]->in[k]->producer))
+          && _kette_match_passes_on (g->nodes[i]->in[k]->producer))
         follow_copies (f, g->nodes[i]->in[k], g->nodes[i]);
   for (size_t i = 0; i < g->n_outputs; i++)
-    if (g->outputs[i]->producer && is_passed_on (g->outputs[i]->producer))
+    if (g->outputs[i]->producer && _kette_match_passes_on (g->outputs[i]->producer))
       follow_copies (f, g->outputs[i], NULL);
   for (size_t i = 0; i < g->n_nodes; i++)
     devices->n_hidden += f->hidden[i];
@@ -430,14 +296,12 @@ _kette_view_add_devices (KetteView *view, const KettePlan *plan, gint64 batch,
                          GError **error)
 {
   KetteDrawDevices *devices = view->devices = g_new0 (KetteDrawDevices, 1);
-  Finder f                                  = { .view = view, .plan = plan };
+  KetteMatch f                              = { .view = view, .plan = plan };
   gboolean ok;
 
   name_units (devices, plan);
   devices->batch = has_open_dims (view->scope->graph) ? batch : 0;
-  f.values       = g_hash_table_new (g_str_hash, g_str_equal);
-  f.nodes        = g_hash_table_new (g_str_hash, g_str_equal);
-  ok             = find_all (&f, error);
+  ok             = _kette_match_init (&f, error);
   if (ok)
     {
       place_nodes (&f);
@@ -452,12 +316,7 @@ _kette_view_add_devices (KetteView *view, const KettePlan *plan, gint64 batch,
           extend_title (devices, box);
         }
     }
-  g_hash_table_unref (f.values);
-  g_hash_table_unref (f.nodes);
-  _kette_free (f.root);
-  _kette_free (f.box_of_root);
-  _kette_free (f.box_of_node);
-  _kette_free (f.hidden);
+  _kette_match_clear (&f);
   return ok;
 }
 
