@@ -9,7 +9,6 @@
 
 #define FN __attribute__ ((target ("avx2,fma")))
 #define ISA "avx2"
-#define MASKED_ONLY 0
 #define MOST_ROWS 6
 /* One row: a matrix times a vector; enough chains of sums to hide the latency of one. */
 #define MOST_VECTORS                                                                     \
@@ -145,6 +144,8 @@ store_part_f32 (float *to, __m256i mask, __m256 x)
 #define SET1 _mm256_set1_ps
 #define ZERO _mm256_setzero_ps
 #define FMA _mm256_fmadd_ps
+#define FULL 99 /* none: 16 registers are enough for each */
+#define FMA_FULL(sum, a, b) (sum) = FMA (a, b, sum)
 #define MUL _mm256_mul_ps
 #define MAX _mm256_max_ps
 #define SUMS sums_f32
@@ -215,6 +216,8 @@ store_part_f64 (double *to, __m256i mask, __m256d x)
 #define SET1 _mm256_set1_pd
 #define ZERO _mm256_setzero_pd
 #define FMA _mm256_fmadd_pd
+#define FULL 99 /* none: 16 registers are enough for each */
+#define FMA_FULL(sum, a, b) (sum) = FMA (a, b, sum)
 #define MUL _mm256_mul_pd
 #define MAX _mm256_max_pd
 #define SUMS sums_f64

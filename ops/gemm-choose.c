@@ -16,9 +16,10 @@
 #define PASS_COLS 1024       /* columns of a pass */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
 #define MOST_PACKED 0x800000 /* bytes of a b that is kept packed beside itself */
-#define FEW_ROWS 128  /* for which packing b is a good part of the work: more than 5 % */
-#define PANEL_ROWS 64 /* of a, at least, for which a packed b is read */
-#define STRIP 64      /* rows of a wide b that a few rows of a go through at a time */
+#define FEW_ROWS 128   /* for which packing b is a good part of the work: more than 5 % */
+#define PANEL_ROWS 64  /* of a, at least, for which a packed b is read */
+#define PACKED_ROWS 24 /* of a, from which a b that is kept packed pays anyhow */
+#define STRIP 64       /* rows of a wide b that a few rows of a go through at a time */
 
 double
 kt_fast_cost (const kt_fast *f, int64_t cols, int64_t depth)
@@ -123,8 +124,12 @@ kt_fast_prepare (kt_fast *f, int32_t dtype, int32_t processors)
 size_t
 kt_fast_prepack (kt_fast *f, int32_t processors)
 {
-  if (!f->pack || f->m > FEW_ROWS || f->k * f->n * f->tiles->size > MOST_PACKED)
+  if (f->dot || f->m > FEW_ROWS || f->k * f->n * f->tiles->size > MOST_PACKED
+      || (!f->pack && f->m < PACKED_ROWS && (f->strip == f->depth || f->m <= 2)))
     return 0;
+  if (!f->pack)
+    f->strip = f->depth;
+  f->pack   = true;
   f->packed = true;
   f->chunk  = f->n;
   f->span   = f->k;

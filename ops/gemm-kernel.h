@@ -8,7 +8,8 @@
  *   NAME(x)           x with the suffix of this inclusion
  *   FN                attributes of each function (target)
  *   LOAD LOADM STORE STOREM SET1 ZERO FMA MUL MAX SUMS MASK_OF TURN
- *   ISA MASKED_ONLY MOST_ROWS MOST_VECTORS DOT_COLS EACH_TILE EACH_DOT   the table
+ *   FULL FMA_FULL     products of tiles of at least FULL sums, which take all registers
+ *   ISA MOST_ROWS MOST_VECTORS DOT_COLS EACH_TILE EACH_DOT   the table
  *
  * rows and vectors are constants wherever tile () and dot () are called, so that the loops
  * over them unroll and the sums stay in registers.
@@ -80,7 +81,10 @@ NAME (step) (const T *const *a, int64_t a_row, const int u, const T *b, const in
       const V x = SET1 (a[i / 3][(i % 3) * a_row + u]);
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; v++)
-        sums[i * vectors + v] = FMA (x, row[v], sums[i * vectors + v]);
+        if (rows * vectors >= FULL)
+          FMA_FULL (sums[i * vectors + v], x, row[v]);
+        else
+          sums[i * vectors + v] = FMA (x, row[v], sums[i * vectors + v]);
     }
 }
 
@@ -195,7 +199,7 @@ NAME (dot) (const kt_tile *t, const int rows, const int cols)
 #define TILE(ROWS, VECTORS)                                                              \
   static FN void NAME (tile_##ROWS##_##VECTORS) (const kt_tile *t)                       \
   {                                                                                      \
-    if (MASKED_ONLY || t->cols != (VECTORS) *WIDTH)                                      \
+    if (t->cols != (VECTORS) *WIDTH)                                                     \
       NAME (tile) (t, ROWS, VECTORS, true);                                              \
     else                                                                                 \
       NAME (tile) (t, ROWS, VECTORS, false);                                             \
@@ -231,6 +235,8 @@ const kt_tiles NAME (kt_tiles)
 #undef SET1
 #undef ZERO
 #undef FMA
+#undef FULL
+#undef FMA_FULL
 #undef MUL
 #undef MAX
 #undef SUMS
