@@ -128,7 +128,7 @@ kt_fast_prepack (kt_fast *f, int32_t processors)
       || (!f->pack && f->m < PACKED_ROWS && (f->strip == f->depth || f->m <= 2)))
     return 0;
   if (!f->pack)
-    f->strip = f->depth;
+    f->depth = f->strip; /* the same sums, and bits, as when b is not known */
   f->pack   = true;
   f->packed = true;
   f->chunk  = f->n;
