@@ -219,6 +219,13 @@ make_plan (KetteSession *self, const kt_type *types, KetteTensor *const *tensors
       g    = NULL;
       if (plan)
         plan->by_content = by_content;
+      /* The first step decides for those of other batches, too. */
+      if (plan && plan->choice && !self->places->choice
+          && !_kette_places_choose (self->places, plan->choice, error))
+        {
+          _kette_plan_free (plan);
+          plan = NULL;
+        }
     }
   kette_graph_unref (g);
   _kette_free (updates);
@@ -327,6 +334,12 @@ _kette_session_give (KetteSession *self, KetteRun *run)
   run->plan->idle = run;
   run->plan->n_busy--;
   g_mutex_unlock (&self->lock);
+}
+
+const char *
+_kette_session_choice (const KetteSession *self)
+{
+  return self->places ? _kette_choice_text (self->places->choice) : NULL;
 }
 
 gboolean

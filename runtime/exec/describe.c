@@ -368,7 +368,8 @@ write_training (Writer *w)
   const char *title = "metadata";
   for (size_t i = 0; i < m->n_meta; i++)
     if (!g_str_has_prefix (m->meta[i].key, "kette.crc.")
-        && strcmp (m->meta[i].key, "kette.sha256") != 0)
+        && strcmp (m->meta[i].key, "kette.sha256") != 0
+        && strcmp (m->meta[i].key, "kette.placement") != 0)
       {
         g_string_append_printf (w->out, "%-11s %s = %s\n", title,
                                 KETTE_QUOTE (m->meta[i].key),

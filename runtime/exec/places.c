@@ -5,8 +5,8 @@
 #include "exec/plan.h"
 #include <string.h>
 
-static gboolean
-unit_number (KettePlaces *p, const char *device, uint32_t *out, GError **error)
+gboolean
+_kette_places_unit (KettePlaces *p, const char *device, uint32_t *out, GError **error)
 {
   KetteUnit *unit;
 
@@ -33,7 +33,7 @@ add_all (KettePlaces *p, GError **error)
     {
       uint32_t number;
       if (!(kind->device.flags & KT_D_ASKED) && _kette_device_kind_count (kind) > 0
-          && !unit_number (p, kind->device.name, &number, error))
+          && !_kette_places_unit (p, kind->device.name, &number, error))
         return FALSE;
     }
   return TRUE;
@@ -64,7 +64,7 @@ add_rules (KettePlaces *p, const char *const *rules, GError **error)
                             KETTE_QUOTE (word));
       *equals                      = '\0';
       p->rules[p->n_rules].pattern = at;
-      if (!unit_number (p, equals + 1, &p->rules[p->n_rules].unit, error))
+      if (!_kette_places_unit (p, equals + 1, &p->rules[p->n_rules].unit, error))
         return FALSE;
       at += strlen (word) + 1;
     }
@@ -86,8 +86,9 @@ _kette_places_new (const char *device, const char *const *rules, KettePlaces **o
     return FALSE;
   p->n_fetched = SIZE_MAX;
   if ((!device
-       || (strcmp (device, "auto") == 0 ? add_all (p, error)
-                                        : unit_number (p, device, &p->base, error)))
+       || (strcmp (device, "auto") == 0
+               ? add_all (p, error)
+               : _kette_places_unit (p, device, &p->base, error)))
       && add_rules (p, rules, error))
     {
       *out = p;
@@ -102,6 +103,7 @@ _kette_places_free (KettePlaces *places)
 {
   if (!places)
     return;
+  _kette_choice_free (places->choice);
   _kette_free (places->rules);
   _kette_free (places->text);
   _kette_free (places);
@@ -196,6 +198,17 @@ place_outputs (const KettePlan *plan, KetteNode *node)
           = kernel && k < 64 && (kernel->kernel.host_out >> k & 1) ? 0 : node->unit;
 }
 
+/* FALSE: it cannot be there any more. */
+static gboolean
+place_as_chosen (const KettePlaces *places, KetteNode *node, uint32_t unit)
+{
+  if (unit
+      && ((node->refused >> unit & 1) || !_kette_unit_kernel (places->units[unit], node)))
+    return FALSE;
+  node->unit = unit;
+  return TRUE;
+}
+
 /* By what is wanted; what may go where it costs least stays open. */
 static void
 place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
@@ -205,6 +218,7 @@ place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
   for (size_t i = 0; i < g->n_nodes; i++)
     {
       KetteNode *node = g->nodes[i];
+      uint32_t wanted;
 
       fixed[i] = 1;
       if (node->subgraphs)
@@ -215,6 +229,8 @@ place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
         {
           fixed[i]  = is_hosts (node);
           node->why = fixed[i] ? KETTE_WHY_KIND : KETTE_WHY_COST;
+          if (!fixed[i] && _kette_places_chosen (plan->places, node, &wanted))
+            fixed[i] = place_as_chosen (plan->places, node, wanted);
         }
       else
         place_node (plan, node);
@@ -238,7 +254,8 @@ _kette_plan_assign (KettePlan *plan, GError **error)
     {
       place_all (plan, fixed, planned);
       ok = !plan->places->automatic || plan->places->n_units == 0
-           || _kette_plan_weigh (plan, fixed, error);
+           || (_kette_plan_weigh (plan, fixed, error)
+               && (plan->n_updates == 0 || _kette_choice_note (plan, error)));
     }
   for (size_t i = 0; ok && i < g->n_nodes; i++)
     {

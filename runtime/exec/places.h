@@ -11,6 +11,8 @@ enum
   KETTE_MOST_UNITS = 15 /* of a plan */
 };
 
+typedef struct _KetteChoice KetteChoice;
+
 typedef struct
 {
   const char *pattern; /* glob over a node's name, its origin's and its operator */
@@ -26,9 +28,10 @@ typedef struct
   gboolean automatic;                     /* they go where it costs least */
   KettePlaceRule *rules;                  /* the first one that fits counts */
   size_t n_rules;
-  int32_t precision; /* KT_ROUND_*: what is wished of devices that have it */
-  size_t n_fetched;  /* outputs that somebody looks at; SIZE_MAX: all */
-  char *text;        /* of the rules */
+  int32_t precision;   /* KT_ROUND_*: what is wished of devices that have it */
+  size_t n_fetched;    /* outputs that somebody looks at; SIZE_MAX: all */
+  char *text;          /* of the rules */
+  KetteChoice *choice; /* with automatic: what was chosen before; NULL: nothing */
 } KettePlaces;
 
 /* Why a node is where it is: KetteNode.why. */
@@ -54,6 +57,15 @@ gboolean _kette_places_new (const char *device, const char *const *rules,
 void _kette_places_free (KettePlaces *places);
 /* Is NODE, or what it comes from, one that RULE means? */
 gboolean _kette_place_fits (const KettePlaceRule *rule, const KetteNode *node);
+/* The number that P has, or now gets, for a device. */
+gboolean _kette_places_unit (KettePlaces *places, const char *device, uint32_t *out,
+                             GError **error);
+/* choice.c: lets TEXT say where nodes go that cost alone would decide on. */
+gboolean _kette_places_choose (KettePlaces *places, const char *text, GError **error);
+gboolean _kette_places_chosen (const KettePlaces *places, const KetteNode *node,
+                               uint32_t *unit);
+const char *_kette_choice_text (const KetteChoice *choice); /* NULL for NULL */
+void _kette_choice_free (KetteChoice *choice);
 /* Where NODE is wanted, as far as that is said; 0: the host, or nowhere in particular. */
 uint32_t _kette_places_wanted (const KettePlaces *places, const KetteNode *node);
 /* precision.c: at least one of the devices of PLACES (NULL: the host's processor alone) must

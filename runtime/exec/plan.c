@@ -263,6 +263,7 @@ _kette_plan_free (KettePlan *plan)
   _kette_free (plan->planned);
   _kette_free (plan->layouts);
   _kette_free (plan->updates);
+  _kette_free (plan->choice);
   _kette_free (plan->kept_states);
   _kette_free (plan->sync);
   _kette_free (plan->waits);

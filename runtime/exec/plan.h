@@ -85,6 +85,7 @@ struct _KettePlan
   const KetteDevice *device;
   KetteGraph *graph; /* owned; all types concrete where planned */
   unsigned flags;
+  char *choice;              /* of placement by cost, with updates; as text */
   const KettePlaces *places; /* the session's; NULL: all on the host */
   uint32_t n_units;          /* without the host; 0: all on the host */
   KetteSync *sync;           /* by step; NULL without units */
@@ -293,6 +294,8 @@ _kette_plan_unit (const KettePlan *plan, uint32_t unit)
 gboolean _kette_plan_assign (KettePlan *plan, GError **error);
 /* places.c: the kernel that UNIT has for NODE; NULL: none. */
 const KetteKernel *_kette_unit_kernel (const KetteUnit *unit, KetteNode *node);
+/* choice.c: makes plan->choice. */
+gboolean _kette_choice_note (KettePlan *plan, GError **error);
 /* cost.c: the same by cost, for nodes that FIXED (by index) leaves open. */
 gboolean _kette_plan_weigh (KettePlan *plan, uint8_t *fixed, GError **error);
 /* spread.c: inserts kette.Copy, keeps *n_forward right. */

@@ -30,7 +30,8 @@ typedef struct
    * by NULL; or NULL. */
   const char *device;
   const char *const *place;
-  int32_t precision; /* KT_ROUND_*; an error where no device that is used has it */
+  const char *choice; /* with "auto": what _kette_session_choice told before; or NULL */
+  int32_t precision;  /* KT_ROUND_*; an error where no device that is used has it */
   size_t n_fetched; /* with devices: outputs that are looked at, plus 1; 0: all results */
 } KetteSessionOptions;
 
@@ -55,6 +56,9 @@ typedef struct _KetteRun KetteRun;
 KetteRun *_kette_session_take (KetteSession *self, const kt_type *types,
                                KetteTensor *const *tensors, GError **error);
 void _kette_session_give (KetteSession *self, KetteRun *run);
+/* What placement by cost chose for the updates' plans; NULL: nothing was left to choose, or there
+ * is no plan yet. */
+const char *_kette_session_choice (const KetteSession *self);
 /* Memory of input I, to be filled before execute. */
 void *_kette_run_input (KetteRun *run, size_t i);
 /* The number of this run: counter of the random operators. */

@@ -181,6 +181,10 @@ set_places (KetteSession *self, GError **error)
   if (self->places)
     self->places->n_fetched
         = o->n_fetched ? MIN (o->n_fetched - 1, self->n_outputs) : self->n_outputs;
+  if (self->places && self->places->automatic && o->choice
+      && !_kette_places_choose (self->places, o->choice, error))
+    return FALSE;
+  o->choice = NULL;
   o->device = NULL;
   o->place  = NULL;
   return TRUE;

@@ -217,6 +217,10 @@ save (KetteTrainer *self, const char *file, unsigned keep, GError **error)
          && save_digests (self, model, error)
          && _kette_model_set_meta (model, "kette.version", KETTE_VERSION, error)
          && _kette_settings_save (&self->settings, model, error)
+         && _kette_settings_save_places (
+             &self->settings,
+             self->n_stages ? _kette_session_choice (self->stages[0].session) : NULL,
+             model, error)
          && export_functions (self, error)
          && kette_graph_save_full (self->graph, file, &options, error);
 }

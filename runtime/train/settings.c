@@ -287,33 +287,15 @@ look_up (KetteSettings *s, gboolean builds, GError **error)
   return TRUE;
 }
 
-/* Where steps are executed. Other devices make other last bits, so a checkpoint says where it was;
- * it is no contradiction to go on elsewhere. */
 static gboolean
-copy_places (KetteSettings *out, const KetteTrainOptions *options,
-             const KetteModel *before, KetteRegion *region, GError **error)
+copy_precision (KetteSettings *out, const KetteTrainOptions *options,
+                const KetteModel *before, GError **error)
 {
-  const char *device = options->device, *precision = options->precision;
-  const char **place;
-  size_t n = 0;
+  const char *precision = options->precision;
 
-  while (options->place && options->place[n])
-    n++;
-  if (!device && n == 0 && before)
-    device = _kette_model_get_meta (before, "kette.device");
   if (!precision && before)
     precision = _kette_model_get_meta (before, "kette.precision");
-  if (!_kette_precision_from_name (precision, &out->precision, error))
-    return FALSE;
-  if (device && !(out->device = _kette_region_strdup (region, device, error)))
-    return FALSE;
-  if (!(place = _kette_region_alloc (region, n + 1, sizeof *place, error)))
-    return FALSE;
-  for (size_t i = 0; i < n; i++)
-    if (!(place[i] = _kette_region_strdup (region, options->place[i], error)))
-      return FALSE;
-  out->place = place;
-  return TRUE;
+  return _kette_precision_from_name (precision, &out->precision, error);
 }
 
 gboolean
@@ -351,7 +333,9 @@ _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *options,
                             : NULL;
   if (options->optimizer && !out->optimizer_name)
     return FALSE;
-  if (!copy_places (out, options, resume ? graph->model : NULL, region, error)
+  if (!copy_precision (out, options, resume ? graph->model : NULL, error)
+      || !_kette_settings_places (out, options, resume ? graph->model : NULL, region,
+                                  error)
       || !(out->freeze = join (options->freeze, region, error))
       || !(out->only = join (options->only, region, error))
       || !(out->init = join (options->init, region, error)))
@@ -391,10 +375,9 @@ _kette_settings_save (const KetteSettings *self, KetteModel *model, GError **err
       if (!_kette_model_set_meta (model, key, chosen ? text : NULL, error))
         return FALSE;
     }
-  return _kette_model_set_meta (model, "kette.device", self->device, error)
-         && _kette_model_set_meta (
-             model, "kette.precision",
-             self->precision ? _kette_precision_name (self->precision) : NULL, error);
+  return _kette_model_set_meta (
+      model, "kette.precision",
+      self->precision ? _kette_precision_name (self->precision) : NULL, error);
 }
 
 void

@@ -192,7 +192,8 @@ build_stage (KetteTrainer *self, size_t i, GError **error)
                                             .place       = self->settings.place,
                                             .n_fetched   = self->has_loss ? 2 : 1,
                                             .undo        = TRUE,
-                                            .seed        = self->settings.seed };
+                                            .choice = i ? NULL : self->settings.choice,
+                                            .seed   = self->settings.seed };
       self->stages[i].session           = _kette_session_new_full (step, &options, error);
       ok                                = self->stages[i].session != NULL;
     }

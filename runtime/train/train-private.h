@@ -66,6 +66,7 @@ typedef struct
   int32_t precision;                /* KT_ROUND_* */
   const char *device;               /* NULL: the CPU */
   const char *const *place;         /* ended by NULL */
+  const char *choice;               /* of "auto", from the checkpoint, or NULL */
   gboolean new_rate;                /* the checkpoint's step has another one */
   const char *freeze, *only, *init; /* patterns joined by commas, "" for none */
 } KetteSettings;
@@ -78,6 +79,13 @@ gboolean _kette_settings_fill (KetteSettings *out, const KetteTrainOptions *opti
 /* Writes them into the model's metadata as kette.option.NAME. */
 gboolean _kette_settings_save (const KetteSettings *self, KetteModel *model,
                                GError **error);
+/* place.c: where steps are executed, as the caller says, else as the checkpoint BEFORE (or NULL)
+ * does; CHOICE: what placement by cost chose, or NULL. */
+gboolean _kette_settings_places (KetteSettings *out, const KetteTrainOptions *options,
+                                 const KetteModel *before, KetteRegion *region,
+                                 GError **error);
+gboolean _kette_settings_save_places (const KetteSettings *self, const char *choice,
+                                      KetteModel *model, GError **error);
 void _kette_settings_hash (const KetteSettings *self, char out[65]);
 /* The value of the attribute that ROW describes. */
 double _kette_settings_coefficient (const KetteSettings *self, KetteCoefficient from,
