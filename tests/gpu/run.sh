@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Everything that is to be shown on a GPU: run.sh [DEVICE [SECONDS]]. Needs sh, a driver and, for
+# Everything that is to be shown on a GPU: run.sh [DEVICE [SECONDS]]; or the command alone, as
+# run.sh kette ARGS... Needs sh, a driver and, for
 # the fast products and convolutions, cuBLASLt and cuDNN. Lies in a bundle (./dev gpu --pack),
 # or is called by ./dev gpu with KETTE_BUNDLE naming a folder that looks like one.
 # Prints a report in Markdown, also to $KETTE_REPORT (report.md), and the faults to report.log.
@@ -10,7 +11,6 @@ device=${1:-cuda}
 seconds=${2:-0.5}
 report=${KETTE_REPORT:-report.md}
 log=${report%.md}.log
-: >"$log" || exit 1
 
 # A Python with PyTorch, if there is one.
 python=${KETTE_PYTHON:-python3}
@@ -42,6 +42,12 @@ if ! "$here/bin/kette" --version >/dev/null 2>&1; then
   $loader "$here/bin/kette" --version >/dev/null || { echo "run.sh: the programs cannot be run here" >&2; exit 1; }
 fi
 run() { program=$1; shift; $loader "$here/bin/$program" "$@"; }
+if [ "$device" = kette ]; then
+  unset KETTE_TEST_DEVICE KETTE_SOURCE XDG_DATA_HOME
+  run "$@"
+  exit
+fi
+: >"$log" || exit 1
 
 say() { printf '%s\n' "$*"; printf '%s\n' "$*" >>"$report"; }
 
@@ -93,9 +99,10 @@ rm -f "$log.table"
 
 # PyTorch on the same card, where it is: what its times are to Kette's.
 say ''
+command -v "$python" >/dev/null || echo "there is no $python" >"$times.why"
 if [ "$device" = cpu ]; then
   say 'PyTorch is compared on cards only.'
-elif env -u LD_LIBRARY_PATH "$python" "$here/source/bench/peer_cuda.py" "$seconds" >"$times.peer" 2>"$times.why"; then
+elif [ ! -s "$times.why" ] && env -u LD_LIBRARY_PATH "$python" "$here/source/bench/peer_cuda.py" "$seconds" >"$times.peer" 2>"$times.why"; then
   say "| against $(sed -n 's/\tversion\t0$//p' "$times.peer") | PyTorch, us | Kette, us | Kette / PyTorch | goal |"
   say '|---|---|---|---|---|'
   awk -F '\t' -v device="$device" '
