@@ -9,20 +9,6 @@
 #include "shape.h"
 #include <stdlib.h>
 
-void *
-kt_gpu_stream (const kt_host *host, kt_run *run)
-{
-  (void) host, (void) run;
-  return NULL;
-}
-
-kt_status
-kt_gpu_launched (const kt_host *host, kt_run *run, const char *what)
-{
-  (void) host, (void) run, (void) what;
-  return KT_OK;
-}
-
 kt_status
 kt_gpu_upload (const kt_host *host, kt_prep *prep, const void *data, size_t bytes,
                void **out)

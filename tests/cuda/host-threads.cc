@@ -4,4 +4,4 @@
  */
 #include "gpu.h"
 
-thread_local int64_t kt_block_index, kt_n_blocks, kt_thread_index;
+thread_local int64_t kt_block_index, kt_n_blocks, kt_thread_index, kt_alone = -1;

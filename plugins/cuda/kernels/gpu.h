@@ -76,14 +76,22 @@ extern thread_local int64_t kt_block_index, kt_n_blocks, kt_thread_index;
 /* Few, so that small tests reach the second step. */
 #define KT_MOST_BLOCKS 3
 
+/* -1; where a test wants one block (or thread) of a grid alone, however far behind, its index. */
+extern thread_local int64_t kt_alone;
+
 template <class P>
 static void
 kt_launch_blocks (void (*kernel) (P), int64_t blocks, const P &p, void *stream)
 {
   (void) stream;
-  kt_n_blocks = blocks < 1 ? 1 : blocks < KT_MOST_BLOCKS ? blocks : KT_MOST_BLOCKS;
-  for (kt_block_index = 0; kt_block_index < kt_n_blocks; kt_block_index++)
+  kt_n_blocks    = kt_alone >= 0             ? (int64_t) 1 << 40
+                   : blocks < 1              ? 1
+                   : blocks < KT_MOST_BLOCKS ? blocks
+                                             : KT_MOST_BLOCKS;
+  kt_block_index = kt_alone >= 0 ? kt_alone : 0;
+  do
     kernel (p);
+  while (kt_alone < 0 && ++kt_block_index < kt_n_blocks);
 }
 
 template <class P>
@@ -93,6 +101,14 @@ kt_launch (void (*kernel) (P), int64_t n, const P &p, void *stream)
   const int64_t blocks = (n + KT_THREADS - 1) / KT_THREADS;
 
   (void) stream;
+  if (kt_alone >= 0)
+    {
+      kt_n_blocks     = (int64_t) 1 << 40;
+      kt_block_index  = kt_alone / KT_THREADS;
+      kt_thread_index = kt_alone % KT_THREADS;
+      kernel (p);
+      return;
+    }
   kt_n_blocks = blocks < 1 ? 1 : blocks < KT_MOST_BLOCKS ? blocks : KT_MOST_BLOCKS;
   for (kt_block_index = 0; kt_block_index < kt_n_blocks; kt_block_index++)
     for (kt_thread_index = 0; kt_thread_index < KT_THREADS; kt_thread_index++)
@@ -121,6 +137,32 @@ kt_tell (int64_t *fault, int64_t place, int which, int64_t value)
     {
       f[1] = value;
       f[0] = told;
+    }
+}
+
+/* The first N of LANE, one per thread, joined in runs of LANES (a power of two) in a tree; results are
+ * in the first of each run. */
+template <class T>
+KT_PHASES void
+kt_sum_lanes (T *lane, int lanes, int n)
+{
+  for (int half = lanes / 2; half > 0; half /= 2)
+    KT_EACH (t)
+    {
+      if (t < n && t % lanes < half)
+        lane[t] += lane[t + half];
+    }
+}
+
+template <class T>
+KT_PHASES void
+kt_max_lanes (T *lane, int lanes, int n)
+{
+  for (int half = lanes / 2; half > 0; half /= 2)
+    KT_EACH (t)
+    {
+      if (t < n && t % lanes < half)
+        lane[t] = kt_max (lane[t], lane[t + half]);
     }
 }
 
@@ -275,6 +317,31 @@ struct KtPair
       break;                                                                             \
     default:                                                                             \
       kt_launch (KERNEL<KtPair>, N, *(P), STREAM);                                       \
+    }
+
+/* Launches KERNEL for what elements of type P->dtype are computed in; BOOL: what bools are. */
+#define KT_BY_CLASS(KERNEL, BOOL, P, N, STREAM)                                          \
+  switch ((P)->dtype)                                                                    \
+    {                                                                                    \
+    case KT_F32:                                                                         \
+    case KT_F16:                                                                         \
+    case KT_BF16:                                                                        \
+      kt_launch (KERNEL<float>, N, *(P), STREAM);                                        \
+      break;                                                                             \
+    case KT_F64:                                                                         \
+      kt_launch (KERNEL<double>, N, *(P), STREAM);                                       \
+      break;                                                                             \
+    case KT_I8:                                                                          \
+    case KT_I16:                                                                         \
+    case KT_I32:                                                                         \
+    case KT_I64:                                                                         \
+      kt_launch (KERNEL<int64_t>, N, *(P), STREAM);                                      \
+      break;                                                                             \
+    case KT_BOOL:                                                                        \
+      kt_launch (KERNEL<BOOL>, N, *(P), STREAM);                                         \
+      break;                                                                             \
+    default:                                                                             \
+      kt_launch (KERNEL<uint64_t>, N, *(P), STREAM);                                     \
     }
 
 /* Four floats that are loaded and stored together. */

@@ -206,28 +206,7 @@ kt_put_launch (const kt_put_params *q, void *stream)
       KT_BY_SIZE (put_kernel, q, n, stream)
       return;
     }
-  switch (q->dtype)
-    {
-    case KT_F32:
-    case KT_F16:
-    case KT_BF16:
-      kt_launch (join_kernel<float>, n, *q, stream);
-      break;
-    case KT_F64:
-      kt_launch (join_kernel<double>, n, *q, stream);
-      break;
-    case KT_I8:
-    case KT_I16:
-    case KT_I32:
-    case KT_I64:
-      kt_launch (join_kernel<int64_t>, n, *q, stream);
-      break;
-    case KT_BOOL:
-      kt_launch (join_kernel<uint8_t>, n, *q, stream);
-      break;
-    default:
-      kt_launch (join_kernel<uint64_t>, n, *q, stream);
-    }
+  KT_BY_CLASS (join_kernel, uint8_t, q, n, stream)
 }
 
 /* OneHot ------------------------------------------------------------------------------------ */

@@ -31,12 +31,7 @@ half_sse_lanes (const kt_half_sse_params q)
           }
         lane[t] = sum;
       }
-      for (int half = LANES / 2; half > 0; half /= 2)
-        KT_EACH (t)
-        {
-          if (t % LANES < half)
-            lane[t] += lane[t + half];
-        }
+      kt_sum_lanes (lane, LANES, KT_THREADS);
       KT_EACH (t)
       {
         if (t % LANES == 0 && b * LANES + t / LANES < q.blocks)
@@ -162,12 +157,7 @@ row_losses (const kt_label_params q)
         if (t % LANES == 0)
           total[t / LANES] = 0;
       }
-      for (int half = LANES / 2; half > 0; half /= 2)
-        KT_EACH (t)
-        {
-          if (t % LANES < half)
-            high[t] = kt_max (high[t], high[t + half]);
-        }
+      kt_max_lanes (high, LANES, KT_THREADS);
       for (int64_t first = 0; first < q.classes; first += BLOCK)
         {
           KT_EACH (t)
@@ -179,12 +169,7 @@ row_losses (const kt_label_params q)
               s += kt_exp (x[at + i] - high[t / LANES * LANES]);
             lane[t] = s;
           }
-          for (int half = LANES / 2; half > 0; half /= 2)
-            KT_EACH (t)
-            {
-              if (t % LANES < half)
-                lane[t] += lane[t + half];
-            }
+          kt_sum_lanes (lane, LANES, KT_THREADS);
           KT_EACH (t)
           {
             if (t % LANES == 0)
@@ -284,12 +269,7 @@ whole_loss (const kt_label_params q)
             lane[t] = s;
           }
       }
-      for (int half = LANES / 2; half > 0; half /= 2)
-        KT_EACH (t)
-        {
-          if (t < 2 * LANES && t % LANES < half)
-            lane[t] += lane[t + half];
-        }
+      kt_sum_lanes (lane, LANES, 2 * LANES);
       KT_EACH (t)
       {
         if (t < 2)
@@ -358,12 +338,7 @@ label_scale (const kt_label_params q)
       }
     lane[t] = sum;
   }
-  for (int half = KT_LABEL_LANES / 2; half > 0; half /= 2)
-    KT_EACH (t)
-    {
-      if (t < half)
-        lane[t] += lane[t + half];
-    }
+  kt_sum_lanes (lane, KT_LABEL_LANES, KT_THREADS);
   KT_EACH (t)
   {
     if (t == 0)

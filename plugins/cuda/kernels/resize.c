@@ -80,6 +80,9 @@ suits (const kt_host *host, const void *ctx, void *user)
       || kt_resize_known (host, ctx, &r, kind->first, x.dims, y.dims, &known) != KT_OK
       || !known)
     return 0;
+  for (int32_t d = 0; d < r.ndim; d++)
+    if (r.out[d] > INT32_MAX) /* tables hold 32 bits */
+      return 0;
   return copies (kind, &r)
              ? kt_gpu_moves (x.dtype) && (!r.crops || kt_gpu_computes (x.dtype))
                    && merge (&r, NULL, NULL) <= KT_GPU_RANK

@@ -35,12 +35,8 @@ rows_kernel (const kt_softmax_params q)
         if (l == 0)
           total[t / KT_LANES] = 0;
       }
-      for (int half = KT_LANES / 2; F::has_max && half > 0; half /= 2)
-        KT_EACH (t)
-        {
-          if (t % KT_LANES < half)
-            high[t] = kt_max (high[t], high[t + half]);
-        }
+      if (F::has_max)
+        kt_max_lanes (high, KT_LANES, KT_THREADS);
       for (int64_t first = 0; first < q.length; first += KT_BLOCK)
         {
           KT_EACH (t)
@@ -54,12 +50,7 @@ rows_kernel (const kt_softmax_params q)
                             M::load (q.b, at + i, q.dtype), m);
             lane[t] = s;
           }
-          for (int half = KT_LANES / 2; half > 0; half /= 2)
-            KT_EACH (t)
-            {
-              if (t % KT_LANES < half)
-                lane[t] += lane[t + half];
-            }
+          kt_sum_lanes (lane, KT_LANES, KT_THREADS);
           KT_EACH (t)
           {
             if (t % KT_LANES == 0)

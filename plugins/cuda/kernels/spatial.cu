@@ -185,12 +185,7 @@ instance_kernel (const kt_instance_params q)
               }
             lane[t] = sum;
           }
-          for (int half = KT_THREADS / 2; half > 0; half /= 2)
-            KT_EACH (t)
-            {
-              if (t < half)
-                lane[t] += lane[t + half];
-            }
+          kt_sum_lanes (lane, KT_THREADS, KT_THREADS);
           KT_EACH (t)
           {
             if (t == 0)

@@ -38,109 +38,48 @@ launch (const kt_update_params *q, void *stream)
                     (q->n + KT_THREADS - 1) / KT_THREADS, *q, stream);
 }
 
-#define OPERANDS                                                                         \
-  const T *const x = (const T *) q.x, *const g = (const T *) q.g;                        \
-  T *const new_x = (T *) q.new_x;
 #define STATE(NAME, K)                                                                   \
   const T *const NAME = (const T *) q.state[K];                                          \
   T *const new_##NAME = (T *) q.new_state[K];
+/* STEP: what depends on rate and count; BEFORE and EACH: constants, and what is done with element i. */
+#define RULE(NAME, STEP, BEFORE, EACH)                                                   \
+  struct NAME                                                                            \
+  {                                                                                      \
+    KT_HD_MEMBER void                                                                    \
+    step (double *c, double rate, int64_t count)                                         \
+    {                                                                                    \
+      (void) count;                                                                      \
+      STEP;                                                                              \
+    }                                                                                    \
+    template <class T>                                                                   \
+    KT_HD_MEMBER void                                                                    \
+    elements (const double *c, const kt_update_params &q, int64_t i, int64_t step)       \
+    {                                                                                    \
+      const T *const x = (const T *) q.x, *const g = (const T *) q.g;                    \
+      T *const new_x = (T *) q.new_x;                                                    \
+      BEFORE                                                                             \
+      for (; i < q.n; i += step)                                                         \
+        EACH;                                                                            \
+    }                                                                                    \
+  };
 
-struct Sgd
-{
-  KT_HD_MEMBER void
-  step (double *c, double rate, int64_t)
-  {
-    c[0] = rate;
-  }
-  template <class T>
-  KT_HD_MEMBER void
-  elements (const double *c, const kt_update_params &q, int64_t i, int64_t step)
-  {
-    OPERANDS
-    const T rate = (T) c[0];
-    for (; i < q.n; i += step)
-      new_x[i] = KT_SGD (x[i], rate, g[i]);
-  }
-};
+RULE (Sgd, c[0] = rate, const T rate = (T) c[0];, new_x[i] = KT_SGD (x[i], rate, g[i]))
+RULE (Momentum, kt_momentum_step (c, rate, count),
+      STATE (v, 0) KT_MOMENTUM_CONSTANTS (T, c),
+      KT_MOMENTUM_ELEMENT (T, x[i], g[i], v[i], new_x[i], new_v[i]))
+RULE (Adagrad, kt_adagrad_step (c, rate, count), STATE (v, 0) KT_ADAGRAD_CONSTANTS (T, c),
+      KT_ADAGRAD_ELEMENT (T, x[i], g[i], v[i], new_x[i], new_v[i]))
+RULE (Adam, kt_adam_step (c, rate, count),
+      STATE (v, 0) STATE (h, 1) KT_ADAM_CONSTANTS (T, c),
+      KT_ADAM_ELEMENT (T, x[i], g[i], v[i], h[i], new_x[i], new_v[i], new_h[i]))
 
-struct Momentum
-{
-  KT_HD_MEMBER void
-  step (double *c, double rate, int64_t count)
-  {
-    kt_momentum_step (c, rate, count);
+#define LAUNCH(WORD, NAME)                                                               \
+  void kt_##WORD##_launch (const kt_update_params *q, void *stream)                      \
+  {                                                                                      \
+    launch<NAME> (q, stream);                                                            \
   }
-  template <class T>
-  KT_HD_MEMBER void
-  elements (const double *c, const kt_update_params &q, int64_t i, int64_t step)
-  {
-    OPERANDS
-    STATE (v, 0)
-    KT_MOMENTUM_CONSTANTS (T, c)
-    for (; i < q.n; i += step)
-      KT_MOMENTUM_ELEMENT (T, x[i], g[i], v[i], new_x[i], new_v[i])
-  }
-};
 
-struct Adagrad
-{
-  KT_HD_MEMBER void
-  step (double *c, double rate, int64_t count)
-  {
-    kt_adagrad_step (c, rate, count);
-  }
-  template <class T>
-  KT_HD_MEMBER void
-  elements (const double *c, const kt_update_params &q, int64_t i, int64_t step)
-  {
-    OPERANDS
-    STATE (v, 0)
-    KT_ADAGRAD_CONSTANTS (T, c)
-    for (; i < q.n; i += step)
-      KT_ADAGRAD_ELEMENT (T, x[i], g[i], v[i], new_x[i], new_v[i])
-  }
-};
-
-struct Adam
-{
-  KT_HD_MEMBER void
-  step (double *c, double rate, int64_t count)
-  {
-    kt_adam_step (c, rate, count);
-  }
-  template <class T>
-  KT_HD_MEMBER void
-  elements (const double *c, const kt_update_params &q, int64_t i, int64_t step)
-  {
-    OPERANDS
-    STATE (v, 0)
-    STATE (h, 1)
-    KT_ADAM_CONSTANTS (T, c)
-    for (; i < q.n; i += step)
-      KT_ADAM_ELEMENT (T, x[i], g[i], v[i], h[i], new_x[i], new_v[i], new_h[i])
-  }
-};
-
-void
-kt_sgd_launch (const kt_update_params *q, void *stream)
-{
-  launch<Sgd> (q, stream);
-}
-
-void
-kt_momentum_launch (const kt_update_params *q, void *stream)
-{
-  launch<Momentum> (q, stream);
-}
-
-void
-kt_adagrad_launch (const kt_update_params *q, void *stream)
-{
-  launch<Adagrad> (q, stream);
-}
-
-void
-kt_adam_launch (const kt_update_params *q, void *stream)
-{
-  launch<Adam> (q, stream);
-}
+LAUNCH (sgd, Sgd)
+LAUNCH (momentum, Momentum)
+LAUNCH (adagrad, Adagrad)
+LAUNCH (adam, Adam)

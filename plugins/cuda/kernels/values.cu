@@ -38,25 +38,7 @@ clip_kernel (const kt_clip_params q)
 void
 kt_clip_launch (const kt_clip_params *q, void *stream)
 {
-  switch (q->dtype)
-    {
-    case KT_F32:
-    case KT_F16:
-    case KT_BF16:
-      kt_launch (clip_kernel<float>, q->n, *q, stream);
-      break;
-    case KT_F64:
-      kt_launch (clip_kernel<double>, q->n, *q, stream);
-      break;
-    case KT_I8:
-    case KT_I16:
-    case KT_I32:
-    case KT_I64:
-      kt_launch (clip_kernel<int64_t>, q->n, *q, stream);
-      break;
-    default:
-      kt_launch (clip_kernel<uint64_t>, q->n, *q, stream);
-    }
+  KT_BY_CLASS (clip_kernel, uint64_t, q, q->n, stream)
 }
 
 /* Cast. From floats by double, from integers by 64 bits. */
@@ -144,25 +126,7 @@ arg_kernel (const kt_arg_params q)
 void
 kt_arg_launch (const kt_arg_params *q, void *stream)
 {
-  switch (q->dtype)
-    {
-    case KT_F32:
-    case KT_F16:
-    case KT_BF16:
-      kt_launch (arg_kernel<float>, q->outs, *q, stream);
-      break;
-    case KT_F64:
-      kt_launch (arg_kernel<double>, q->outs, *q, stream);
-      break;
-    case KT_I8:
-    case KT_I16:
-    case KT_I32:
-    case KT_I64:
-      kt_launch (arg_kernel<int64_t>, q->outs, *q, stream);
-      break;
-    default:
-      kt_launch (arg_kernel<uint64_t>, q->outs, *q, stream);
-    }
+  KT_BY_CLASS (arg_kernel, uint64_t, q, q->outs, stream)
 }
 
 /* As ops/nn/dropout.c: a block of Philox for four elements, so the mask is the CPU's. */

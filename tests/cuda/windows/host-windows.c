@@ -10,20 +10,6 @@
 
 __attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
 
-void *
-kt_gpu_stream (const kt_host *host, kt_run *run)
-{
-  (void) host, (void) run;
-  return NULL;
-}
-
-kt_status
-kt_gpu_launched (const kt_host *host, kt_run *run, const char *what)
-{
-  (void) host, (void) run, (void) what;
-  return KT_OK;
-}
-
 kt_status
 cu_lt_prepare (const kt_host *host, kt_prep *prep, const Product *p, int32_t dtype,
                int32_t precision, CuLt **out)
