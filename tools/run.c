@@ -180,7 +180,7 @@ kette_verb_run (int argc, char **argv)
       "do not run: say what would be done, where and why, and what would be copied",
       NULL },
     { "device", 0, 0, G_OPTION_ARG_STRING, &o.device,
-      "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
+      "where: cpu, auto, or what kette ops --devices lists, such as cuda, cuda:1", "D" },
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &o.place,
       "nodes whose name or operator fits go there; the first rule that fits counts",
       "GLOB=D" },

@@ -160,7 +160,7 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
     { "no-fusion", 0, 0, G_OPTION_ARG_NONE, &t->no_fusion,
       "run each node on its own; the same bits, slower", NULL },
     { "device", 0, 0, G_OPTION_ARG_STRING, &a->device,
-      "where: cpu, auto, or a device that a plugin brings, such as cuda or cuda:1", "D" },
+      "where: cpu, auto, or what kette ops --devices lists, such as cuda, cuda:1", "D" },
     { "place", 0, 0, G_OPTION_ARG_STRING_ARRAY, &a->place,
       "nodes whose name or operator fits go there; the first rule that fits counts",
       "GLOB=D" },
