@@ -182,6 +182,22 @@ alias_of (const KetteUnit *unit, void *memory)
   return memory ? unit->device->alias (unit->handle, memory) : NULL;
 }
 
+/* Where the pieces of STEP lie in its device's scratch memory: the shared one in front, those of
+ * workers behind it; of a step on its own, where values are separate, they all end where the
+ * memory does. */
+static size_t
+scratch_offset (const KetteRun *run, const KetteStep *step)
+{
+  const KettePlan *plan   = run->plan;
+  const KetteChain *chain = &plan->chains[step->node->index];
+  const uint32_t unit     = step->node->unit;
+  const size_t one = ALIGN (plan->unit_workspace[unit]), threads = (size_t) run->threads;
+
+  if (plan->separate >> unit & 1 && chain->first == chain->last)
+    return one * (threads + 1) - step->workspace * (step->per_worker ? threads : 1);
+  return step->per_worker ? one : 0;
+}
+
 /* What the kernels of a device see: its addresses, its scratch memory, its stream. */
 static void
 resolve_step (KetteRun *run, size_t i)
@@ -208,9 +224,7 @@ resolve_step (KetteRun *run, size_t i)
             t->data = alias_of (own->unit, t->data);
         }
     }
-  r->workspace = scratch && step->per_worker
-                     ? scratch + ALIGN (plan->unit_workspace[unit])
-                     : scratch;
+  r->workspace = scratch ? scratch + scratch_offset (run, step) : NULL;
 }
 
 gboolean

@@ -266,6 +266,38 @@ test_named (void)
   g_setenv ("KETTE_GUARD", "", TRUE);
 }
 
+/* A kernel that writes beyond the scratch memory that it asked for. */
+static void
+test_scratch (void)
+{
+  const char *const none[] = { NULL };
+  GError *error            = NULL;
+
+  g_assert_true (kette_plugins_add_file (g_getenv ("KETTE_LAUNCH"), TRUE, &error));
+  for (int64_t n = 4; n <= 5; n++)
+    {
+      g_autoptr (KetteGraph) graph = graph_new (18);
+      g_autoptr (KetteTensor) x    = kette_tensor_new (KT_F32, &n, 1, NULL);
+      KetteValue *y                = graph_node (graph, "", "Softplus",
+                                                 graph_input (graph, "x", KT_F32, 1, &n), NULL);
+      g_assert_true (_kette_graph_add_output (graph, y, NULL));
+      memset (x->data, 0, x->bytes);
+      g_autoptr (KetteSession) session
+          = kette_session_new_on (graph, 0, "guard", none, &error);
+      g_assert_no_error (error);
+      KetteTensor *out = NULL;
+      kette_session_run (session, &x, &out, NULL, &error);
+      if (n == 4)
+        g_assert_no_error (error);
+      else
+        g_assert_nonnull (
+            strstr (error->message, "\"Softplus\" went beyond the end of a value"));
+      if (n == 4)
+        kette_tensor_unref (out);
+    }
+  g_clear_error (&error);
+}
+
 /* Rules that are none; devices that are not there. */
 static void
 test_rules (void)
@@ -326,6 +358,7 @@ main (int argc, char **argv)
   g_test_add_func ("/spread/copies", test_copies);
   g_test_add_func ("/spread/overhead", test_overhead);
   g_test_add_func ("/spread/rules", test_rules);
+  g_test_add_func ("/spread/scratch", test_scratch);
   g_test_add_func ("/spread/outputs", test_outputs);
   return g_test_run ();
 }
