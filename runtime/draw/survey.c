@@ -7,6 +7,8 @@
 #include "pass/pass.h"
 #include <string.h>
 
+#define MOST_RULES ((size_t) 1 << 20) /* bytes, in a file */
+
 static void
 drop_outputs (KetteGraph *graph)
 {
@@ -90,14 +92,31 @@ make_gradients (const KetteScope *scope, GError **error)
   return NULL;
 }
 
-/* Where training was, as the file has it. */
+/* Where training was, as the file has it and --resume takes it: rules of the caller's replace the
+ * file's, and what placement by cost chose. *RULES: g_strfreev. */
 static gboolean
-read_stored (const KetteGraph *graph, const char **device, GError **error)
+read_stored (const KetteGraph *graph, KetteSessionOptions *session, char ***rules,
+             GError **error)
 {
-  *device = _kette_model_get_meta (graph->model, "kette.device");
-  return *device
-         || _kette_fail (error, KETTE_ERROR_DEVICE, "draw",
-                         "the file stores no device: it was not trained with --device");
+  const char *place = _kette_model_get_meta (graph->model, "kette.place");
+
+  session->device = _kette_model_get_meta (graph->model, "kette.device");
+  if (!session->device && !place)
+    return _kette_fail (
+        error, KETTE_ERROR_DEVICE, "draw",
+        "the file stores no device: it was not trained with --device or --place");
+  if (session->place && session->place[0])
+    return TRUE;
+  if (place && strlen (place) > MOST_RULES)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, "draw",
+                        "the rules that the file stores have %zu bytes, may have %zu",
+                        strlen (place), MOST_RULES);
+  if (place)
+    *rules = g_strsplit (place, "\n", -1);
+  session->place = (const char *const *) *rules;
+  if (session->device && strcmp (session->device, "auto") == 0)
+    session->choice = _kette_model_get_meta (graph->model, "kette.placement");
+  return TRUE;
 }
 
 static gboolean
@@ -112,9 +131,10 @@ make_session (KetteSurvey *survey, const KetteScope *scope, KetteGraph *graph,
           .n_fetched   = scope->loss ? 2 : 0 };
   KetteBinding *updates = NULL;
   KetteGraph *own       = NULL;
+  g_auto (GStrv) rules  = NULL;
 
   if (options->device && strcmp (options->device, "stored") == 0
-      && !read_stored (graph, &session.device, error))
+      && !read_stored (graph, &session, &rules, error))
     return FALSE;
   if (scope->loss)
     {

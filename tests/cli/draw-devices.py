@@ -110,6 +110,17 @@ def test_training(folder):
     case("all operators, parameters and gradients are there", all(
         ("; on cpu" if title.startswith(("input", "target")) else "; on guard:1") in title and "gradient on cpu" not in title
         for name, title in said.items() if name.startswith("n-")), said)
+    spread = os.path.join(folder, "spread.onnx")
+    rules = ["--place", "*Conv*=guard:0", "--place", "*Gemm*=cpu"]
+    run = kette("train", model, *words, *rules, "--device", "guard:1", "--epochs", "1", "-o", spread)
+    stored = draw(spread, "--device", "stored").stdout
+    case("exceptions are stored, too", run.returncode == 0 and "on guard:0" in stored and stored.startswith("<?xml")
+         and stored == draw(spread, "--device", "guard:1", *rules).stdout, *notes(run), stored[:300])
+    case("which others replace", draw(spread, "--device", "stored", "--place", "*Conv*=cpu").stdout
+         == draw(spread, "--device", "guard:1", "--place", "*Conv*=cpu").stdout)
+    run = kette("train", model, *words, "--device", "auto", "--epochs", "1", "-o", spread)
+    stored = draw(spread, "--device", "stored")
+    case("and what auto chose", run.returncode == 0 and stored.returncode == 0 and "no copies" in stored.stdout, *notes(stored))
     case("which leave the picture without devices alone", "guard" not in draw(trained).stdout)
     for words in (["--place", "*Conv*=guard:0"], ["--place", "*Pool*=cpu"], ["--place", "*Relu*=guard:0", "--place", "*Gemm*=cpu"]):
         run = draw(model, "--loss", "cross-entropy", "--device", "guard:1", *words)

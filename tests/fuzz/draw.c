@@ -43,10 +43,11 @@ open_devices (void)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
 {
-  static const char *const views[] = { "auto", "forward", "backward", "both" };
-  static const char *const place[] = { "*a*=cpu", "*0*=guard", NULL };
-  GBytes *bytes                    = g_bytes_new (data, n);
-  GError *error                    = NULL;
+  static const char *const views[]   = { "auto", "forward", "backward", "both" };
+  static const char *const devices[] = { "cpu", "guard:1", "auto", "stored" };
+  static const char *const place[]   = { "*a*=cpu", "*0*=guard", NULL };
+  GBytes *bytes                      = g_bytes_new (data, n);
+  GError *error                      = NULL;
   KetteDrawOptions options;
   KetteGraph *graph;
   uint64_t choice;
@@ -67,9 +68,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
       /* Where a plan would execute it; what copies there are shows in the unit tests. */
       if ((choice >> 10 & 3) == 0)
         {
-          options.device = choice >> 12 & 1 ? "guard:1" : "cpu";
-          options.place  = choice >> 13 & 1 ? place : NULL;
-          options.batch  = choice >> 14 & 7;
+          options.device = devices[choice >> 12 & 3];
+          options.place  = choice >> 14 & 1 ? place : NULL;
+          options.batch  = choice >> 15 & 7;
         }
       draw (graph, &options);
     }
