@@ -247,7 +247,8 @@ rounds (void *device, int32_t precision)
          && (precision == KT_ROUND_TF32 || precision == KT_ROUND_BF16);
 }
 
-/* Costs: from data sheets of cards like the H200 and what a launch takes of the host. They
+/* Costs: from data sheets of cards like the H200, what a launch takes of the host, and what kernels
+ * of a recording take one behind the other. They
  * are constants so that a graph is placed in the same way every day; they have not been
  * measured yet (docs/gpu.md). */
 const kt_device cu_kind = {
@@ -260,7 +261,7 @@ const kt_device cu_kind = {
                       .link_bytes_per_us   = 25e3,
                       .memory_bytes_per_us = 3e6,
                       .flops_per_us        = 40e6,
-                      .kernel_us           = 4 },
+                      .kernel_us           = 2 },
   .probe          = probe,
   .open           = open_device,
   .close          = close_device,
