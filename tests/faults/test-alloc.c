@@ -122,7 +122,7 @@ act_describe (Work *w, GError **error)
 }
 
 static gboolean
-draw (Work *w, const char *view, const char *format, GError **error)
+draw (Work *w, const char *view, const char *format, const char *device, GError **error)
 {
   KetteDrawOptions options;
   char *text;
@@ -130,6 +130,7 @@ draw (Work *w, const char *view, const char *format, GError **error)
   kette_draw_options_init (&options);
   options.view   = view;
   options.format = format;
+  options.device = device;
   options.layout = "row";
   text           = kette_graph_draw (w->graph, &options, error);
   if (text)
@@ -141,13 +142,19 @@ draw (Work *w, const char *view, const char *format, GError **error)
 static gboolean
 act_draw (Work *w, GError **error)
 {
-  return draw (w, "forward", "svg", error);
+  return draw (w, "forward", "svg", NULL, error);
 }
 
 static gboolean
 act_draw_both (Work *w, GError **error)
 {
-  return draw (w, "both", "dot", error);
+  return draw (w, "both", "dot", NULL, error);
+}
+
+static gboolean
+act_draw_devices (Work *w, GError **error)
+{
+  return draw (w, "both", "svg", "cpu", error);
 }
 
 /* What gradients are: the file that the graph makes. */
@@ -229,6 +236,7 @@ static const Stage stages[] = {
   { "describe", NULL, have_graph, act_describe },
   { "draw", NULL, have_graph, act_draw },
   { "draw-both", NULL, have_graph, act_draw_both },
+  { "draw-devices", NULL, have_graph, act_draw_devices },
   { "gradients", NULL, have_graph, act_gradients, TRUE },
   { "standard-gradients", NULL, have_graph, act_standard, TRUE },
   { "trainer", can_train, have_samples, act_trainer },
