@@ -268,6 +268,55 @@ test_resume (void)
   g_rmdir (folder);
 }
 
+/* -- on a device ----------------------------------------------------------------------------- */
+
+static kt_device real;
+static size_t n_launches, n_replays;
+
+static kt_status
+count_execute (kt_call *call, kt_stream *stream, kt_task *task, void *arg,
+               const kt_range *ranges, int32_t n, const char *label)
+{
+  n_launches++;
+  return real.execute (call, stream, task, arg, ranges, n, label);
+}
+
+static kt_status
+count_replay (kt_call *call, kt_stream *stream, kt_recording *recording)
+{
+  n_replays++;
+  return real.replay (call, stream, recording);
+}
+
+/* Scaling takes part in the recording of a step: nothing is launched one by one. */
+static void
+test_recorded (void)
+{
+  KetteUnit *unit              = NULL;
+  g_autoptr (KetteGraph) graph = graph_new (KT_F32);
+  KetteTrainOptions options    = options_new ("adam", "dynamic:1024:2");
+  g_autoptr (KetteTensor) x    = network_rows (KT_F32, 60, 9, 1);
+  g_autoptr (KetteTensor) t    = network_rows (KT_F32, 60, 4, 2);
+  GError *error                = NULL;
+
+  g_assert_true (kette_plugins_get (&error));
+  g_assert_true (_kette_unit_get ("guard", &unit, &error));
+  g_assert_no_error (error);
+  options.device                   = "guard";
+  g_autoptr (KetteTrainer) trainer = network_trainer (graph, &options, x, t);
+  steps (trainer, 4);
+
+  kt_device *device = &unit->kind->device;
+  real              = *device;
+  device->execute   = count_execute;
+  device->replay    = count_replay;
+  steps (trainer, 3);
+  *device = real;
+  g_assert_cmpuint (n_launches, ==, 0);
+  g_assert_cmpuint (n_replays, ==, 3);
+  check_scale (trainer, 8192, 0);
+}
+
 static void
 test_words (void)
 {
@@ -319,6 +368,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train/loss-scale/cnn", test_cnn);
   g_test_add_func ("/train/loss-scale/growth", test_growth);
   g_test_add_func ("/train/loss-scale/hopeless", test_hopeless);
+  g_test_add_func ("/train/loss-scale/recorded", test_recorded);
   g_test_add_func ("/train/loss-scale/resume", test_resume);
   g_test_add_func ("/train/loss-scale/words", test_words);
   return g_test_run ();
