@@ -167,7 +167,7 @@ parse (TrainArguments *a, int *argc, char ***argv, int *status)
     { "precision", 0, 0, G_OPTION_ARG_STRING, &a->precision,
       "of products' factors, on devices that have it: f32, tf32, bf16", "P" },
     { "loss-scale", 0, 0, G_OPTION_ARG_STRING, &a->loss_scale,
-      "gradients of N times the loss; none that is not finite", "N|dynamic" },
+      "of the loss under gradients; steps that overflow are left out", "N|dynamic" },
     { "threads", 0, 0, G_OPTION_ARG_INT, &a->threads,
       "threads; the results do not depend on it", "N" },
     { "log", 0, 0, G_OPTION_ARG_FILENAME, &a->log, "a row per epoch", "FILE.csv" },
