@@ -291,15 +291,11 @@ fetch (KetteRun *run, size_t n, KetteTensor **outputs, GError **error)
   return TRUE;
 }
 
-/* INPUTS: one per input of the working graph, where initializers may be inputs too. */
-static gboolean
-run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
-          GCancellable *cancellable, GError **error)
+/* Entries without a tensor have kind 0. */
+static kt_type *
+types_of (KetteTensor *const *inputs, size_t n, GError **error)
 {
-  const size_t n = self->graph->n_inputs;
   kt_type *types = _kette_alloc (_kette_account_process (), n + 1, sizeof *types, error);
-  KetteRun *run  = NULL;
-  gboolean ok    = FALSE;
 
   for (size_t i = 0; types && i < n; i++)
     if (inputs[i])
@@ -307,6 +303,19 @@ run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
                             .dtype = inputs[i]->dtype,
                             .ndim  = inputs[i]->rank,
                             .dims  = inputs[i]->dims };
+  return types;
+}
+
+/* INPUTS: one per input of the working graph, where initializers may be inputs too. */
+static gboolean
+run_with (KetteSession *self, KetteTensor *const *inputs, KetteTensor **outputs,
+          GCancellable *cancellable, GError **error)
+{
+  const size_t n = self->graph->n_inputs;
+  kt_type *types = types_of (inputs, n, error);
+  KetteRun *run  = NULL;
+  gboolean ok    = FALSE;
+
   if (types && (run = _kette_session_take (self, types, inputs, error)))
     {
       for (size_t i = 0; i < n; i++)
@@ -379,16 +388,10 @@ static char *
 explain_with (KetteSession *self, KetteTensor *const *inputs, GError **error)
 {
   const size_t n = self->graph->n_inputs;
-  kt_type *types = _kette_alloc (_kette_account_process (), n + 1, sizeof *types, error);
+  kt_type *types = types_of (inputs, n, error);
   KetteRun *run  = NULL;
   char *text     = NULL;
 
-  for (size_t i = 0; types && i < n; i++)
-    if (inputs[i])
-      types[i] = (kt_type){ .kind  = KT_TENSOR,
-                            .dtype = inputs[i]->dtype,
-                            .ndim  = inputs[i]->rank,
-                            .dims  = inputs[i]->dims };
   /* A run has been made: the plan is one that memory suffices for. */
   if (types && (run = _kette_session_take (self, types, inputs, error)))
     {

@@ -93,6 +93,8 @@ extern _Thread_local KetteFailure *_kette_failure_here
     __attribute__ ((tls_model ("initial-exec")));
 
 const kt_host *_kette_host (void);
+/* registry.c: text for a plugin's author; the status of a plugin at fault. */
+kt_status _kette_reg_refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 /* Turns what a plugin reported (or a bare status) into *error; returns FALSE. */
 gboolean _kette_failure_to_error (const KetteFailure *failure, kt_status status,

@@ -49,20 +49,6 @@ _kette_call_check (KetteCall *call, const KetteUnit *unit, kt_status status,
   return FALSE;
 }
 
-static kt_status refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static kt_status
-refuse (kt_reg *reg, const char *format, ...)
-{
-  char text[256];
-  va_list args;
-
-  va_start (args, format);
-  g_vsnprintf (text, sizeof text, format, args);
-  va_end (args);
-  return _kette_host ()->fail (reg, KT_E_INTERNAL, text, strlen (text));
-}
-
 static gboolean
 is_complete (const kt_device *d)
 {
@@ -84,18 +70,18 @@ _kette_devices_add (kt_reg *reg, const kt_device *given)
 
   memcpy (&d, given, MIN (given->struct_size, sizeof d));
   if (!is_complete (&d))
-    return refuse (reg, "the device \"%s\" lacks a name or a function",
-                   d.name ? d.name : "");
+    return _kette_reg_refuse (reg, "the device \"%s\" lacks a name or a function",
+                              d.name ? d.name : "");
   if (strcmp (d.name, "cpu") == 0 || strcmp (d.name, "auto") == 0
       || strpbrk (d.name, ":=, ") || strlen (d.name) > 32)
-    return refuse (reg, "\"%s\" is no name for a device", d.name);
+    return _kette_reg_refuse (reg, "\"%s\" is no name for a device", d.name);
   for (size_t i = 0; i < n_kinds; i++)
     if (strcmp (kinds[i].device.name, d.name) == 0)
       return reg->again && kinds[i].plugin == reg->file
                  ? KT_OK
-                 : refuse (reg, "there is a device \"%s\" already", d.name);
+                 : _kette_reg_refuse (reg, "there is a device \"%s\" already", d.name);
   if (n_kinds == MOST_KINDS)
-    return refuse (reg, "the device \"%s\" is one kind too many", d.name);
+    return _kette_reg_refuse (reg, "the device \"%s\" is one kind too many", d.name);
   kinds[n_kinds].device = d;
   kinds[n_kinds].plugin = reg->file;
   kinds[n_kinds].n      = -1;

@@ -123,11 +123,8 @@ _kette_registry_nearest (const char *domain, const char *name)
   return best;
 }
 
-/* Text for the plugin's author; the status of a plugin at fault. */
-static kt_status refuse (kt_reg *reg, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static kt_status
-refuse (kt_reg *reg, const char *format, ...)
+kt_status
+_kette_reg_refuse (kt_reg *reg, const char *format, ...)
 {
   char text[512];
   va_list args;
@@ -148,8 +145,8 @@ family_for (kt_reg *reg, const char *domain, const char *name)
 
   if (!make_key (&key, domain, name))
     {
-      refuse (reg, "a name of %zu bytes is too long",
-              strlen (domain) + 1 + strlen (name));
+      _kette_reg_refuse (reg, "a name of %zu bytes is too long",
+                         strlen (domain) + 1 + strlen (name));
       return NULL;
     }
   family = _kette_names_get (registry.names, key.text);
@@ -234,7 +231,7 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
   memcpy (&op, given, MIN (given->struct_size, sizeof op));
   if (!op.domain || !op.name || op.since < 1 || op.n_in < 0 || op.n_out < 0
       || op.n_attr < 0)
-    return refuse (reg, "an operator has no domain, name or version");
+    return _kette_reg_refuse (reg, "an operator has no domain, name or version");
 
   KetteFamily *family = family_for (reg, op.domain, op.name);
   if (!family)
@@ -244,8 +241,9 @@ _kette_registry_add_op (kt_reg *reg, const kt_op *given)
         && family->ops[i]->plugin == reg->file)
       return KT_OK;
     else if (family->ops[i]->op.since == op.since)
-      return refuse (reg, "the operator %s:%s-%d is registered already, by \"%s\"",
-                     op.domain, op.name, op.since, family->ops[i]->plugin);
+      return _kette_reg_refuse (reg,
+                                "the operator %s:%s-%d is registered already, by \"%s\"",
+                                op.domain, op.name, op.since, family->ops[i]->plugin);
 
   KetteOp *row       = _kette_region_alloc (registry.region, 1, sizeof *row, &error);
   kt_attr *const def = row ? _kette_region_alloc (registry.region, (size_t) op.n_attr + 1,
@@ -276,11 +274,11 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
 
   memcpy (&k, given, MIN (given->struct_size, sizeof k));
   if (!k.domain || !k.name || !k.device || !k.run)
-    return refuse (reg, "a kernel has no domain, name, device or run");
+    return _kette_reg_refuse (reg, "a kernel has no domain, name, device or run");
 
   if (!_kette_layout_check (k.layout))
-    return refuse (reg, "a kernel of %s:%s has the layout \"%s\"", k.domain, k.name,
-                   k.layout);
+    return _kette_reg_refuse (reg, "a kernel of %s:%s has the layout \"%s\"", k.domain,
+                              k.name, k.layout);
 
   KetteFamily *family = family_for (reg, k.domain, k.name);
   if (!family)
@@ -293,9 +291,9 @@ _kette_registry_add_kernel (kt_reg *reg, const kt_kernel *given)
         return reg->again && family->kernels[i]->plugin == reg->file
                        && other->run == k.run
                    ? KT_OK
-                   : refuse (reg,
-                             "a kernel of %s:%s has the priority of the one of \"%s\"",
-                             k.domain, k.name, family->kernels[i]->plugin);
+                   : _kette_reg_refuse (
+                       reg, "a kernel of %s:%s has the priority of the one of \"%s\"",
+                       k.domain, k.name, family->kernels[i]->plugin);
     }
 
   KetteKernel *row = _kette_region_alloc (registry.region, 1, sizeof *row, &error);
