@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define LABEL_SIZE 12.0
+#define BORDER_MARGIN 2.5 /* beside a panel's border */
 
 typedef struct
 {
@@ -125,10 +126,12 @@ find_obstacles (const KetteScene *scene)
         g_array_append_val (areas, ((Area){ p->x, p->y - p->size, right, p->y + 3 }));
       else if (p->type == KETTE_PRIM_RECT && p->fill == KETTE_ROLE_PANEL_FILL)
         {
-          g_array_append_val (areas, ((Area){ p->x, p->y, p->x, bottom }));
-          g_array_append_val (areas, ((Area){ right, p->y, right, bottom }));
-          g_array_append_val (areas, ((Area){ p->x, p->y, right, p->y }));
-          g_array_append_val (areas, ((Area){ p->x, bottom, right, bottom }));
+          const double m = BORDER_MARGIN;
+
+          g_array_append_val (areas, ((Area){ p->x - m, p->y, p->x + m, bottom }));
+          g_array_append_val (areas, ((Area){ right - m, p->y, right + m, bottom }));
+          g_array_append_val (areas, ((Area){ p->x, p->y - m, right, p->y + m }));
+          g_array_append_val (areas, ((Area){ p->x, bottom - m, right, bottom + m }));
         }
       else if (p->type == KETTE_PRIM_RECT)
         g_array_append_val (areas, ((Area){ p->x, p->y, right, bottom }));
@@ -163,13 +166,6 @@ is_free (const GArray *areas, const Area *a)
 
       if (a->left < b->right && b->left < a->right && a->top < b->bottom
           && b->top < a->bottom)
-        return FALSE;
-      /* Thin ones have no inside. */
-      if (a->left <= b->left && b->right <= a->right && a->top < b->bottom
-          && b->top < a->bottom)
-        return FALSE;
-      if (a->top <= b->top && b->bottom <= a->bottom && a->left < b->right
-          && b->left < a->right)
         return FALSE;
     }
   return TRUE;
