@@ -90,6 +90,7 @@ typedef enum
   OP_REPLAY
 } OpKind;
 
+/* What the host writes and a thread reads, each time: what is always needed comes first. */
 typedef struct Op Op;
 struct Op
 {
@@ -97,11 +98,10 @@ struct Op
   OpKind kind;
   bool fails, is_lost, spills, lingers; /* on demand */
   const char *label;
-  Clock clock;
   kt_task *task;
   void *arg;
   int32_t n_ranges;
-  kt_range listed[MOST_LISTED], *ranges; /* ranges NULL: listed */
+  kt_range *ranges; /* NULL: listed */
   /* A copy: host addresses as they are, the device's as the host knows them. */
   void *to;
   const void *from;
@@ -110,6 +110,8 @@ struct Op
   Stream *of;                      /* a wait: until OF has done SEQ operations */
   uint64_t seq;
   Recording *recording;
+  kt_range listed[MOST_LISTED];
+  Clock clock;
 };
 
 struct Stream
@@ -121,18 +123,24 @@ struct Stream
   pthread_t thread;
   pthread_mutex_t lock;
   pthread_cond_t wake, progress;
-  Op *first, **last, *unused;
-  uint64_t given, done, released; /* operations; released: what may run */
-  bool sleeping;
   kt_status status; /* the first error since the last synchronize */
   char text[TEXT];
   /* The last error: operations SICK .. WELL are of no use, and who waits for them is not either. */
   uint64_t sick, well;
   kt_status last_status;
   uint64_t random;
-  /* The host's side. */
-  Clock clock;
+  /* A queue without a lock, because every launch goes through it. The host's side: */
+  char apart[64]; /* from what the other side writes */
+  Op *last, *spare;
+  uint64_t given, released; /* operations; released: what may run */
   Recording *capture;
+  Clock clock;
+  char apart_too[64];
+  /* The thread's: what it did last, and what may be used again. */
+  Op *done_last, *returned;
+  uint64_t done;
+  bool sleeping;
+  uint64_t wanted; /* the first one that somebody waits for */
 };
 
 typedef struct
@@ -215,6 +223,8 @@ bool guard_check (bool deaths, const kt_range *ranges, int32_t n, const Device *
                   uint32_t stream, const Clock *clock, const char *label, char *text);
 History **guard_block_history (Block *block, const void *memory, size_t *offset);
 void guard_merge (Clock *into, const Clock *from);
+void guard_set_clock (Clock *clock, const Clock *from);
+extern uint32_t guard_n_streams; /* that there ever were: clocks are 0 behind them */
 extern Clock guard_host_clock;
 extern pthread_mutex_t guard_clocks; /* of the host's clock and the streams' */
 

@@ -109,10 +109,10 @@ guard_poison (const Block *b, size_t offset, size_t bytes)
 static bool
 fence_stands (const Block *b)
 {
-  for (const uint8_t *p = inner_of (b); p < b->alias; p++)
-    if (*p != FENCE)
-      return false;
-  return true;
+  const uint8_t *first = inner_of (b);
+  const size_t n       = (size_t) (b->alias - first);
+
+  return n == 0 || (first[0] == FENCE && memcmp (first, first + 1, n - 1) == 0);
 }
 
 /* Is something wrong with B, because of WHO? Then TEXT says what, and B is as it was. */

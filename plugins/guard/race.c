@@ -43,8 +43,18 @@ static pthread_mutex_t lock  = PTHREAD_MUTEX_INITIALIZER; /* of all histories */
 void
 guard_merge (Clock *into, const Clock *from)
 {
-  for (int i = 0; i < MOST_STREAMS; i++)
+  const uint32_t n = __atomic_load_n (&guard_n_streams, __ATOMIC_ACQUIRE);
+
+  for (uint32_t i = 0; i < n; i++)
     into->at[i] = into->at[i] > from->at[i] ? into->at[i] : from->at[i];
+}
+
+void
+guard_set_clock (Clock *clock, const Clock *from)
+{
+  const uint32_t n = __atomic_load_n (&guard_n_streams, __ATOMIC_ACQUIRE);
+
+  memcpy (clock->at, from->at, n * sizeof *clock->at);
 }
 
 static bool

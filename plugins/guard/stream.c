@@ -10,7 +10,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Stream *streams[MOST_STREAMS]; /* threads that are there stay */
-static uint32_t n_streams;
+uint32_t guard_n_streams;
 
 static Stream *
 start (uint32_t id)
@@ -19,13 +19,20 @@ start (uint32_t id)
 
   if (!s)
     return NULL;
-  s->id   = id;
-  s->last = &s->first;
+  s->id        = id;
+  s->wanted    = UINT64_MAX;
+  s->done_last = s->last = calloc (1, sizeof (Op)); /* done before there was any */
+  if (!s->last)
+    {
+      free (s);
+      return NULL;
+    }
   pthread_mutex_init (&s->lock, NULL);
   pthread_cond_init (&s->wake, NULL);
   pthread_cond_init (&s->progress, NULL);
   if (pthread_create (&s->thread, NULL, guard_work, s) == 0)
     return s;
+  free (s->last);
   free (s);
   return NULL;
 }
@@ -33,7 +40,7 @@ start (uint32_t id)
 bool
 guard_is_stream (pthread_t thread)
 {
-  const uint32_t n = __atomic_load_n (&n_streams, __ATOMIC_ACQUIRE);
+  const uint32_t n = __atomic_load_n (&guard_n_streams, __ATOMIC_ACQUIRE);
 
   for (uint32_t i = 0; i < n; i++)
     if (pthread_equal (streams[i]->thread, thread))
@@ -48,13 +55,13 @@ guard_stream_new (kt_call *call, void *device, kt_stream **stream)
   Stream *s         = NULL;
 
   pthread_mutex_lock (&lock);
-  for (uint32_t i = 0; i < n_streams && !s; i++)
+  for (uint32_t i = 0; i < guard_n_streams && !s; i++)
     if (!streams[i]->taken)
       s = streams[i];
-  if (!s && n_streams < MOST_STREAMS && (s = start (n_streams)))
+  if (!s && guard_n_streams < MOST_STREAMS && (s = start (guard_n_streams)))
     {
-      streams[n_streams] = s;
-      __atomic_store_n (&n_streams, n_streams + 1, __ATOMIC_RELEASE);
+      streams[guard_n_streams] = s;
+      __atomic_store_n (&guard_n_streams, guard_n_streams + 1, __ATOMIC_RELEASE);
     }
   if (s)
     {
@@ -67,7 +74,8 @@ guard_stream_new (kt_call *call, void *device, kt_stream **stream)
   guard_hand_out (s ? 1 : 0);
   *stream = (kt_stream *) s;
   return s ? KT_OK
-           : guard_fail (call, KT_E_NOMEM, "there are %u streams already", n_streams);
+           : guard_fail (call, KT_E_NOMEM, "there are %u streams already",
+                         guard_n_streams);
 }
 
 void
@@ -89,7 +97,7 @@ void
 guard_leave (const Recording *recording)
 {
   pthread_mutex_lock (&lock);
-  for (uint32_t i = 0; i < n_streams; i++)
+  for (uint32_t i = 0; i < guard_n_streams; i++)
     if (streams[i]->capture == recording)
       streams[i]->capture = NULL;
   pthread_mutex_unlock (&lock);
@@ -145,12 +153,12 @@ told (kt_call *call, Stream *s, bool forget)
 Op *
 guard_op (kt_call *call, Stream *s, OpKind kind, const char *label)
 {
-  pthread_mutex_lock (&s->lock);
-  Op *op = s->unused;
-  if (op)
-    s->unused = op->next;
-  pthread_mutex_unlock (&s->lock);
-  if (!op && !(op = malloc (sizeof *op)))
+  Op *op = s->spare;
+
+  if (!op)
+    op = __atomic_exchange_n (&s->returned, NULL, __ATOMIC_ACQUIRE);
+  s->spare = op ? op->next : NULL;
+  if (!op && !(op = calloc (1, sizeof *op)))
     {
       guard_fail (call, KT_E_NOMEM, "no memory for an operation");
       return NULL;
@@ -175,23 +183,25 @@ guard_give (Stream *s, Op *op)
   pthread_mutex_lock (&guard_clocks);
   guard_merge (&s->clock, &guard_host_clock);
   s->clock.at[s->id]++;
-  op->clock = s->clock;
+  guard_set_clock (&op->clock, &s->clock);
   pthread_mutex_unlock (&guard_clocks);
   if (s->capture)
     {
       guard_record_op (s, op);
       return;
     }
-  pthread_mutex_lock (&s->lock);
-  *s->last = op;
-  s->last  = &op->next;
+  __atomic_store_n (&s->last->next, op, __ATOMIC_RELEASE);
+  s->last = op;
   s->given++;
-  if (!s->knobs.lazy)
-    __atomic_store_n (&s->released, s->given, __ATOMIC_RELEASE);
-  const bool asleep = s->sleeping && !s->knobs.lazy;
-  pthread_mutex_unlock (&s->lock);
-  if (asleep)
-    pthread_cond_signal (&s->wake);
+  if (s->knobs.lazy)
+    return;
+  __atomic_store_n (&s->released, s->given, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n (&s->sleeping, __ATOMIC_SEQ_CST))
+    {
+      pthread_mutex_lock (&s->lock);
+      pthread_cond_signal (&s->wake);
+      pthread_mutex_unlock (&s->lock);
+    }
 }
 
 void
@@ -200,13 +210,19 @@ guard_await (Stream *s, uint64_t seq, Stream *into)
   char text[TEXT];
 
   pthread_mutex_lock (&s->lock);
-  if (s->released < seq)
+  if (__atomic_load_n (&s->released, __ATOMIC_SEQ_CST) < seq)
     {
-      __atomic_store_n (&s->released, seq, __ATOMIC_RELEASE);
+      __atomic_store_n (&s->released, seq, __ATOMIC_SEQ_CST);
       pthread_cond_signal (&s->wake);
     }
-  while (s->done < seq)
-    pthread_cond_wait (&s->progress, &s->lock);
+  for (;;)
+    { /* said before it is looked at, so that one of the two sees the other */
+      if (seq < __atomic_load_n (&s->wanted, __ATOMIC_RELAXED))
+        __atomic_store_n (&s->wanted, seq, __ATOMIC_SEQ_CST);
+      if (__atomic_load_n (&s->done, __ATOMIC_SEQ_CST) >= seq)
+        break;
+      pthread_cond_wait (&s->progress, &s->lock);
+    }
   const kt_status status
       = s->sick && seq >= s->sick && seq <= s->well ? s->last_status : KT_OK;
   memcpy (text, s->text, sizeof text);
@@ -226,7 +242,7 @@ guard_record (kt_call *call, kt_stream *stream, kt_event *event)
   e->seq      = s->given;
   e->recorded = s->capture ? s->capture->id : 0;
   pthread_mutex_lock (&guard_clocks);
-  e->clock = s->clock;
+  guard_set_clock (&e->clock, &s->clock);
   pthread_mutex_unlock (&guard_clocks);
   return KT_OK;
 }

@@ -260,17 +260,36 @@ take (Stream *s)
   for (int i = 0;
        i < SPINS && __atomic_load_n (&s->released, __ATOMIC_ACQUIRE) == s->done; i++)
     relax ();
+  if (__atomic_load_n (&s->released, __ATOMIC_ACQUIRE) == s->done)
+    {
+      pthread_mutex_lock (&s->lock);
+      __atomic_store_n (&s->sleeping, true, __ATOMIC_SEQ_CST);
+      while (__atomic_load_n (&s->released, __ATOMIC_SEQ_CST) == s->done)
+        pthread_cond_wait (&s->wake, &s->lock);
+      __atomic_store_n (&s->sleeping, false, __ATOMIC_SEQ_CST);
+      pthread_mutex_unlock (&s->lock);
+    }
+  return __atomic_load_n (&s->done_last->next, __ATOMIC_ACQUIRE);
+}
+
+/* OP is done. It stays, because the next one will hang on it; the one before goes back. */
+static void
+give_back (Stream *s, Op *op)
+{
+  Op *before = s->done_last;
+
+  s->done_last = op;
+  before->next = __atomic_load_n (&s->returned, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n (&s->returned, &before->next, before, false,
+                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    ;
+  __atomic_store_n (&s->done, s->done + 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n (&s->wanted, __ATOMIC_SEQ_CST) > s->done)
+    return;
   pthread_mutex_lock (&s->lock);
-  s->sleeping = true;
-  while (s->released == s->done)
-    pthread_cond_wait (&s->wake, &s->lock);
-  s->sleeping = false;
-  Op *op      = s->first;
-  s->first    = op->next;
-  if (!s->first)
-    s->last = &s->first;
+  __atomic_store_n (&s->wanted, UINT64_MAX, __ATOMIC_SEQ_CST);
+  pthread_cond_broadcast (&s->progress);
   pthread_mutex_unlock (&s->lock);
-  return op;
 }
 
 void *
@@ -285,12 +304,7 @@ guard_work (void *stream)
       disturb (s);
       run_op (s, op, &op->clock);
       free (op->ranges);
-      pthread_mutex_lock (&s->lock);
-      op->next  = s->unused;
-      s->unused = op;
-      __atomic_store_n (&s->done, s->done + 1, __ATOMIC_RELEASE);
-      pthread_cond_broadcast (&s->progress);
-      pthread_mutex_unlock (&s->lock);
+      give_back (s, op);
     }
   return NULL;
 }
