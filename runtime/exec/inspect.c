@@ -52,7 +52,6 @@ reason_of (const KettePlan *plan, const KetteNode *node, char *out, size_t size)
           [KETTE_WHY_NO_KERNEL] = "no kernel elsewhere",
           [KETTE_WHY_KIND]      = "no numbers",
           [KETTE_WHY_BRANCH]    = "it has graphs of its own",
-          [KETTE_WHY_SHAPES]    = "shape arithmetic",
           [KETTE_WHY_SIZE]      = "the size of its result depends on contents",
           [KETTE_WHY_LATER]     = "" };
 

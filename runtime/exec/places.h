@@ -45,7 +45,6 @@ enum
   KETTE_WHY_REFUSED,   /* the kernels there refused it: KetteNode.because */
   KETTE_WHY_KIND,      /* texts, sequences and the like are the host's */
   KETTE_WHY_BRANCH,    /* it has graphs of its own */
-  KETTE_WHY_SHAPES,    /* shape arithmetic */
   KETTE_WHY_SIZE,      /* only computing its result tells how large that is */
   KETTE_WHY_LATER      /* behind such a one: it is placed at the run */
 };

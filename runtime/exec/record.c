@@ -117,7 +117,7 @@ _kette_launch_replay (KetteRun *run, size_t begin, size_t end, GError **error)
   const kt_device *d         = origin->unit->device;
   if (!r->recording && !record (run, origin, begin, end, &r->recording, &fault))
     {
-      r->never = TRUE;
+      r->never = !g_error_matches (fault, KETTE_ERROR, KETTE_ERROR_CANCEL);
       g_debug ("steps %zu to %zu are not recorded: %s", begin, end,
                fault ? fault->message : "?");
       return FALSE;
