@@ -118,6 +118,15 @@ conv_summand (const kt_host *host, kt_prep *prep)
   return n_in;
 }
 
+bool
+conv_relu (const kt_host *host, const kt_prep *prep, int32_t n)
+{
+  kt_follower next;
+
+  return host->follower (prep, n, &next) == KT_OK && next.op
+         && strcmp (next.domain, "") == 0 && strcmp (next.op, "Relu") == 0;
+}
+
 /* The best that there is; C says which. NULL: nothing. */
 static dnnl_primitive_desc_t
 choose (const kt_host *host, kt_prep *prep, Conv *c, Descriptors *d)

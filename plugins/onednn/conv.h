@@ -42,6 +42,8 @@ bool conv_describe (const Shape *s, int64_t images, int64_t x_splits, int64_t y_
 /* The input of the node that would hold what is added behind the convolution, element by
  * element and in the same layout; 0: nothing is. */
 int32_t conv_summand (const kt_host *host, kt_prep *prep);
+/* Is what follows the convolution, the first N nodes aside, a Relu? */
+bool conv_relu (const kt_host *host, const kt_prep *prep, int32_t n);
 /* The primitive descriptor of DESC; NULL: oneDNN has no fast code for it. SUM: the result is
  * added to what is there. */
 dnnl_primitive_desc_t conv_create (const_dnnl_op_desc_t desc, bool sum);

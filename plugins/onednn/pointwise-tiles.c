@@ -33,16 +33,16 @@ INLINE void
 step (const float *const *x, int64_t pixel, int u, const float *w, const int rows,
       const int vectors, __m512 *sums)
 {
-  __m512 row[2];
+  __m512 row[POINT_VECTORS];
 
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int v = 0; v < vectors; v++)
     row[v] = _mm512_loadu_ps (w + v * POINT_WIDTH);
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++)
     {
       const __m512 a = _mm512_set1_ps (x[i / 3][(i % 3) * pixel + u]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int v = 0; v < vectors; v++)
         add_product (&sums[i * vectors + v], a, row[v]);
     }
@@ -68,10 +68,17 @@ store_eights (float *at, int64_t next, int eights, __m512 v)
         at + next, _mm256_castpd_ps (_mm512_extractf64x4_pd (_mm512_castps_pd (v), 1)));
 }
 
+/* The second operand where one is NaN, or both are 0. */
+INLINE __m512
+rectified (__m512 x)
+{
+  return _mm512_max_ps (_mm512_setzero_ps (), x);
+}
+
 INLINE void
 finish (const PointTile *t, const int rows, const int vectors, const __m512 *sums)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int v = 0; v < vectors; v++)
     {
       const int64_t at = v * t->y_step;
@@ -81,6 +88,8 @@ finish (const PointTile *t, const int rows, const int vectors, const __m512 *sum
           __m512 x = sums[i * vectors + v];
           if (t->sum)
             x = _mm512_add_ps (x, _mm512_loadu_ps (t->sum + at + i * POINT_WIDTH));
+          if (t->relu)
+            x = rectified (x);
           _mm512_storeu_ps (t->y + at + i * POINT_WIDTH, x);
         }
     }
@@ -89,7 +98,7 @@ finish (const PointTile *t, const int rows, const int vectors, const __m512 *sum
 INLINE void
 finish_eights (const PointTile *t, const int rows, const int vectors, const __m512 *sums)
 {
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int v = 0; v < vectors; v++)
     {
       const int64_t at = 2 * v * t->y_step;
@@ -100,6 +109,8 @@ finish_eights (const PointTile *t, const int rows, const int vectors, const __m5
           __m512 x = sums[i * vectors + v];
           if (t->sum)
             x = _mm512_add_ps (x, load_eights (t->sum + at + i * 8, t->y_step, eights));
+          if (t->relu)
+            x = rectified (x);
           store_eights (t->y + at + i * 8, t->y_step, eights, x);
         }
     }
@@ -110,15 +121,14 @@ tile (const PointTile *t, const int rows, const int vectors)
 {
   const int64_t pixel = t->x_pixel, blocks = t->blocks, block = t->block;
   const int64_t skip = t->x_step - block;
-  const int lines    = t->lines;
-  const float *w = t->w, *ahead = t->ahead;
+  const float *w     = t->w;
   const float *x[BASES];
-  __m512 sums[POINT_ROWS * 2];
+  __m512 sums[28];
 
 #pragma GCC unroll 5
   for (int i = 0; i < (rows + 2) / 3; i++)
     x[i] = t->x + 3 * i * pixel;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
   for (int v = 0; v < vectors; v++)
     {
       const __m512 begin
@@ -141,9 +151,6 @@ tile (const PointTile *t, const int rows, const int vectors)
           for (int u = 0; u < 4; u++)
             step (x, pixel, u, w + u * vectors * POINT_WIDTH, rows, vectors, sums);
           w += 4 * vectors * POINT_WIDTH;
-          for (int j = 0; j < lines; j++)
-            __builtin_prefetch (ahead + j * 16, 0, 2);
-          ahead += lines * 16;
 #pragma GCC unroll 5
           for (int i = 0; i < (rows + 2) / 3; i++)
             x[i] += 4;
@@ -159,14 +166,20 @@ tile (const PointTile *t, const int rows, const int vectors)
     finish (t, rows, vectors, sums);
 }
 
-#define EACH_ROWS(X)                                                                     \
-  X (1) X (2) X (3) X (4) X (5) X (6) X (7) X (8) X (9) X (10) X (11) X (12) X (13) X (14)
-#define TILES(ROWS)                                                                      \
-  static FN void tile_##ROWS##_1 (const PointTile *t) { tile (t, ROWS, 1); }             \
-  static FN void tile_##ROWS##_2 (const PointTile *t) { tile (t, ROWS, 2); }
-#define IN_TABLE(ROWS) { tile_##ROWS##_1, tile_##ROWS##_2 },
+/* clang-format off */
+#define EACH_TILE(X)                                                                     \
+  X (1, 1) X (2, 1) X (3, 1) X (4, 1) X (5, 1) X (6, 1) X (7, 1) X (8, 1) X (9, 1)       \
+  X (10, 1) X (11, 1) X (12, 1) X (13, 1) X (14, 1)                                      \
+  X (1, 2) X (2, 2) X (3, 2) X (4, 2) X (5, 2) X (6, 2) X (7, 2) X (8, 2) X (9, 2)       \
+  X (10, 2) X (11, 2) X (12, 2) X (13, 2) X (14, 2)                                      \
+  X (1, 3) X (2, 3) X (3, 3) X (4, 3) X (5, 3) X (6, 3) X (7, 3) X (8, 3) X (9, 3)       \
+  X (1, 4) X (2, 4) X (3, 4) X (4, 4) X (5, 4) X (6, 4)
+/* clang-format on */
+#define TILE(ROWS, VECTORS)                                                              \
+  static FN void tile_##ROWS##_##VECTORS (const PointTile *t) { tile (t, ROWS, VECTORS); }
+#define IN_TABLE(ROWS, VECTORS) [(ROWS) -1][(VECTORS) -1] = tile_##ROWS##_##VECTORS,
 
-EACH_ROWS (TILES)
+EACH_TILE (TILE)
 
 bool
 point_can (void)
@@ -177,8 +190,8 @@ point_can (void)
 void
 point_tile (const PointTile *t)
 {
-  static void (*const tiles[POINT_ROWS][2]) (const PointTile *)
-      = { EACH_ROWS (IN_TABLE) };
+  static void (*const tiles[POINT_ROWS][POINT_VECTORS]) (const PointTile *)
+      = { EACH_TILE (IN_TABLE) };
 
   tiles[t->rows - 1][t->vectors - 1](t);
 }
@@ -198,3 +211,11 @@ point_tile (const PointTile *t)
 }
 
 #endif
+
+int
+point_rows (int vectors)
+{
+  static const int rows[POINT_VECTORS + 1] = { 0, POINT_ROWS, POINT_ROWS, 9, 6 };
+
+  return rows[vectors];
+}

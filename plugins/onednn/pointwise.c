@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define SHARE_BYTES (1 << 20) /* of X that tiles go through for each panel of weights */
+#define FEW_CHANNELS 64
 
 /* Where operands lie: blocks of channels of what is read and of the result. */
 typedef struct
@@ -23,7 +24,7 @@ typedef struct
 typedef struct
 {
   Shape s;
-  bool backward, with_bias;
+  bool backward, with_bias, relu;
   int32_t sum;     /* the input that the result is added to; 0: none */
   int64_t in, out; /* channels */
   int in_block, out_block;
@@ -31,7 +32,8 @@ typedef struct
   int64_t lines, columns; /* of the result; one line where X and Y have the same pixels */
   int64_t line, column;   /* pixels of X from one to the next */
   int64_t tiles;          /* of a line */
-  int64_t panels;         /* of weights, for 32 channels of the result each */
+  int64_t panel, panels;  /* channels of a tile; panels of weights for so many each */
+  int64_t rows;           /* pixels of a tile, at most */
   int64_t bands, shares;  /* pieces of an image: by tiles, by panels */
   int64_t step;           /* tiles of a band that go through the panels at a time */
   float *packed;          /* weights and bias, if they are constant */
@@ -82,9 +84,22 @@ cut (Point *p)
       p->bands  = 1;
       p->shares = want;
     }
-  p->step = SHARE_BYTES / (p->in * POINT_ROWS * (int64_t) sizeof (float));
+  p->step = SHARE_BYTES / (p->in * p->rows * (int64_t) sizeof (float));
   if (p->step < 4)
     p->step = 4;
+}
+
+/* The widest that all channels of the result are a multiple of. */
+static void
+choose_tile (Point *p)
+{
+  const int64_t vectors = parts (p->out, POINT_WIDTH);
+  const int wide        = vectors % 4 == 0 ? 4 : vectors % 3 == 0 ? 3 : 2;
+
+  p->panel  = wide * POINT_WIDTH;
+  p->panels = parts (p->out, p->panel);
+  p->rows   = point_rows (wide);
+  p->tiles  = parts (p->columns, p->rows);
 }
 
 /* FALSE: no convolution of single pixels. */
@@ -124,14 +139,14 @@ point_read (const kt_host *host, const void *ctx, const Kind *kind, Point *p)
   p->columns   = p->pixels / p->lines;
   p->column    = same ? 1 : s->w.stride[s->w.n - 1];
   p->line      = s->w.n == 2 ? s->w.stride[0] * s->w.large[1] : 0;
-  p->tiles     = parts (p->columns, POINT_ROWS);
-  p->panels    = parts (p->out, POINT_PANEL);
+  choose_tile (p);
   if (p->pixels == 0)
     return false;
-  /* Images that are large against their weights, and what does not lie in blocks of 16; the other
-   * way round oneDNN is as good with one thread, and better with several. */
+  /* Elsewhere oneDNN is better: where the weights are larger than the image, and where there are
+   * few sums to add up. */
   if (p->in_block == 16 && p->out_block == 16
-      && (p->in_pixels < 3 * p->out || (same && p->out > p->in) || p->out < POINT_PANEL))
+      && (p->in_pixels < p->out || p->out < 2 * POINT_WIDTH
+          || (p->out > p->in && p->in < FEW_CHANNELS)))
     return false;
   cut (p);
   return true;
@@ -145,7 +160,7 @@ point_suits (const kt_host *host, const void *ctx, void *user)
   return point_read (host, ctx, user, &p);
 }
 
-/* Panels BEGIN .. END - 1: for each channel of X the weights of 32 channels of the result, with
+/* Panels BEGIN .. END - 1: for each channel of X the weights of its channels of the result, with
  * zeros for those that are not there. */
 static void
 pack_panels (const Point *p, const float *weights, float *packed, int64_t begin,
@@ -153,10 +168,9 @@ pack_panels (const Point *p, const float *weights, float *packed, int64_t begin,
 {
   for (int64_t panel = begin; panel < end; panel++)
     {
-      const int64_t first = panel * POINT_PANEL,
-                    there = least (POINT_PANEL, p->out - first);
-      const int64_t wide  = parts (there, POINT_WIDTH) * POINT_WIDTH;
-      float *to           = packed + first * p->in;
+      const int64_t first = panel * p->panel, there = least (p->panel, p->out - first);
+      const int64_t wide = parts (there, POINT_WIDTH) * POINT_WIDTH;
+      float *to          = packed + first * p->in;
 
       memset (to, 0, (size_t) (wide * p->in) * sizeof *to);
       if (p->backward)
@@ -194,9 +208,11 @@ point_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   p = *state;
   if (!point_read (host, prep, user, p))
     return dnn_fail (host, prep, KT_E_UNSUPPORTED, "no convolution of single pixels");
-  p->sum = p->backward ? 0 : conv_summand (host, prep);
-  if (p->sum > 0 && (status = host->absorb (prep, 1)) != KT_OK)
-    return status;
+  p->sum  = p->backward ? 0 : conv_summand (host, prep);
+  p->relu = !p->backward && conv_relu (host, prep, p->sum > 0);
+  if (p->sum > 0 || p->relu)
+    if ((status = host->absorb (prep, (p->sum > 0) + p->relu)) != KT_OK)
+      return status;
 
   const size_t size = packed_floats (p) * sizeof (float);
   if (host->constant (prep, 1, &weights) != KT_OK || !weights.data
@@ -243,7 +259,7 @@ multiply (const Work *work, int64_t image, int64_t panel, int64_t first, int64_t
           int32_t worker)
 {
   const Point *p     = work->point;
-  const int64_t from = panel * POINT_PANEL, there = least (POINT_PANEL, p->out - from);
+  const int64_t from = panel * p->panel, there = least (p->panel, p->out - from);
   const int64_t below = from / p->out_block;
   const int64_t begin = tile_begin (p, first), last = tile_begin (p, end);
   const float *const x
@@ -258,9 +274,9 @@ multiply (const Work *work, int64_t image, int64_t panel, int64_t first, int64_t
                               .w       = work->packed + from * p->in,
                               .bias    = work->packed + packed_weights (p) + from,
                               .y_step  = p->pixels * p->out_block,
-                              .lines   = (int) (panel + 1 < p->panels ? parts (8, end - first) : 0),
                               .eights  = p->out_block == 8 ? (int) (there / 8) : 0,
-                              .vectors = (int) parts (there, POINT_WIDTH) };
+                              .vectors = (int) parts (there, POINT_WIDTH),
+                              .relu    = p->relu };
 
   for (int64_t i = first; i < end; i++)
     {
