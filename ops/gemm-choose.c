@@ -16,8 +16,11 @@
 #define PASS_COLS 1024       /* columns of a pass */
 #define WHOLE_BYTES 0x100000 /* of a b that is packed at once, not pass by pass */
 #define MOST_PACKED 0x800000 /* bytes of a b that is kept packed beside itself */
-#define FEW_ROWS 128   /* for which packing b is a good part of the work: more than 5 % */
-#define PANEL_ROWS 64  /* of a, at least, for which a packed b is read */
+#define FEW_ROWS 128  /* for which packing b is a good part of the work: more than 5 % */
+#define PANEL_ROWS 64 /* of a, at least, for which a packed b is read */
+#define OWN_BYTES                                                                        \
+  0x80000 /* of a, in a pass, beside blocks of columns that pack b themselves */
+#define OWN_COLS 128   /* of such a block, at least */
 #define PACKED_ROWS 24 /* of a, from which a b that is kept packed pays anyhow */
 #define STRIP 64       /* rows of a wide b that a few rows of a go through at a time */
 
@@ -61,6 +64,20 @@ row_blocks (const kt_fast *f, int64_t blocks)
   return n % 2 && n < f->m ? n + 1 : n; /* for two threads */
 }
 
+/* Blocks of columns that pack b for themselves, where all rows of a stay in the cache: how many,
+ * of BLOCKS at best; 0: they would be too narrow for this machine. */
+static int64_t
+own_blocks (const kt_fast *f, int64_t blocks, int32_t processors)
+{
+  const int64_t most = f->chunk / OWN_COLS;
+
+  if (!f->pack || f->packed || f->copy || blocks < 2
+      || f->m * f->depth * f->tiles->size > OWN_BYTES || most < enough_blocks (processors)
+      || processors > MOST_COLS)
+    return 0;
+  return kt_least (blocks, most);
+}
+
 /* The grid of blocks: whole rows where there are enough of them, so that what follows a
  * product finds whole rows in the cache. */
 static void
@@ -75,10 +92,12 @@ choose_blocks (kt_fast *f, int32_t processors)
   count = work / LONG > count ? work / LONG : count;
   while (processors > 1 && blocks * 2 <= (int64_t) count && blocks < 4096)
     blocks *= 2;
-  f->row_blocks = row_blocks (f, blocks);
-  f->col_blocks = 1;
+  f->col_blocks = own_blocks (f, blocks, processors);
+  f->own        = f->col_blocks > 0;
+  f->row_blocks = f->own ? 1 : row_blocks (f, blocks);
+  f->col_blocks = f->own ? f->col_blocks : 1;
   blocks        = kt_least (blocks, enough_blocks (processors));
-  if (f->row_blocks * 2 <= blocks)
+  if (!f->own && f->row_blocks * 2 <= blocks)
     f->col_blocks = kt_least (blocks / f->row_blocks, kt_parts (f->chunk, unit));
   f->block_cols = kt_parts (kt_parts (f->chunk, f->col_blocks), unit) * unit;
   f->block_cols = kt_least (f->block_cols, f->chunk);

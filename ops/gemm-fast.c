@@ -288,6 +288,30 @@ kt_fast_pack (const kt_fast *f, const void *b, void *packed)
   pack (&s, 0, kt_parts (f->k, f->depth) * kt_parts (f->n, panel (f)));
 }
 
+/* Block BLOCK of columns, all passes. What one thread packs it reads itself: it need not wait for
+ * others, nor fetch from their caches. */
+static void
+compute_own (const Pass *s, int64_t block, int64_t at[4])
+{
+  const kt_fast *const f = s->f;
+
+  bounds (s, block, at);
+  for (int64_t p = 0; p < f->k && at[2] < at[3]; p += f->depth)
+    {
+      const Pass pass
+          = { .f = f,
+              .o = s->o,
+              .scratch
+              = s->scratch + (at[2] - s->j) / panel (f) * panel_step (f, f->depth),
+              .j     = at[2],
+              .cols  = at[3] - at[2],
+              .p     = p,
+              .depth = kt_least (f->depth, f->k - p) };
+      pack_panels (&pass, 0, kt_parts (pass.cols, panel (f)));
+      compute_pass (&pass, at, NULL);
+    }
+}
+
 void
 kt_fast_product (const kt_fast *f, const kt_fast_operands *o, void *scratch)
 {
@@ -295,15 +319,17 @@ kt_fast_product (const kt_fast *f, const kt_fast_operands *o, void *scratch)
 
   for (s.j = 0; s.j < f->n; s.j += s.cols)
     {
+      int64_t at[4];
       s.cols = kt_least (f->chunk, f->n - s.j);
-      for (s.p = 0; s.p < f->k; s.p = s.end)
+      for (int64_t block = 0; f->own && block < f->col_blocks; block++)
+        compute_own (&s, block, at);
+      for (s.p = 0; !f->own && s.p < f->k; s.p = s.end)
         {
           s.end = kt_least (s.p + f->span, f->k);
           if (f->pack && !f->packed)
             pack (&s, 0, kt_parts (s.end - s.p, s.depth) * kt_parts (s.cols, panel (f)));
           for (int64_t block = 0; block < f->row_blocks * f->col_blocks; block++)
             {
-              int64_t at[4];
               bounds (&s, block, at);
               if (at[2] < at[3])
                 compute (&s, at);
@@ -341,10 +367,14 @@ compute_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
       kt_status status = KT_OK;
       int64_t at[4];
 
-      bounds (s, block, at);
+      if (f->own)
+        compute_own (s, block, at);
+      else
+        bounds (s, block, at);
       if (at[2] >= at[3])
         continue;
-      compute (s, at);
+      if (!f->own)
+        compute (s, at);
       if (s->end == f->k)
         status = kt_fast_report (s->host, s->run, s->first, f->n, at, worker);
       if (status != KT_OK)
@@ -380,8 +410,8 @@ kt_fast_run (const kt_host *host, kt_run *run, const kt_fast *f,
       s.cols = kt_least (f->chunk, f->n - s.j);
       for (s.p = 0; s.p < f->k; s.p = s.end)
         {
-          s.end = kt_least (s.p + f->span, f->k);
-          if (f->pack && !f->packed)
+          s.end = f->own ? f->k : kt_least (s.p + f->span, f->k);
+          if (f->pack && !f->packed && !f->own)
             {
               const int64_t panels
                   = kt_parts (s.end - s.p, s.depth) * kt_parts (s.cols, panel (f));

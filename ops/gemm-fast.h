@@ -35,6 +35,7 @@ typedef struct kt_fast
   /* Set by kt_fast_prepare. */
   const kt_tiles *tiles;
   bool dot, pack, copy, packed;
+  bool own; /* each block of columns packs what it reads of b, in all passes by itself */
   int64_t depth, chunk; /* of a pass: along k, and columns */
   int64_t strip;        /* along k, where one pass goes in several */
   int64_t span;         /* along k, of all passes that a loop over the blocks does */
