@@ -8,7 +8,9 @@
 #include <string.h>
 
 #define WORK 32768 /* vectors read that are worth a thread */
-#define SUMS 2048  /* the same for a sum of all: half of them lie near another thread */
+#define NEAR                                                                             \
+  2048 /* the same where a thread has made half of them: it need not fetch the others */
+#define SUMS 2048 /* the same for a sum of all: half of them lie near another thread */
 
 /* Cells of dim D of the window at Q inside the plane, and those that an average counts. */
 static Reach
@@ -121,6 +123,7 @@ typedef struct
   Pool pool;
   Global global;
   Op op;
+  bool halves; /* of an image's rows, one for each of two threads */
   pool_loop *loop;
   global_loop *global_loop;
 } State;
@@ -144,6 +147,21 @@ pool_piece (void *arg, int64_t begin, int64_t end, int32_t worker)
     job->s->loop (&job->s->pool, job->x, job->y, begin, end);
 }
 
+/* Half I of the rows of all planes, as convolutions cut an image. */
+static void
+pool_halves (void *arg, int64_t begin, int64_t end, int32_t worker)
+{
+  const Job *job     = arg;
+  const Pool *p      = &job->s->pool;
+  const int64_t rows = p->small[0] * p->small[1];
+
+  (void) worker;
+  for (int64_t i = begin; i < end; i++)
+    for (int64_t plane = 0; plane < p->planes; plane++)
+      job->s->loop (p, job->x, job->y, plane * rows + rows * i / 2,
+                    plane * rows + rows * (i + 1) / 2);
+}
+
 static kt_status
 pool_run (const kt_host *host, kt_run *run, void *state)
 {
@@ -156,6 +174,8 @@ pool_run (const kt_host *host, kt_run *run, void *state)
 
   if (n > grain)
     return host->parallel_for (run, n, grain, pool_piece, &job);
+  if (s->halves)
+    return host->parallel_for (run, 2, 1, pool_halves, &job);
   pool_piece (&job, 0, n, 0);
   return KT_OK;
 }
@@ -212,8 +232,15 @@ prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
   s->loop        = s->op == MAX ? loops->max[wide] : loops->average[wide];
   s->global_loop = loops->global[wide];
   if (s->op < GLOBAL)
-    return pool_prepare (host, prep, kind->block, x, dnn_type (host, prep, 1, 0),
-                         &s->pool);
+    {
+      const kt_type y = dnn_type (host, prep, 1, 0);
+      status          = pool_prepare (host, prep, kind->block, x, y, &s->pool);
+      s->halves
+          = x.dims[0] == 1 && host->processors () > 1
+            && (double) (s->pool.planes * s->pool.small[0] * s->pool.small[1]) * WORK
+                   >= (double) s->pool.grain * NEAR;
+      return status;
+    }
   s->global.planes = x.dims[0] * x.dims[1] / kind->block;
   s->global.spots  = window_count (x.dims + 2, x.ndim - 2);
   s->global.grain  = s->global.spots < SUMS ? SUMS / s->global.spots : 1;

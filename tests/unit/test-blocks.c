@@ -365,6 +365,8 @@ static const Case cases[] = {
   { "concat-8", 2, 16, 24, 7, "", "Concat", 0, 1, 0, 1, 1 },
   { "max-pool", 2, 16, 32, 9, "", "MaxPool", 3, 2, 1, 1, 1 },
   { "max-pool-dilated", 1, 16, 48, 9, "", "MaxPool", 3, 1, 1, 1, 2 },
+  { "max-pool-halves", 1, 3, 64, 25, "", "MaxPool", 2, 2, 0, 1, 1 },
+  { "average-pool-halves", 1, 3, 64, 27, "", "AveragePool", 3, 2, 1, 1, 1 },
   { "max-pool-24", 2, 16, 24, 9, "", "MaxPool", 2, 2, 0, 1, 1 },
   { "average-pool", 2, 16, 32, 9, "", "AveragePool", 3, 2, 1, 1, 1 },
   { "global-average-pool", 2, 16, 32, 9, "", "GlobalAveragePool", 0, 1, 0, 1, 1 },
