@@ -219,12 +219,12 @@ suits (const kt_host *host, const void *ctx, void *user)
 static kt_status
 prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
 {
-  const Kind *kind       = user;
-  const kt_type x        = dnn_type (host, prep, 0, 0);
-  const Loops *loops     = loops_get ();
-  const int wide         = kind->block == 16;
-  const kt_status status = host->keep (prep, sizeof (State), state);
-  State *s               = *state;
+  const Kind *kind   = user;
+  const kt_type x    = dnn_type (host, prep, 0, 0);
+  const Loops *loops = loops_get ();
+  const int wide     = kind->block == 16;
+  kt_status status   = host->keep (prep, sizeof (State), state);
+  State *s           = *state;
 
   if (status != KT_OK)
     return status;
