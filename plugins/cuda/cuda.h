@@ -9,6 +9,7 @@
 #ifndef KETTE_CUDA_H
 #define KETTE_CUDA_H
 
+#include "kernels/families.h"
 #include "kette-device.h"
 #include "kette-plugin.h"
 #include <cuda_runtime_api.h>
@@ -24,12 +25,8 @@ KT_BEGIN_DECLS
 typedef struct CuDevice CuDevice;
 
 /* The kernels: every file that has some ends with a table `const kt_kernel cu_NAME_kernels[]`
- * whose last entry is all zeros (name NULL), and NAME stands here. */
-#define CU_FAMILIES(X)                                                                   \
-  X (conv)                                                                               \
-  X (norms)                                                                              \
-  X (pools)                                                                              \
-  X (product) X (elementwise) X (loss) X (move) X (pick) X (reduce) X (spatial) X (value)
+ * whose last entry is all zeros (name NULL), and NAME stands here, or in kernels/families.h. */
+#define CU_FAMILIES(X) X (conv) X (norms) X (pools) X (product) KT_GPU_FAMILIES (X)
 
 #define CU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 CU_FAMILIES (CU_DECLARE)

@@ -162,8 +162,8 @@ try_view (KettePlan *plan, const KetteNode *node, const kt_alias *alias)
 
 /* The result may be written over input alias->in: nobody reads that storage afterwards. */
 static gboolean
-try_in_place (KettePlan *plan, const KetteNode *node, const kt_alias *alias,
-              const uint32_t *last_of_storage)
+try_in_place (KettePlan *plan, const KetteNode *node, const kt_kernel *kernel,
+              const kt_alias *alias, const uint32_t *last_of_storage)
 {
   const uint32_t i     = node->index;
   const KetteValue *in = node->in[alias->in], *out = node->out[alias->out];
@@ -184,10 +184,12 @@ try_in_place (KettePlan *plan, const KetteNode *node, const kt_alias *alias,
   else if (s->place != KETTE_AT_ARENA
            || last_of_storage[plan->storage_of[in->index] - 1] > i)
     return FALSE;
-  /* The same storage at another input, under another shape, is no elementwise reading. */
+  /* The same storage at another input is read element by element only under the same shape, and by
+   * kernels that are elementwise in one pass: Scatter reads its updates elsewhere than it writes,
+   * Sum of three reads the third when the first two are added up. */
   for (int32_t k = 0; k < node->n_in; k++)
     if (k != alias->in && node->in[k] && _kette_plan_storage (plan, node->in[k]) == s
-        && node->in[k] != in)
+        && (node->in[k] != in || !(kernel->flags & KT_K_TILEABLE)))
       return FALSE;
   plan->storage_of[out->index] = plan->storage_of[in->index];
   return TRUE;
@@ -209,7 +211,7 @@ place_output (KettePlan *plan, const KetteNode *node, const kt_kernel *kernel, i
           plan->n_views++;
           return TRUE;
         }
-      if (!alias->must && try_in_place (plan, node, alias, last_of_storage))
+      if (!alias->must && try_in_place (plan, node, kernel, alias, last_of_storage))
         {
           plan->n_in_place++;
           return TRUE;

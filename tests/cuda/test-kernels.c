@@ -29,7 +29,7 @@ add_op (kt_reg *reg, const kt_op *op)
 static kt_status
 add_kernel (kt_reg *reg, const kt_kernel *k)
 {
-  if (k->device && strcmp (k->device, "cpu") == 0)
+  if (k->device && (strcmp (k->device, "cpu") == 0 || strcmp (k->device, "cuda") == 0))
     g_hash_table_add (kernels, g_strdup (k->name));
   return KT_OK;
 }

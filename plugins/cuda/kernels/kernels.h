@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "broadcast.h"
+#include "families.h"
 #include "operator.h"
 #include "params.h"
 
@@ -149,9 +150,5 @@ kt_sort_length (int64_t n)
     return NAME##_keep (host, prep, user, &p, state);                                    \
   }
 
-/* The tables of kernels, each ended by name NULL. */
-#define KT_GPU_FAMILIES(X)                                                               \
-  X (elementwise)                                                                        \
-  X (index) X (loss) X (move) X (pick) X (reduce) X (resize) X (spatial) X (top) X (value)
 #define KT_GPU_DECLARE(NAME) extern const kt_kernel cu_##NAME##_kernels[];
 KT_GPU_FAMILIES (KT_GPU_DECLARE)
