@@ -18,11 +18,11 @@ typedef struct
   guint8 *hidden;             /* by node: a copy that nothing shows yet */
 } KetteMatch;
 
-/* VIEW and PLAN of an empty MATCH are set; clear it also on failure. */
-gboolean _kette_match_init (KetteMatch *match, GError **error);
-void _kette_match_clear (KetteMatch *match);
+/* VIEW and PLAN of an empty F are set; clear it also on failure. */
+gboolean _kette_match_init (KetteMatch *f, GError **error);
+void _kette_match_clear (KetteMatch *f);
 /* The box of a value that is drawn. */
-gint _kette_match_find (const KetteMatch *match, const char *name);
+gint _kette_match_find (const KetteMatch *f, const char *name);
 /* Does NODE copy, so that what comes out is what goes in, elsewhere or otherwise arranged? */
 gboolean _kette_match_passes_on (const KetteNode *node);
 /* Does NODE belong to the backward pass? */
