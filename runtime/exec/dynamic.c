@@ -51,8 +51,8 @@ next_stage (const KetteRun *run, GError **error)
     {
       KetteTensor *content;
       if (!needed[i] || !plan->storage_of[i]
-          || _kette_plan_storage (plan, g->values[i])->place == KETTE_AT_CONSTANT)
-        continue; /* constants are there as they are */
+          || (g->values[i]->data && !(g->values[i]->flags & KETTE_VALUE_SOFT)))
+        continue; /* constants are there as they are, but their views are not */
       ok = take_content (run, g->values[i], &content, error);
       if (ok && content)
         {
@@ -200,11 +200,33 @@ run_sized (KetteGraph *graph, KetteNode *node, const KetteRunShared *shared,
   return ok;
 }
 
+/* Has NODE an output whose shape is not known? */
+static gboolean
+is_open (const KetteNode *node)
+{
+  for (int32_t k = 0; k < node->n_out; k++)
+    if (node->out[k] && !_kette_type_is_concrete (&node->out[k]->type))
+      return TRUE;
+  return FALSE;
+}
+
+/* Is there less to do behind PLAN than before? Contents of inputs are new only once. */
+static gboolean
+has_advanced (const KettePlan *plan)
+{
+  gboolean any = plan->graph->n_inputs > 0;
+
+  for (size_t i = 0; !any && i < plan->graph->n_nodes; i++)
+    any = plan->planned[i];
+  return any;
+}
+
 /* One more stage: *run is replaced by the next one. */
 static gboolean
 advance (KetteRun **run, GCancellable *cancellable, GError **error)
 {
-  KetteGraph *next = next_stage (*run, error);
+  KetteGraph *next  = next_stage (*run, error);
+  gboolean advanced = has_advanced ((*run)->plan);
   char where[KETTE_WHERE_SIZE];
 
   if (!next)
@@ -214,7 +236,7 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
       kette_graph_unref (next);
       return FALSE;
     }
-  if (next->n_nodes && !_kette_type_is_concrete (&next->nodes[0]->out[0]->type))
+  if (next->n_nodes && is_open (next->nodes[0]))
     {
       KetteNode *node = first_ready (next);
       if (!node)
@@ -225,14 +247,22 @@ advance (KetteRun **run, GCancellable *cancellable, GError **error)
           kette_graph_unref (next);
           return FALSE;
         }
-      if (!_kette_type_is_concrete (&node->out[0]->type)
-          && (!run_sized (next, node, &(*run)->shared, error)
+      if (is_open (node)
+          && (!(advanced = run_sized (next, node, &(*run)->shared, error))
               || !_kette_graph_sweep (next, NULL, 0, error)
               || !_kette_pass_infer (next, error)))
         {
           kette_graph_unref (next);
           return FALSE;
         }
+    }
+  if (!advanced)
+    {
+      _kette_fail (error, KETTE_ERROR_INTERNAL, NULL,
+                   "a stage of the graph left all of its %zu nodes to the next",
+                   next->n_nodes);
+      kette_graph_unref (next);
+      return FALSE;
     }
 
   KettePlan *plan
@@ -257,7 +287,7 @@ _kette_run_rest (KetteRun *run, KetteTensor **outputs, GCancellable *cancellable
   KetteRun *current = run;
   gboolean ok       = TRUE;
 
-  /* Each stage runs at least one node, so that this ends. */
+  /* Each stage but the first runs at least one node, so that this ends. */
   while (ok && current->plan->partial)
     {
       KetteRun *last = current;

@@ -3,6 +3,7 @@
  * cancelling, wrong inputs.
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "graphs.h"
 
@@ -46,6 +47,58 @@ test_shape_from_contents (void)
       g_assert_cmpfloat (((const double *) kette_tensor_get_data (out))[3], ==, -4);
       kette_tensor_unref (out);
     }
+}
+
+/* A view of a constant whose shape is fed, which a later stage reads (GATHER) or nobody does but
+ * the caller: it is there in both. */
+static void
+check_view_of_constant (gboolean gather)
+{
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  const int64_t two            = 2;
+  KetteValue *s                = graph_input (graph, "s", KT_I64, 1, &two);
+  KetteValue *x                = open_vector (graph, "x", KT_F64);
+  g_autoptr (KetteTensor) c    = tensor_f64 (4, (const double[]){ 1, 2, 3, 4 });
+  KetteValue *constant         = _kette_graph_add_constant (graph, "c", c, NULL);
+  KetteValue *view             = graph_node (graph, "", "Reshape", constant, s);
+  KetteValue *at               = graph_node (graph, "", "NonZero", x, NULL);
+  GError *error                = NULL;
+
+  if (gather)
+    view = graph_node (graph, "", "Gather", view,
+                       graph_node (graph, "", "Squeeze", at, NULL));
+  g_assert_true (_kette_graph_add_output (graph, view, NULL));
+  if (!gather)
+    g_assert_true (_kette_graph_add_output (graph, at, NULL));
+  g_autoptr (KetteSession) session = kette_session_new (graph, &error);
+  g_assert_no_error (error);
+  for (int64_t run = 0; run < 3; run++)
+    {
+      const int64_t dims[]       = { 4, 1 };
+      g_autoptr (KetteTensor) as = tensor_i64 (2, dims);
+      g_autoptr (KetteTensor) in = tensor_f64 (4, (const double[]){ 0, 1, 0, 1 });
+      KetteTensor *out[2]        = { NULL };
+      const double *y;
+
+      g_assert_true (
+          kette_session_run (session, (KetteTensor *[]){ as, in }, out, NULL, &error));
+      g_assert_no_error (error);
+      y = kette_tensor_get_data (out[0]);
+      g_assert_cmpuint (kette_tensor_get_count (out[0]), ==, gather ? 2 : 4);
+      g_assert_cmpfloat (y[0], ==, gather ? 2 : 1);
+      g_assert_cmpfloat (y[1], ==, gather ? 4 : 2);
+      kette_tensor_unref (out[0]);
+      kette_tensor_unref (out[1]);
+    }
+}
+
+static void
+test_view_of_constant (void)
+{
+  alarm (60); /* stages that never end */
+  check_view_of_constant (TRUE);
+  check_view_of_constant (FALSE);
+  alarm (0);
 }
 
 /* The same session with many shapes: one plan each, the oldest are dropped. */
@@ -316,6 +369,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/session/shape-from-contents", test_shape_from_contents);
+  g_test_add_func ("/session/view-of-constant", test_view_of_constant);
   g_test_add_func ("/session/many-shapes", test_many_shapes);
   g_test_add_func ("/session/same-tensor-twice", test_same_tensor_twice);
   g_test_add_func ("/session/odd-outputs", test_odd_outputs);
