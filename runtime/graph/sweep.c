@@ -2,6 +2,7 @@
  * Edits of a whole graph: obeying replacements, dropping nodes that nobody needs.
  */
 #include "graph/reads.h"
+#include <string.h>
 
 /* The end of VALUE's chain of replacements; the chain is made short on the way, so that all
  * chains together cost as much as they are long. A chain in a circle has no end: NULL. */
@@ -81,6 +82,28 @@ need (Sweep *s, const KetteGraph *graph, const KetteValue *value)
   s->stack[s->n_stack++] = node->index;
 }
 
+/* What ONNX's Gradient differentiates is no input of it: an attribute names it. */
+static gboolean
+need_differentiated (Sweep *s, KetteGraph *graph, const KetteNode *node, GError **error)
+{
+  const kt_attr *y = strcmp (node->op, "Gradient") == 0
+                             && strcmp (node->domain, "ai.onnx.preview.training") == 0
+                         ? _kette_node_attr (node, "y")
+                         : NULL;
+  char *name;
+
+  if (!y || y->kind != KT_A_STRING)
+    return TRUE;
+  if (!(name = _kette_alloc (_kette_account_process (), y->n + 1, 1, error)))
+    return FALSE;
+  memcpy (name, y->v, y->n);
+  KetteValue *value = _kette_graph_find (graph, name);
+  _kette_free (name);
+  follow (graph, &value);
+  need (s, graph, value);
+  return TRUE;
+}
+
 /* What was made by NODE is made by nobody now. Its subgraphs end here. */
 static void
 drop (KetteNode *node)
@@ -98,8 +121,9 @@ gboolean
 _kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep,
                     GError **error)
 {
-  Sweep s  = { 0 };
-  size_t n = 0;
+  Sweep s     = { 0 };
+  size_t n    = 0;
+  gboolean ok = TRUE;
 
   s.needed = _kette_alloc (NULL, graph->n_nodes, 1, error);
   s.stack
@@ -113,15 +137,16 @@ _kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep,
     need (&s, graph, graph->outputs[i]);
   for (size_t i = 0; i < n_keep; i++)
     need (&s, graph, keep[i]);
-  while (s.n_stack > 0)
+  while (ok && s.n_stack > 0)
     {
       KetteReads reads = { .node = graph->nodes[s.stack[--s.n_stack]] };
       KetteValue *value;
 
       while ((value = _kette_reads_next (&reads)))
         need (&s, graph, value);
+      ok = need_differentiated (&s, graph, reads.node, error);
     }
-  for (size_t i = 0; i < graph->n_nodes; i++)
+  for (size_t i = 0; ok && i < graph->n_nodes; i++)
     {
       KetteNode *node = graph->nodes[i];
 
@@ -133,8 +158,9 @@ _kette_graph_sweep (KetteGraph *graph, KetteValue *const *keep, size_t n_keep,
       node->index       = (uint32_t) n;
       graph->nodes[n++] = node;
     }
-  graph->n_nodes = n;
+  if (ok)
+    graph->n_nodes = n;
   _kette_free (s.needed);
   _kette_free (s.stack);
-  return TRUE;
+  return ok;
 }

@@ -101,6 +101,31 @@ test_bits (gconstpointer optimizer)
     }
 }
 
+/* Operators of the step that are superseded: no bit differs in a model of an older opset. */
+static void
+test_opsets (void)
+{
+  static const int32_t opsets[] = { 9, 12, 13, 17, 18 };
+
+  for (size_t i = 0; i < G_N_ELEMENTS (opsets); i++)
+    {
+      g_autofree char *bits[2] = { NULL }, *fresh = NULL;
+      for (int scaled = 0; scaled < 2; scaled++)
+        {
+          g_autoptr (KetteGraph) graph = graph_new (KT_F32);
+          g_assert_true (_kette_model_set_opset (graph->model, "", opsets[i], NULL));
+          for (size_t k = 0; k < graph->n_nodes; k++)
+            graph->nodes[k]->version = opsets[i];
+          if (!scaled)
+            fresh = network_digest (graph);
+          bits[scaled] = train (graph, "adam", scaled ? "64" : NULL, 10);
+        }
+      g_test_message ("opset %d", (int) opsets[i]);
+      g_assert_cmpstr (bits[0], !=, fresh);
+      g_assert_cmpstr (bits[0], ==, bits[1]);
+    }
+}
+
 /* Convolutions, pools, normalisation with its statistics, cross-entropy. */
 static void
 test_cnn (void)
@@ -372,6 +397,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train/loss-scale/cnn", test_cnn);
   g_test_add_func ("/train/loss-scale/growth", test_growth);
   g_test_add_func ("/train/loss-scale/hopeless", test_hopeless);
+  g_test_add_func ("/train/loss-scale/opsets", test_opsets);
   g_test_add_func ("/train/loss-scale/recorded", test_recorded);
   g_test_add_func ("/train/loss-scale/resume", test_resume);
   g_test_add_func ("/train/loss-scale/words", test_words);

@@ -212,6 +212,45 @@ test_shared (void)
     }
 }
 
+/* ONNX's Gradient names what it differentiates, which nobody else needs to read: that stays when
+ * another node, of a superseded form, is replaced. */
+static void
+test_only_named (void)
+{
+  const kt_str xs            = { "x", 1 };
+  const kt_attr attrs[]      = { { .name = "xs", .kind = KT_A_STRINGS, .v = &xs, .n = 1 },
+                                 { .name = "y", .kind = KT_A_STRING, .v = "y", .n = 1 } };
+  static const char domain[] = "ai.onnx.preview.training";
+  g_autoptr (KetteGraph) graph = graph_new (13);
+  KetteValue *x                = scalar_input (graph);
+  KetteValue *const twice[]    = { x, x };
+  KetteValue *y                = _kette_graph_add_value (graph, "y", NULL),
+             *most             = _kette_graph_add_value (graph, "most", NULL),
+             *grad             = _kette_graph_add_value (graph, "grad", NULL);
+  KetteTensor *out[2]          = { NULL, NULL };
+  const double at              = 3;
+  GError *error                = NULL;
+
+  g_assert_true (_kette_model_set_opset (graph->model, domain, 1, NULL));
+  _kette_graph_add_node (graph, "", "", "Mul", 13, twice, 2, &y, 1, NULL, 0, &error);
+  _kette_graph_add_node (graph, "", "", "ReduceMax", 13, &x, 1, &most, 1, NULL, 0,
+                         &error);
+  _kette_graph_add_node (graph, "", domain, "Gradient", 1, &x, 1, &grad, 1, attrs, 2,
+                         &error);
+  g_assert_no_error (error);
+  g_assert_true (_kette_graph_add_output (graph, most, NULL));
+  g_assert_true (_kette_graph_add_output (graph, grad, NULL));
+
+  g_autoptr (KetteSession) session = kette_session_new (graph, &error);
+  g_autoptr (KetteTensor) in       = tensor_f64 (1, &at);
+  g_assert_no_error (error);
+  g_assert_true (kette_session_run (session, &in, out, NULL, &error));
+  g_assert_cmpfloat (_kette_tensor_get_double (out[0], 0), ==, 3);
+  g_assert_cmpfloat (_kette_tensor_get_double (out[1], 0), ==, 6);
+  kette_tensor_unref (out[0]);
+  kette_tensor_unref (out[1]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -222,6 +261,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gradient/not-differentiable", test_not_differentiable);
   g_test_add_func ("/gradient/second-order", test_second_order);
   g_test_add_func ("/gradient/second-order-fused", test_second_order_fused);
+  g_test_add_func ("/gradient/only-named", test_only_named);
   g_test_add_func ("/gradient/refused", test_refused);
   g_test_add_func ("/gradient/shared", test_shared);
   return g_test_run ();
