@@ -311,8 +311,9 @@ _kette_trainer_look_at_scale (KetteTrainer *self, gboolean begin, GError **error
 
   if (!read_scale (self, &scale, &skipped, error))
     return FALSE;
-  const gboolean none
-      = !begin && scale > 0 && steps > 0 && skipped - self->epoch_overflows == steps;
+  const gboolean none = !begin && !self->epoch_cut && scale > 0 && steps > 0
+                        && skipped - self->epoch_overflows == steps;
+  self->epoch_cut       = begin && self->position > 0;
   self->epoch_step      = self->step;
   self->epoch_overflows = skipped;
   if (!none || (self->settings.scaling.growth && scale > 1))

@@ -259,6 +259,7 @@ struct _KetteTrainer
   uint64_t epoch_step,
       epoch_overflows;     /* steps, and those that loss scaling left out, when
                                                the epoch began */
+  gboolean epoch_cut;      /* it began in another process: its start is not known */
   KetteDataset validation; /* no columns: none */
   char validation_hash[65], model_hash[65]; /* "": not known */
   const char *note;                         /* about the checkpoint, or NULL */

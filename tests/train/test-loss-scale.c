@@ -244,6 +244,43 @@ test_hopeless (void)
   check_scale (trainer, (double) 3e38F, 3);
 }
 
+/* An epoch whose last step alone overflows is none without finite gradients, also when it is
+ * resumed in front of that step; the next one is judged as ever. */
+static void
+test_cut (void)
+{
+  g_autofree char *folder   = g_dir_make_tmp ("kette-XXXXXX", NULL);
+  g_autofree char *file     = g_build_filename (folder, "cut.onnx", NULL);
+  g_autoptr (KetteTensor) x = network_rows (KT_F32, 60, 9, 1);
+  g_autoptr (KetteTensor) t = network_rows (KT_F32, 60, 4, 2);
+  KetteTrainOptions options = options_new ("sgd", "1e30");
+  GError *error             = NULL;
+
+  options.no_shuffle = TRUE;
+  for (size_t i = t->count / 3 * 2; i < t->count; i++)
+    ((float *) t->data)[i] = 1e12F;
+  {
+    g_autoptr (KetteGraph) graph     = graph_new (KT_F32);
+    g_autoptr (KetteTrainer) trainer = network_trainer (graph, &options, x, t);
+    steps (trainer, 2);
+    check_scale (trainer, (double) 1e30F, 0);
+    g_assert_true (kette_trainer_save (trainer, file, &error));
+    g_assert_no_error (error);
+  }
+  g_autoptr (KetteGraph) loaded = kette_graph_load (file, &error);
+  g_assert_no_error (error);
+  options.resume                   = TRUE;
+  g_autoptr (KetteTrainer) trainer = network_trainer (loaded, &options, x, t);
+  g_assert_true (kette_trainer_epoch (trainer, NULL, NULL, &error));
+  g_assert_no_error (error);
+  check_scale (trainer, (double) 1e30F, 1);
+  g_assert_true (kette_trainer_epoch (trainer, NULL, NULL, &error));
+  g_assert_no_error (error);
+  check_scale (trainer, (double) 1e30F, 2);
+  g_remove (file);
+  g_rmdir (folder);
+}
+
 static void
 test_resume (void)
 {
@@ -395,6 +432,7 @@ main (int argc, char **argv)
       g_test_add_data_func (over, optimizers[i], test_overflow);
     }
   g_test_add_func ("/train/loss-scale/cnn", test_cnn);
+  g_test_add_func ("/train/loss-scale/cut", test_cut);
   g_test_add_func ("/train/loss-scale/growth", test_growth);
   g_test_add_func ("/train/loss-scale/hopeless", test_hopeless);
   g_test_add_func ("/train/loss-scale/opsets", test_opsets);
