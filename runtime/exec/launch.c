@@ -220,11 +220,7 @@ _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error)
   const KettePlan *plan = run->plan;
   GError *fault         = NULL;
 
-  for (uint32_t u = 1; u <= plan->n_units; u++)
-    {
-      run->units[u].failure.status  = KT_OK;
-      run->units[u].failure.text[0] = '\0';
-    }
+  _kette_launch_forgive (run);
   if (end > plan->n_forward)
     mark_written (run);
   if (!_kette_launch_replay (run, begin, end, &fault) && !fault)

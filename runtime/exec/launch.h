@@ -26,6 +26,17 @@ _kette_unit_check (KetteRun *run, const KetteUnit *unit, kt_status status,
          || _kette_call_check (&run->call, unit, status, node, error);
 }
 
+/* Nothing has failed so far. */
+static inline void
+_kette_launch_forgive (KetteRun *run)
+{
+  for (uint32_t u = 1; u <= run->plan->n_units; u++)
+    {
+      run->units[u].failure.status  = KT_OK;
+      run->units[u].failure.text[0] = '\0';
+    }
+}
+
 /* launch.c: enqueues a copy. */
 gboolean _kette_launch_copy (KetteRun *run, const KetteValue *from, const KetteValue *to,
                              kt_stream *stream, const KetteUnit *unit,

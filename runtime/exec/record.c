@@ -120,6 +120,8 @@ _kette_launch_replay (KetteRun *run, size_t begin, size_t end, GError **error)
       r->never = !g_error_matches (fault, KETTE_ERROR, KETTE_ERROR_CANCEL);
       g_debug ("steps %zu to %zu are not recorded: %s", begin, end,
                fault ? fault->message : "?");
+      /* What a kernel said about that is no fault of the steps. */
+      _kette_launch_forgive (run);
       return FALSE;
     }
   r->device = d;

@@ -2,7 +2,7 @@
  * A device whose kernels launch themselves, as a GPU's do: its memory is the host's under another
  * name (each address is off by OFF), a stream does at once what it is given. It has kernels for
  * Neg and Floor, for Reshape with the shape on the host, for Ceil, which refuses, for Sign, which
- * fails.
+ * fails, for Relu, which fails while it is recorded.
  */
 #include "kette-device.h"
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 __attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
 
-static int device, stream, event;
+static int device, stream, event, capturing;
 
 static void *
 real (const void *memory)
@@ -112,6 +112,53 @@ synchronize (kt_call *call, kt_stream *s)
   return KT_OK;
 }
 
+/* Memory of the host that copies of recordings need. */
+static kt_status
+alloc_pinned (kt_call *call, void *dev, size_t bytes, void **memory)
+{
+  (void) call, (void) dev;
+  *memory = aligned_alloc (256, (bytes + 255) / 256 * 256);
+  return *memory ? KT_OK : KT_E_NOMEM;
+}
+
+static void
+release_pinned (void *dev, void *memory)
+{
+  (void) dev;
+  free (memory);
+}
+
+static kt_status
+capture_begin (kt_call *call, kt_stream *s)
+{
+  (void) call, (void) s;
+  capturing = 1;
+  return KT_OK;
+}
+
+static kt_status
+capture_end (kt_call *call, kt_stream *s, kt_recording **recording)
+{
+  (void) call, (void) s;
+  capturing  = 0;
+  *recording = (kt_recording *) &event;
+  return KT_OK;
+}
+
+/* Nothing is recorded to the end. */
+static kt_status
+replay (kt_call *call, kt_stream *s, kt_recording *recording)
+{
+  (void) call, (void) s, (void) recording;
+  return KT_E_INTERNAL;
+}
+
+static void
+recording_free (kt_recording *recording)
+{
+  (void) recording;
+}
+
 static size_t
 count (const kt_tensor *t)
 {
@@ -143,6 +190,21 @@ neg_run (const kt_host *host, kt_run *run, void *state)
     return KT_E_INTERNAL;
   for (size_t i = 0, n = count (&run->in[0]); i < n; i++)
     y[i] = -x[i];
+  return KT_OK;
+}
+
+static kt_status
+relu_run (const kt_host *host, kt_run *run, void *state)
+{
+  static const char text[] = "not while it is recorded";
+  const float *x           = real (run->in[0].data);
+  float *y                 = real (run->out[0].data);
+
+  (void) state;
+  if (capturing)
+    return host->fail (run, KT_E_UNSUPPORTED, text, sizeof text - 1);
+  for (size_t i = 0, n = count (&run->in[0]); i < n; i++)
+    y[i] = x[i] > 0 ? x[i] : 0;
   return KT_OK;
 }
 
@@ -251,6 +313,13 @@ static const kt_device launch = {
   .wait_host   = wait_host,
   .synchronize = synchronize,
   .rounds      = rounds,
+
+  .alloc_pinned   = alloc_pinned,
+  .release_pinned = release_pinned,
+  .capture_begin  = capture_begin,
+  .capture_end    = capture_end,
+  .replay         = replay,
+  .recording_free = recording_free,
 };
 
 static const kt_kernel kernels[] = {
@@ -280,6 +349,14 @@ static const kt_kernel kernels[] = {
     .flags       = KT_K_EPILOGUE,
     .prepare     = floor_prepare,
     .run         = floor_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Relu",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .flags       = KT_K_CAPTURABLE,
+    .run         = relu_run },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",
     .name        = "Ceil",

@@ -102,6 +102,16 @@ test_all (void)
   check (ops, "launch", NULL, texts);
 }
 
+/* A kernel that fails while its steps are recorded, and says why: they run the usual way. */
+static void
+test_recorded (void)
+{
+  const char *const ops[]   = { "Relu", "Relu", NULL };
+  const char *const texts[] = { "launch:0: 2 steps", NULL };
+
+  check (ops, "launch", NULL, texts);
+}
+
 /* A device that refuses says nothing about another one. */
 static void
 test_other (void)
@@ -138,6 +148,7 @@ main (int argc, char **argv)
   g_test_add_func ("/refuse/many", test_many);
   g_test_add_func ("/refuse/all", test_all);
   g_test_add_func ("/refuse/other", test_other);
+  g_test_add_func ("/refuse/recorded", test_recorded);
   g_test_add_func ("/refuse/wrong", test_wrong);
   return g_test_run ();
 }
