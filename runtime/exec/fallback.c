@@ -7,16 +7,37 @@
 #include "exec/plan.h"
 #include <string.h>
 
-static void
+/* How many nodes of GRAPH the plan of their copies, TRIED, has refused. */
+static size_t
 note_refusals (KetteGraph *graph, KetteNode *const *tried, GError **error)
 {
+  size_t n = 0;
+
   for (size_t i = 0; i < graph->n_nodes && !*error; i++)
     if (tried[i]->unit && tried[i]->why == KETTE_WHY_REFUSED)
       {
         KetteNode *node = graph->nodes[i];
         node->refused   = tried[i]->refused | 1u << tried[i]->unit;
         node->because   = _kette_region_strdup (graph->region, tried[i]->because, error);
+        n++;
       }
+  return n;
+}
+
+/* A device refuses a node that the plan itself has made: trying again would change nothing. */
+static gboolean
+fail_stuck (const KettePlan *plan, GError **error)
+{
+  const KetteGraph *g = plan->graph;
+  char where[KETTE_WHERE_SIZE];
+
+  for (size_t i = 0; i < g->n_nodes; i++)
+    if (g->nodes[i]->unit && g->nodes[i]->why == KETTE_WHY_REFUSED)
+      return _kette_fail (
+          error, KETTE_ERROR_UNSUPPORTED, _kette_node_where (g->nodes[i], where),
+          "nothing else can do what its device refused (%s)", g->nodes[i]->because);
+  return _kette_fail (error, KETTE_ERROR_INTERNAL, NULL,
+                      "%zu nodes were refused, but none is known", plan->n_refused);
 }
 
 /* A plan of a copy of GRAPH; NULL without error: more nodes are refused than was known. */
@@ -53,7 +74,8 @@ attempt (KetteGraph *graph, const KettePlaces *places, const KetteBinding *updat
   if (plan && plan->n_refused)
     {
       GError *fault = NULL;
-      note_refusals (graph, tried, &fault);
+      if (note_refusals (graph, tried, &fault) == 0)
+        (void) fail_stuck (plan, &fault);
       if (fault)
         g_propagate_error (error, fault);
       _kette_plan_free (plan);

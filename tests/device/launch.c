@@ -2,7 +2,7 @@
  * A device whose kernels launch themselves, as a GPU's do: its memory is the host's under another
  * name (each address is off by OFF), a stream does at once what it is given. It has kernels for
  * Neg and Floor, for Reshape with the shape on the host, for Ceil, which refuses, for Sign, which
- * fails, for Relu, which fails while it is recorded.
+ * fails, for Relu, which fails while it is recorded, for Softsign in blocks that nothing here makes.
  */
 #include "kette-device.h"
 #include <stdlib.h>
@@ -357,6 +357,14 @@ static const kt_kernel kernels[] = {
     .since       = 1,
     .flags       = KT_K_CAPTURABLE,
     .run         = relu_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Softsign",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .layout      = "c8>c8",
+    .run         = neg_run },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",
     .name        = "Ceil",

@@ -5,6 +5,7 @@
 #include "../unit/graphs.h"
 #include "exec/session-private.h"
 #include <string.h>
+#include <unistd.h>
 
 static const float x_data[] = { 1.5f, -2.5f, 3, -1.25f, 7, 8 };
 
@@ -134,6 +135,30 @@ test_wrong (void)
   g_assert_nonnull (strstr (error->message, "(Sign): a wrong number"));
 }
 
+/* A device without what the plan itself puts behind its kernels. */
+static void
+test_stuck (void)
+{
+  const int64_t dims[]         = { 1, 8, 2, 2 };
+  g_autoptr (KetteGraph) graph = graph_new (18);
+  KetteValue *x                = graph_input (graph, "x", KT_F32, 4, dims);
+  g_autoptr (KetteTensor) in   = kette_tensor_new (KT_F32, dims, 4, NULL);
+  g_autoptr (GError) error     = NULL;
+  KetteTensor *y               = NULL;
+
+  g_assert_true (
+      _kette_graph_add_output (graph, graph_node (graph, "", "Softsign", x, NULL), NULL));
+  alarm (60);
+  g_autoptr (KetteSession) session
+      = kette_session_new_on (graph, 0, "launch", NULL, &error);
+  g_assert_false (session && kette_session_run (session, &in, &y, NULL, &error));
+  alarm (0);
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_UNSUPPORTED);
+  if (!strstr (error->message, "(Reorder): nothing else can do what its device refused "
+                               "(launch:0: "))
+    g_error ("%s", error->message);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -149,6 +174,7 @@ main (int argc, char **argv)
   g_test_add_func ("/refuse/all", test_all);
   g_test_add_func ("/refuse/other", test_other);
   g_test_add_func ("/refuse/recorded", test_recorded);
+  g_test_add_func ("/refuse/stuck", test_stuck);
   g_test_add_func ("/refuse/wrong", test_wrong);
   return g_test_run ();
 }
