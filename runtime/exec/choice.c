@@ -19,24 +19,48 @@ key_of (const KetteNode *node)
   return node->n_out && node->out[0] ? node->out[0]->name : NULL;
 }
 
+char *
+_kette_line_write (char *to, const char *text)
+{
+  for (; *text; text++)
+    if (*text == '\n' || *text == '\\')
+      {
+        *to++ = '\\';
+        *to++ = *text == '\n' ? 'n' : '\\';
+      }
+    else
+      *to++ = *text;
+  return to;
+}
+
+gboolean
+_kette_line_read (char **at, gboolean *complete)
+{
+  char *from = *at, *to = from;
+
+  for (; *from && *from != '\n'; from++)
+    {
+      const gboolean escaped = *from == '\\';
+      if (escaped && *++from != 'n' && *from != '\\')
+        return FALSE;
+      *to++ = escaped && *from == 'n' ? '\n' : *from;
+    }
+  *complete = *from == '\n';
+  *at       = from + *complete;
+  *to       = '\0';
+  return TRUE;
+}
+
 static char *
 write_line (char *to, const char *device, const char *name)
 {
   const size_t n = strlen (device);
 
   memcpy (to, device, n);
-  to += n;
-  *to++ = ' ';
-  for (; *name; name++)
-    if (*name == '\n' || *name == '\\')
-      {
-        *to++ = '\\';
-        *to++ = *name == '\n' ? 'n' : '\\';
-      }
-    else
-      *to++ = *name;
-  *to++ = '\n';
-  return to;
+  to[n] = ' ';
+  to    = _kette_line_write (to + n + 1, name);
+  *to   = '\n';
+  return to + 1;
 }
 
 gboolean
@@ -62,30 +86,27 @@ _kette_choice_note (KettePlan *plan, GError **error)
   return TRUE;
 }
 
-/* Cuts the next line at *AT into its words; FALSE: there is none. */
+/* Cuts the next line at *AT, number NTH, into its words. */
 static gboolean
-next_line (char **at, char **device, char **name)
+next_line (char **at, size_t nth, char **device, char **name, GError **error)
 {
-  char *to;
+  const size_t n    = strcspn (*at, " \n");
+  gboolean complete = FALSE;
 
   *device = *at;
-  *name   = strchr (*at, ' ');
-  if (!*name)
-    return FALSE;
-  *(*name)++ = '\0';
-  for (to = *at = *name; **at && **at != '\n'; ++*at)
+  *name   = *at + n;
+  if (n > 0 && **name == ' ')
     {
-      if (**at == '\\' && (*at)[1])
-        {
-          ++*at;
-          *to++ = **at == 'n' ? '\n' : **at;
-        }
-      else
-        *to++ = **at;
+      *(*name)++ = '\0';
+      *at        = *name;
+      if (_kette_line_read (at, &complete) && complete)
+        return TRUE;
     }
-  *at += **at == '\n';
-  *to = '\0';
-  return TRUE;
+  return _kette_fail (
+      error, KETTE_ERROR_FORMAT, NULL,
+      "metadata kette.placement, line %zu: must be DEVICE NAME and a line "
+      "end",
+      nth);
 }
 
 gboolean
@@ -104,10 +125,11 @@ _kette_places_choose (KettePlaces *places, const char *text, GError **error)
     return FALSE;
   memcpy (c->given, text, n);
   memcpy (at, text, n);
-  while (next_line (&at, &device, &name))
+  for (size_t nth = 1; *at; nth++)
     {
       uint32_t unit;
-      if (!_kette_places_unit (places, device, &unit, error)
+      if (!next_line (&at, nth, &device, &name, error)
+          || !_kette_places_unit (places, device, &unit, error)
           || !_kette_names_set (c->units, name, &places->units[unit], error))
         return FALSE;
     }

@@ -63,6 +63,12 @@ gboolean _kette_places_unit (KettePlaces *places, const char *device, uint32_t *
 gboolean _kette_places_choose (KettePlaces *places, const char *text, GError **error);
 gboolean _kette_places_chosen (const KettePlaces *places, const KetteNode *node,
                                uint32_t *unit);
+/* TEXT as one line of metadata, with \ and line ends escaped, without the end; what is behind
+ * it. TO has room for twice the text. */
+char *_kette_line_write (char *to, const char *text);
+/* The line at *AT as it was before, in its place; *AT: behind it. *COMPLETE: it ended with a line
+ * end, not with the text. FALSE: no such escape. */
+gboolean _kette_line_read (char **at, gboolean *complete);
 const char *_kette_choice_text (const KetteChoice *choice); /* NULL for NULL */
 void _kette_choice_free (KetteChoice *choice);
 /* Where NODE is wanted, as far as that is said; 0: the host, or nowhere in particular. */

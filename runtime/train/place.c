@@ -25,6 +25,7 @@ check_device (const char *text, size_t n, GError **error)
                       KETTE_QUOTE (name), what ? what + 2 : fault->message);
 }
 
+/* Lines without a device are found where they are read. */
 static gboolean
 check_choice (const char *text, GError **error)
 {
@@ -33,7 +34,7 @@ check_choice (const char *text, GError **error)
   for (const char *line = text; *line; line += *line == '\n')
     {
       const size_t n = strcspn (line, " \n");
-      if (strncmp (before, line, n + 1) != 0 && !check_device (line, n, error))
+      if (n > 0 && strncmp (before, line, n + 1) != 0 && !check_device (line, n, error))
         return FALSE;
       before = line;
       line += strcspn (line, "\n");

@@ -187,6 +187,44 @@ test_absent (void)
   g_unlink (file);
 }
 
+/* Stored choices that nobody can have written. */
+static void
+test_malformed (void)
+{
+  static const struct
+  {
+    const char *text;
+    int line;
+  } cases[] = {
+    { "guard:0", 1 },          { "cpu a", 1 },
+    { "cpu a\nguard:0 b", 2 }, { "cpu a\nguard:0\n", 2 },
+    { "cpu a\n\ncpu b\n", 2 }, { "cpu a\\\n", 1 },
+    { "cpu a\\x\n", 1 },       { "cpu a\\", 1 },
+  };
+  g_autofree char *file = temporary ();
+  g_autofree char *plan = make_checkpoint (file, "auto", offer);
+
+  g_assert_nonnull (plan);
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const char *const metadata[] = { "kette.placement", cases[i].text, NULL };
+      g_autofree char *text
+          = g_strdup_printf ("metadata kette.placement, line %d: must be DEVICE NAME and "
+                             "a line end",
+                             cases[i].line);
+      g_autoptr (GError) error = NULL;
+      g_assert_null (resume (file, NULL, NULL, metadata, &error));
+      g_assert_error (error, KETTE_ERROR, KETTE_ERROR_FORMAT);
+      g_assert_nonnull (strstr (error->message, text));
+    }
+
+  const char *const escaped[] = { "kette.placement", "cpu a\\n\\\\n\ncpu b c\n", NULL };
+  g_autoptr (GError) error    = NULL;
+  g_autofree char *other      = resume (file, NULL, NULL, escaped, &error);
+  g_assert_no_error (error);
+  g_unlink (file);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -194,5 +232,6 @@ main (int argc, char **argv)
   g_test_add_func ("/choice/auto", test_auto);
   g_test_add_func ("/choice/rules", test_rules);
   g_test_add_func ("/choice/absent", test_absent);
+  g_test_add_func ("/choice/malformed", test_malformed);
   return g_test_run ();
 }
