@@ -7,7 +7,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define FN __attribute__ ((target ("avx2,fma")))
+#define FN KT_UNCHECKED __attribute__ ((target ("avx2,fma")))
 #define ISA "avx2"
 #define MOST_ROWS 6
 /* One row: a matrix times a vector; enough chains of sums to hide the latency of one. */

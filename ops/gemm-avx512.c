@@ -9,13 +9,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* The sanitizer of gcc before 13 lays vectors of 64 bytes at multiples of 32 (its bug 110027).
- * What these functions touch is checked by a test between guard pages. */
-#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__) && __GNUC__ < 13
-#define FN __attribute__ ((target ("avx512f"), no_sanitize_address))
-#else
-#define FN __attribute__ ((target ("avx512f")))
-#endif
+#define FN KT_UNCHECKED __attribute__ ((target ("avx512f")))
 #define ISA "avx512"
 #define MOST_ROWS 14
 #define MOST_VECTORS                                                                     \

@@ -8,12 +8,16 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* The sanitizer of gcc before 13 lays vectors of 64 bytes at multiples of 32 (its bug 110027). */
-#if defined(__SANITIZE_ADDRESS__) && !defined(__clang__) && __GNUC__ < 13
-#define FN __attribute__ ((target ("avx512f"), no_sanitize_address))
+/* As in ops/gemm-tiles.h: checks of what unrolls a hundred times take clang minutes to compile, and gcc
+ * before 13 does not align such vectors under its sanitizer. */
+#if defined(__clang__)
+#define UNCHECKED __attribute__ ((no_sanitize ("address", "undefined", "coverage")))
+#elif defined(__SANITIZE_ADDRESS__) && __GNUC__ < 13
+#define UNCHECKED __attribute__ ((no_sanitize_address))
 #else
-#define FN __attribute__ ((target ("avx512f")))
+#define UNCHECKED
 #endif
+#define FN UNCHECKED __attribute__ ((target ("avx512f")))
 #define INLINE static inline __attribute__ ((always_inline)) FN
 /* Pixels are reached from every third one: base, base + step, base + 2 step are addresses that
  * the processor forms by itself. */
