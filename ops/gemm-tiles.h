@@ -6,15 +6,13 @@
 #pragma once
 #include "operator.h"
 
-/* Micro-kernels unroll a hundred times: with a check at each access clang takes minutes to compile
- * them, and the sanitizer of gcc before 13 lays vectors of 64 bytes at multiples of 32 (its bug
- * 110027). What they touch is checked by a test between guard pages. */
+/* Micro-kernels unroll a hundred times: with a check at each access compilers take minutes for them,
+ * and the sanitizer of gcc before 13 lays vectors of 64 bytes at multiples of 32 (its bug 110027).
+ * What they touch is checked by a test between guard pages. */
 #if defined(__clang__)
 #define KT_UNCHECKED __attribute__ ((no_sanitize ("address", "undefined", "coverage")))
-#elif defined(__SANITIZE_ADDRESS__) && __GNUC__ < 13
-#define KT_UNCHECKED __attribute__ ((no_sanitize_address))
 #else
-#define KT_UNCHECKED
+#define KT_UNCHECKED __attribute__ ((no_sanitize ("address", "undefined")))
 #endif
 
 #define KT_MOST_ROWS 14   /* of a tile, in any table    */

@@ -8,14 +8,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* As in ops/gemm-tiles.h: checks of what unrolls a hundred times take clang minutes to compile, and gcc
- * before 13 does not align such vectors under its sanitizer. */
+/* As in ops/gemm-tiles.h: checks of what unrolls a hundred times take compilers minutes. */
 #if defined(__clang__)
 #define UNCHECKED __attribute__ ((no_sanitize ("address", "undefined", "coverage")))
-#elif defined(__SANITIZE_ADDRESS__) && __GNUC__ < 13
-#define UNCHECKED __attribute__ ((no_sanitize_address))
 #else
-#define UNCHECKED
+#define UNCHECKED __attribute__ ((no_sanitize ("address", "undefined")))
 #endif
 #define FN UNCHECKED __attribute__ ((target ("avx512f")))
 #define INLINE static inline __attribute__ ((always_inline)) FN
