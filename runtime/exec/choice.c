@@ -109,22 +109,11 @@ next_line (char **at, size_t nth, char **device, char **name, GError **error)
       nth);
 }
 
-gboolean
-_kette_places_choose (KettePlaces *places, const char *text, GError **error)
+static gboolean
+read_lines (KetteChoice *c, KettePlaces *places, GError **error)
 {
-  KetteChoice *c = _kette_alloc (_kette_account_process (), 1, sizeof *c, error);
-  const size_t n = strlen (text) + 1;
-  char *at, *device, *name;
+  char *at = c->text, *device, *name;
 
-  if (!c)
-    return FALSE;
-  places->choice = c;
-  if (!(c->units = _kette_names_new (error))
-      || !(c->given = _kette_alloc (_kette_account_process (), n, 1, error))
-      || !(c->text = at = _kette_alloc (_kette_account_process (), n, 1, error)))
-    return FALSE;
-  memcpy (c->given, text, n);
-  memcpy (at, text, n);
   for (size_t nth = 1; *at; nth++)
     {
       uint32_t unit;
@@ -134,6 +123,29 @@ _kette_places_choose (KettePlaces *places, const char *text, GError **error)
         return FALSE;
     }
   return TRUE;
+}
+
+gboolean
+_kette_places_choose (KettePlaces *places, const char *text, GError **error)
+{
+  KetteAccount *account = _kette_account_process ();
+  KetteChoice *c        = _kette_alloc (account, 1, sizeof *c, error);
+  const size_t n        = strlen (text) + 1;
+
+  if (c && (c->units = _kette_names_new (error))
+      && (c->given = _kette_alloc (account, n, 1, error))
+      && (c->text = _kette_alloc (account, n, 1, error)))
+    {
+      memcpy (c->given, text, n);
+      memcpy (c->text, text, n);
+      if (read_lines (c, places, error))
+        {
+          places->choice = c;
+          return TRUE;
+        }
+    }
+  _kette_choice_free (c);
+  return FALSE;
 }
 
 gboolean
