@@ -113,6 +113,15 @@ read_stored (const KetteGraph *graph, KetteSessionOptions *session, char ***rule
                         strlen (place), MOST_RULES);
   if (place)
     *rules = g_strsplit (place, "\n", -1);
+  for (size_t i = 0; *rules && (*rules)[i]; i++)
+    {
+      char *at = (*rules)[i];
+      gboolean complete;
+      if (!_kette_line_read (&at, &complete))
+        return _kette_fail (error, KETTE_ERROR_FORMAT, "draw",
+                            "metadata kette.place, line %zu: there is no such escape",
+                            i + 1);
+    }
   session->place = (const char *const *) *rules;
   if (session->device && strcmp (session->device, "auto") == 0)
     session->choice = _kette_model_get_meta (graph->model, "kette.placement");

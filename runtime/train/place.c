@@ -42,7 +42,7 @@ check_choice (const char *text, GError **error)
   return TRUE;
 }
 
-/* The rules of TEXT, one a line, in REGION. */
+/* The rules of TEXT, one a line as _kette_line_write has it, in REGION. */
 static gboolean
 split_rules (const char *text, KetteRegion *region, const char ***out, GError **error)
 {
@@ -56,15 +56,16 @@ split_rules (const char *text, KetteRegion *region, const char ***out, GError **
     return FALSE;
   for (size_t i = 0; i < n; i++)
     {
-      char *end = copy + strcspn (copy, "\n");
+      gboolean complete;
 
       (*out)[i] = copy;
-      if (*end)
-        *end++ = '\0';
-      const char *was = strrchr (copy, '=');
+      if (!_kette_line_read (&copy, &complete))
+        return _kette_fail (error, KETTE_ERROR_FORMAT, NULL,
+                            "metadata kette.place, line %zu: there is no such escape",
+                            i + 1);
+      const char *was = strrchr ((*out)[i], '=');
       if (was && !check_device (was + 1, strlen (was + 1), error))
         return FALSE;
-      copy = end;
     }
   return TRUE;
 }
@@ -126,16 +127,14 @@ _kette_settings_save_places (const KetteSettings *self, const char *choice,
   char *rules, *to;
 
   for (size_t i = 0; self->place && self->place[i]; i++)
-    bytes += strlen (self->place[i]) + 1;
+    bytes += 2 * strlen (self->place[i]) + 1;
   if (!(rules = to = _kette_alloc (_kette_account_process (), bytes, 1, error)))
     return FALSE;
   for (size_t i = 0; self->place && self->place[i]; i++)
     {
-      const size_t n = strlen (self->place[i]);
       if (i)
         *to++ = '\n';
-      memcpy (to, self->place[i], n);
-      to += n;
+      to = _kette_line_write (to, self->place[i]);
     }
   *to = '\0';
   const gboolean ok

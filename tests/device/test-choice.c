@@ -2,6 +2,7 @@
  * What was chosen is in the checkpoint: device, exceptions, and where placement by cost put each
  * node; a resumed training goes on there, unless it is told otherwise.
  */
+#include "exec/places.h"
 #include "exec/transform.h"
 #include "io/io.h"
 #include "steps.h"
@@ -225,6 +226,49 @@ test_malformed (void)
   g_unlink (file);
 }
 
+/* A choice is there as a whole, or not at all. */
+static void
+test_whole (void)
+{
+  GError *error       = NULL;
+  KettePlaces *places = NULL;
+
+  g_assert_true (_kette_places_new ("auto", NULL, &places, &error));
+  g_assert_false (_kette_places_choose (places, "cpu a\nguard:0 b\nguard", &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_FORMAT);
+  g_assert_null (places->choice);
+  g_clear_error (&error);
+  g_assert_true (_kette_places_choose (places, "cpu a\nguard:0 b\n", &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (_kette_choice_text (places->choice), ==, "cpu a\nguard:0 b\n");
+  _kette_places_free (places);
+}
+
+/* A rule is a line of the file, whatever its pattern is made of. */
+static void
+test_escaped (void)
+{
+  const char *const rules[]
+      = { "a\nMatMul=guard:0", "\\n\\=cpu", "Sigmoid=guard:0", NULL };
+  const char *const wrong[]    = { "kette.place", "a=cpu\nb\\c=cpu", NULL };
+  g_autofree char *file        = temporary ();
+  g_autofree char *plan        = make_checkpoint (file, "cpu", rules);
+  GError *error                = NULL;
+  g_autoptr (KetteGraph) graph = NULL;
+  g_autofree char *again       = resume (file, NULL, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (again, ==, plan);
+  g_assert_cmpstr (meta (file, "kette.place", &graph), ==,
+                   "a\\nMatMul=guard:0\n\\\\n\\\\=cpu\nSigmoid=guard:0");
+  g_assert_null (resume (file, NULL, NULL, wrong, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_FORMAT);
+  g_assert_nonnull (
+      strstr (error->message, "metadata kette.place, line 2: there is no such escape"));
+  g_clear_error (&error);
+  g_unlink (file);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -232,6 +276,8 @@ main (int argc, char **argv)
   g_test_add_func ("/choice/auto", test_auto);
   g_test_add_func ("/choice/rules", test_rules);
   g_test_add_func ("/choice/absent", test_absent);
+  g_test_add_func ("/choice/escaped", test_escaped);
   g_test_add_func ("/choice/malformed", test_malformed);
+  g_test_add_func ("/choice/whole", test_whole);
   return g_test_run ();
 }
