@@ -227,8 +227,13 @@ _kette_launch (KetteRun *run, size_t begin, size_t end, GError **error)
     (void) _kette_launch_steps (run, begin, end, &fault);
   if (_kette_launch_finish (run, &fault))
     return TRUE;
-  if (plan->kept_states && begin == 0 && end == plan->n_steps && run->sound)
-    (void) _kette_run_undo (run, NULL);
+  GError *worse = NULL; /* states that are neither those before nor those behind */
+  if (plan->kept_states && begin == 0 && end == plan->n_steps && run->sound
+      && !_kette_run_undo (run, &worse))
+    {
+      g_clear_error (&fault);
+      fault = worse;
+    }
   g_propagate_error (error, fault);
   return FALSE;
 }

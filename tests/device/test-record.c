@@ -122,6 +122,22 @@ test_one (gconstpointer data)
   end (&t);
 }
 
+/* Taking the step back fails: that is what is told, not what was fed. */
+static void
+test_undo (void)
+{
+  Training t               = begin ("guard", FALSE, WRONG_LABEL, FALSE);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (take (&t, BAD, &error));
+  set_knobs ("fail=2"); /* the first is the replay */
+  g_assert_false (take (&t, 1, &error));
+  set_knobs ("");
+  if (!strstr (error->message, "failed on demand"))
+    g_error ("%s", error->message);
+  end (&t);
+}
+
 /* What is kept beside is said, and is no copy of an input or an output. */
 static void
 test_text (void)
@@ -209,6 +225,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/record/one/dense", NULL, test_one);
   g_test_add_data_func ("/record/one/convolutions", placements, test_one);
   g_test_add_func ("/record/text", test_text);
+  g_test_add_func ("/record/undo", test_undo);
   g_test_add_func ("/record/not-finite", test_not_finite);
   g_test_add_func ("/record/label", test_label);
   g_test_add_func ("/record/skip", test_skip);
