@@ -30,6 +30,13 @@ open_values (KetteRun *run, uint32_t u, GError **error)
   return own->values != NULL;
 }
 
+/* Pieces of scratch memory for workers on UNIT, behind the shared one. */
+static size_t
+pieces_on (const KetteRun *run, uint32_t unit)
+{
+  return run->plan->places->units[unit]->device->execute ? (size_t) run->threads : 1;
+}
+
 static gboolean
 open_unit (KetteRun *run, uint32_t u, GError **error)
 {
@@ -38,8 +45,7 @@ open_unit (KetteRun *run, uint32_t u, GError **error)
   KetteUnit *unit       = plan->places->units[u];
   const kt_device *d    = unit->device;
   kt_call *call         = &run->call.call;
-  const size_t pieces   = d->execute ? (size_t) run->threads : 1;
-  const size_t scratch  = ALIGN (plan->unit_workspace[u]) * (pieces + 1);
+  const size_t scratch  = ALIGN (plan->unit_workspace[u]) * (pieces_on (run, u) + 1);
 
   own->unit = unit;
   g_mutex_init (&own->chain_failure.lock);
@@ -126,7 +132,7 @@ list_ranges (const KetteRun *run, size_t i, kt_range *out)
   if (workspace && out)
     out[n] = (kt_range){ .memory = run->units[unit].workspace,
                          .bytes  = ALIGN (plan->unit_workspace[unit])
-                                  * ((size_t) run->threads + 1),
+                                  * (pieces_on (run, unit) + 1),
                          .write = 1 };
   n += workspace ? 1 : 0;
   for (uint32_t k = 0; k < plan->sync[i].n_deaths; k++, n++)
@@ -191,10 +197,10 @@ scratch_offset (const KetteRun *run, const KetteStep *step)
   const KettePlan *plan   = run->plan;
   const KetteChain *chain = &plan->chains[step->node->index];
   const uint32_t unit     = step->node->unit;
-  const size_t one = ALIGN (plan->unit_workspace[unit]), threads = (size_t) run->threads;
+  const size_t one = ALIGN (plan->unit_workspace[unit]), pieces = pieces_on (run, unit);
 
   if (plan->separate >> unit & 1 && chain->first == chain->last)
-    return one * (threads + 1) - step->workspace * (step->per_worker ? threads : 1);
+    return one * (pieces + 1) - step->workspace * (step->per_worker ? pieces : 1);
   return step->per_worker ? one : 0;
 }
 
