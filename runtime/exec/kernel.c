@@ -35,6 +35,17 @@ drop (kt_prep *prep)
   _kette_free (prep->kept);
 }
 
+/* KERNEL does not become STEP's, but PREPARED it: it frees what it holds, while there still is
+ * what the host keeps for it. */
+static void
+give_up (const kt_kernel *kernel, kt_status prepared, const KetteStep *step,
+         kt_prep *prep)
+{
+  if (prepared == KT_OK && kernel->destroy)
+    kernel->destroy (step->state);
+  drop (prep);
+}
+
 static gboolean
 no_kernel (const KetteNode *node, const char *device, const KetteFailure *last,
            GError **error)
@@ -90,7 +101,7 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
       kt_prep prep            = { .context   = &context,
                                   .followers = followers,
                                   .precision = _kette_places_precision (plan->places, unit) };
-      kt_status status        = KT_OK;
+      kt_status status        = KT_OK, prepared;
       gboolean ok;
 
       if (!_kette_kernel_serves (family->kernels[i], node,
@@ -112,12 +123,13 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
           status = kernel->prepare (_kette_host (), &prep, kernel->user, &step->state);
           _kette_running = outer;
         }
+      prepared = status;
       if (status == KT_OK && failure.status != KT_OK)
         status = failure.status;
       if (status == KT_E_UNSUPPORTED)
         {
           failure.status = status;
-          drop (&prep);
+          give_up (kernel, prepared, step, &prep);
           continue;
         }
       ok               = status == KT_OK ? adopt (plan, &prep, error)
@@ -129,9 +141,13 @@ _kette_step_prepare (KettePlan *plan, KetteStep *step, KetteNode *const *followe
       step->rounds     = prep.rounds;
       step->running    = (KetteRunning){ step->kernel->plugin, node->name, node->op, NULL,
                                          node->index };
-      drop (&prep);
-      if (!ok)
-        step->kernel = NULL;
+      if (ok)
+        drop (&prep);
+      else
+        {
+          give_up (kernel, prepared, step, &prep);
+          step->kernel = NULL;
+        }
       return ok;
     }
   return unit ? refuse (plan, node, unit, &failure, error)

@@ -12,7 +12,17 @@
 
 __attribute__ ((visibility ("default"))) kt_entry kette_plugin_v0;
 
+enum
+{
+  MOST = 256
+};
+
 static int device, stream, event, capturing;
+static struct
+{
+  const uint8_t *memory;
+  size_t bytes;
+} blocks[MOST]; /* that are allocated */
 
 static void *
 real (const void *memory)
@@ -42,6 +52,13 @@ alloc (kt_call *call, void *dev, size_t bytes, void **memory)
   void *block = aligned_alloc (256, (bytes + 255) / 256 * 256);
 
   (void) call, (void) dev;
+  for (size_t i = 0; block && i < MOST; i++)
+    if (!blocks[i].memory)
+      {
+        blocks[i].memory = (const uint8_t *) ((uintptr_t) block + OFF);
+        blocks[i].bytes  = bytes;
+        break;
+      }
   *memory = block ? (void *) ((uintptr_t) block + OFF) : NULL;
   return block ? KT_OK : KT_E_NOMEM;
 }
@@ -50,6 +67,9 @@ static void
 release (void *dev, void *memory)
 {
   (void) dev;
+  for (size_t i = 0; i < MOST; i++)
+    if (blocks[i].memory == memory)
+      blocks[i].memory = NULL;
   free (real (memory));
 }
 
@@ -208,6 +228,54 @@ relu_run (const kt_host *host, kt_run *run, void *state)
   return KT_OK;
 }
 
+/* Is the scratch memory within what was allocated? */
+static kt_status
+scratch_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  (void) user;
+  *state = NULL;
+  return host->want_workspace (prep, 128, 0);
+}
+
+static kt_status
+scratch_run (const kt_host *host, kt_run *run, void *state)
+{
+  size_t bytes;
+  const uint8_t *piece = host->workspace (run, -1, &bytes);
+
+  (void) state;
+  for (size_t i = 0; i < MOST; i++)
+    if (blocks[i].memory && piece >= blocks[i].memory
+        && piece + bytes <= blocks[i].memory + blocks[i].bytes)
+      return KT_OK;
+  return KT_E_INTERNAL;
+}
+
+static int32_t
+separate (void *dev)
+{
+  (void) dev;
+  return getenv ("LAUNCH_SEPARATE") != NULL;
+}
+
+/* A kernel that does not notice that it has failed. */
+static kt_status
+erf_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
+{
+  static const char text[] = "of no use";
+
+  *state = malloc (16);
+  (void) host->fail (prep, user ? KT_E_VALUE : KT_E_UNSUPPORTED, text, sizeof text - 1);
+  return KT_OK;
+}
+
+static void
+erf_destroy (void *state)
+{
+  free (state);
+  setenv ("LAUNCH_DESTROYED", "1", 1);
+}
+
 /* Rounds down, and does the Neg behind it, too. */
 static kt_status
 floor_prepare (const kt_host *host, kt_prep *prep, void *user, void **state)
@@ -313,6 +381,7 @@ static const kt_device launch = {
   .wait_host   = wait_host,
   .synchronize = synchronize,
   .rounds      = rounds,
+  .separate    = separate,
 
   .alloc_pinned   = alloc_pinned,
   .release_pinned = release_pinned,
@@ -357,6 +426,33 @@ static const kt_kernel kernels[] = {
     .since       = 1,
     .flags       = KT_K_CAPTURABLE,
     .run         = relu_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Reciprocal",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .prepare     = scratch_prepare,
+    .run         = scratch_run },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Erf",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .prepare     = erf_prepare,
+    .run         = neg_run,
+    .destroy     = erf_destroy },
+  { .struct_size = sizeof (kt_kernel),
+    .domain      = "",
+    .name        = "Sqrt",
+    .device      = "launch",
+    .types       = "T=f32",
+    .since       = 1,
+    .user        = &stream,
+    .prepare     = erf_prepare,
+    .run         = neg_run,
+    .destroy     = erf_destroy },
   { .struct_size = sizeof (kt_kernel),
     .domain      = "",
     .name        = "Softsign",

@@ -135,6 +135,39 @@ test_wrong (void)
   g_assert_nonnull (strstr (error->message, "(Sign): a wrong number"));
 }
 
+/* What prepare made is destroyed where the kernel is not taken after all. */
+static void
+test_destroyed (void)
+{
+  const char *const erf[] = { "Erf", NULL }, *const root[] = { "Sqrt", NULL };
+  const char *const texts[] = { "fell back to the CPU: launch:0: of no use", NULL };
+  g_autoptr (GError) error  = NULL;
+
+  check (erf, "launch", NULL, texts);
+  g_assert_nonnull (g_getenv ("LAUNCH_DESTROYED"));
+  g_unsetenv ("LAUNCH_DESTROYED");
+  g_assert_null (run_on (root, "launch", NULL, NULL, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_VALUE);
+  g_assert_nonnull (g_getenv ("LAUNCH_DESTROYED"));
+  g_unsetenv ("LAUNCH_DESTROYED");
+}
+
+/* Scratch memory is where memory is, also where each value has its own. */
+static void
+test_scratch (void)
+{
+  const char *const ops[] = { "Reciprocal", NULL };
+
+  for (int i = 0; i < 2; i++)
+    {
+      GError *error             = NULL;
+      g_autoptr (KetteTensor) y = run_on (ops, "launch", NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_setenv ("LAUNCH_SEPARATE", "1", TRUE);
+    }
+  g_unsetenv ("LAUNCH_SEPARATE");
+}
+
 /* A device without what the plan itself puts behind its kernels. */
 static void
 test_stuck (void)
@@ -175,6 +208,8 @@ main (int argc, char **argv)
   g_test_add_func ("/refuse/other", test_other);
   g_test_add_func ("/refuse/recorded", test_recorded);
   g_test_add_func ("/refuse/stuck", test_stuck);
+  g_test_add_func ("/refuse/destroyed", test_destroyed);
+  g_test_add_func ("/refuse/scratch", test_scratch);
   g_test_add_func ("/refuse/wrong", test_wrong);
   return g_test_run ();
 }
