@@ -7,7 +7,8 @@
 #include "pass/pass.h"
 #include <string.h>
 
-#define MOST_RULES ((size_t) 1 << 20) /* bytes, in a file */
+/* Bytes of all rules in a file, where each may be escaped. */
+#define MOST_RULES ((size_t) KETTE_MOST_RULES * (2 * KETTE_MOST_RULE_BYTES + 1))
 
 static void
 drop_outputs (KetteGraph *graph)

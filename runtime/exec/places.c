@@ -2,6 +2,7 @@
  * What is wanted of placement, from the words of a command line, and where nodes go by it.
  */
 #include "exec/places.h"
+#include "base/deadline-private.h"
 #include "exec/plan.h"
 #include <string.h>
 
@@ -47,7 +48,17 @@ add_rules (KettePlaces *p, const char *const *rules, GError **error)
   size_t n = 0, bytes = 0;
 
   for (; rules && rules[n]; n++)
-    bytes += strlen (rules[n]) + 1;
+    {
+      const size_t own = strlen (rules[n]);
+      if (n == KETTE_MOST_RULES)
+        return _kette_fail (error, KETTE_ERROR_LIMIT, NULL, "more than %d placements",
+                            KETTE_MOST_RULES);
+      if (own > KETTE_MOST_RULE_BYTES)
+        return _kette_fail (error, KETTE_ERROR_LIMIT, NULL,
+                            "the placement %s has %zu bytes, may have %d",
+                            KETTE_QUOTE (rules[n]), own, KETTE_MOST_RULE_BYTES);
+      bytes += own + 1;
+    }
   if (!(p->text = _kette_alloc (account, bytes + 1, 1, error))
       || !(p->rules = _kette_alloc (account, n + 1, sizeof *p->rules, error)))
     return FALSE;
@@ -111,12 +122,57 @@ _kette_places_free (KettePlaces *places)
 
 /* -- where nodes go ------------------------------------------------------------------------ */
 
+/* Behind the character at AT, in UTF-8. */
+static const char *
+next_character (const char *at)
+{
+  for (at++; ((unsigned char) *at & 0xC0) == 0x80;)
+    at++;
+  return at;
+}
+
+/* Does PATTERN, where * stands for any text and ? for one character, fit TEXT? Behind a star
+ * the first place that fits what comes up to the next star is as good as any other, so that
+ * nothing is tried in more ways than TEXT has places. */
+static gboolean
+fits (const char *pattern, const char *text)
+{
+  const char *star = NULL, *from = NULL;
+
+  while (*text)
+    if (*pattern == '*')
+      {
+        star = ++pattern;
+        from = text;
+      }
+    else if (*pattern == '?')
+      {
+        pattern++;
+        text = next_character (text);
+      }
+    else if (*pattern == *text)
+      {
+        pattern++;
+        text++;
+      }
+    else if (star)
+      {
+        pattern = star;
+        text = from = next_character (from);
+      }
+    else
+      return FALSE;
+  while (*pattern == '*')
+    pattern++;
+  return !*pattern;
+}
+
 gboolean
 _kette_place_fits (const KettePlaceRule *rule, const KetteNode *node)
 {
-  return g_pattern_match_simple (rule->pattern, node->name)
-         || (node->origin && g_pattern_match_simple (rule->pattern, node->origin))
-         || g_pattern_match_simple (rule->pattern, node->op);
+  return fits (rule->pattern, node->name)
+         || (node->origin && fits (rule->pattern, node->origin))
+         || fits (rule->pattern, node->op);
 }
 
 static const KettePlaceRule *
@@ -210,16 +266,19 @@ place_as_chosen (const KettePlaces *places, KetteNode *node, uint32_t unit)
 }
 
 /* By what is wanted; what may go where it costs least stays open. */
-static void
-place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
+static gboolean
+place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned, GError **error)
 {
   const KetteGraph *g = plan->graph;
+  GCancellable *stop  = _kette_stop_of (NULL);
 
   for (size_t i = 0; i < g->n_nodes; i++)
     {
       KetteNode *node = g->nodes[i];
       uint32_t wanted;
 
+      if (!_kette_check_stop (stop, NULL, error))
+        return FALSE;
       fixed[i] = 1;
       if (node->subgraphs)
         node->why = KETTE_WHY_BRANCH;
@@ -235,6 +294,7 @@ place_all (KettePlan *plan, uint8_t *fixed, const uint8_t *planned)
       else
         place_node (plan, node);
     }
+  return TRUE;
 }
 
 gboolean
@@ -250,13 +310,10 @@ _kette_plan_assign (KettePlan *plan, GError **error)
   planned = _kette_alloc (account, g->n_nodes + 1, 1, error);
   fixed   = planned ? _kette_alloc (account, g->n_nodes + 1, 1, error) : NULL;
   ok      = fixed && _kette_plan_reach (g, planned, error);
-  if (ok)
-    {
-      place_all (plan, fixed, planned);
-      ok = !plan->places->automatic || plan->places->n_units == 0
+  ok      = ok && place_all (plan, fixed, planned, error)
+       && (!plan->places->automatic || plan->places->n_units == 0
            || (_kette_plan_weigh (plan, fixed, error)
-               && (plan->n_updates == 0 || _kette_choice_note (plan, error)));
-    }
+               && (plan->n_updates == 0 || _kette_choice_note (plan, error))));
   for (size_t i = 0; ok && i < g->n_nodes; i++)
     {
       if (!fixed[i] && !g->nodes[i]->unit && g->nodes[i]->refused)

@@ -8,7 +8,9 @@
 
 enum
 {
-  KETTE_MOST_UNITS = 15 /* of a plan */
+  KETTE_MOST_UNITS      = 15, /* of a plan */
+  KETTE_MOST_RULES      = 1024,
+  KETTE_MOST_RULE_BYTES = 1024 /* of each */
 };
 
 typedef struct _KetteChoice KetteChoice;

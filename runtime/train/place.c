@@ -46,11 +46,16 @@ check_choice (const char *text, GError **error)
 static gboolean
 split_rules (const char *text, KetteRegion *region, const char ***out, GError **error)
 {
-  char *copy = _kette_region_strdup (region, text, error);
-  size_t n   = 1;
+  size_t n = 1;
+  char *copy;
 
   for (const char *c = text; *c; c++)
     n += *c == '\n';
+  if (n > KETTE_MOST_RULES)
+    return _kette_fail (error, KETTE_ERROR_LIMIT, NULL,
+                        "metadata kette.place has %zu rules, may have %d", n,
+                        KETTE_MOST_RULES);
+  copy = _kette_region_strdup (region, text, error);
   *out = copy ? _kette_region_alloc (region, n + 1, sizeof **out, error) : NULL;
   if (!*out)
     return FALSE;
@@ -78,7 +83,7 @@ recall (KetteSettings *out, const KetteTrainOptions *options, const KetteModel *
   const char *device   = _kette_model_get_meta (before, "kette.device");
   const char *rules    = _kette_model_get_meta (before, "kette.place");
   const char *choice   = _kette_model_get_meta (before, "kette.placement");
-  const char **place;
+  const char **place   = NULL;
 
   if (options->device)
     return TRUE;

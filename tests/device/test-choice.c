@@ -266,6 +266,14 @@ test_escaped (void)
   g_assert_nonnull (
       strstr (error->message, "metadata kette.place, line 2: there is no such escape"));
   g_clear_error (&error);
+
+  g_autofree char *ends     = g_strnfill (KETTE_MOST_RULES, '\n');
+  const char *const lines[] = { "kette.place", ends, NULL };
+  g_assert_null (resume (file, NULL, NULL, lines, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_LIMIT);
+  g_assert_nonnull (
+      strstr (error->message, "metadata kette.place has 1025 rules, may have 1024"));
+  g_clear_error (&error);
   g_unlink (file);
 }
 

@@ -314,6 +314,90 @@ test_rules (void)
   g_assert_error (error, KETTE_ERROR, KETTE_ERROR_DEVICE);
 }
 
+/* More rules, or longer ones, than anybody writes. */
+static void
+test_many_rules (void)
+{
+  g_autoptr (KetteGraph) graph            = chain_new (2);
+  g_autofree char *stars                  = g_strnfill (KETTE_MOST_RULE_BYTES - 4, '*');
+  g_autofree char *long_rule              = g_strconcat ("a", stars, "=cpu", NULL);
+  const char *place[KETTE_MOST_RULES + 2] = { NULL };
+  GError *error                           = NULL;
+
+  for (size_t i = 0; i < KETTE_MOST_RULES; i++)
+    place[i] = "a=cpu";
+  kette_session_unref (kette_session_new_on (graph, 0, "cpu", place, &error));
+  g_assert_no_error (error);
+  place[KETTE_MOST_RULES] = "a=cpu";
+  g_assert_null (kette_session_new_on (graph, 0, "cpu", place, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "more than 1024 placements"));
+  g_clear_error (&error);
+
+  place[1] = NULL;
+  place[0] = long_rule + 1;
+  kette_session_unref (kette_session_new_on (graph, 0, "cpu", place, &error));
+  g_assert_no_error (error);
+  place[0] = long_rule;
+  g_assert_null (kette_session_new_on (graph, 0, "cpu", place, &error));
+  g_assert_error (error, KETTE_ERROR, KETTE_ERROR_LIMIT);
+  g_assert_nonnull (strstr (error->message, "has 1025 bytes, may have 1024"));
+  g_clear_error (&error);
+}
+
+/* Patterns fit as GLib's do, however many stars they have. */
+static void
+test_patterns (void)
+{
+  static const char *const patterns[]
+      = { "",      "*",      "?",      "a",        "*a",   "a*",
+          "*?",    "??*",    "*a*b*",  "a?b*",     "*abc", "a*c",
+          "a**?c", "*ab*ab", "*?b?*a", "\xc3\xa4", "*??x", "?\xc3\xa4" };
+  static const char *const texts[] = { "",
+                                       "a",
+                                       "b",
+                                       "ab",
+                                       "abc",
+                                       "aab",
+                                       "aabab",
+                                       "abcabc",
+                                       "ababab",
+                                       "\xc3\xa4",
+                                       "\xc3\xa4x",
+                                       "x\xc3\xa4",
+                                       "acbabc",
+                                       "a\xc3\xa4"
+                                       "bc",
+                                       "cabc",
+                                       "aaaaaaaaab" };
+  KetteGraph *graph                = chain_new (1);
+  KetteNode node                   = *graph->nodes[0];
+  GString *hostile                 = g_string_new (NULL);
+
+  node.op     = "-";
+  node.origin = NULL;
+  for (size_t p = 0; p < G_N_ELEMENTS (patterns); p++)
+    for (size_t t = 0; t < G_N_ELEMENTS (texts); t++)
+      {
+        const KettePlaceRule rule = { patterns[p], 0 };
+        node.name                 = texts[t];
+        g_test_message ("%s %s", patterns[p], texts[t]);
+        g_assert_cmpint (_kette_place_fits (&rule, &node), ==,
+                         g_pattern_match_simple (patterns[p], texts[t])
+                             || g_pattern_match_simple (patterns[p], "-"));
+      }
+
+  g_autofree char *name = g_strnfill (60000, 'a');
+  for (int i = 0; i < 400; i++)
+    g_string_append (hostile, "*a");
+  g_string_append (hostile, "*b");
+  const KettePlaceRule rule = { hostile->str, 0 };
+  node.name                 = name;
+  g_assert_false (_kette_place_fits (&rule, &node));
+  g_string_free (hostile, TRUE);
+  kette_graph_unref (graph);
+}
+
 /* An output that another device reads, too: its copies come behind what makes it. */
 static void
 test_outputs (void)
@@ -358,6 +442,8 @@ main (int argc, char **argv)
   g_test_add_func ("/spread/copies", test_copies);
   g_test_add_func ("/spread/overhead", test_overhead);
   g_test_add_func ("/spread/rules", test_rules);
+  g_test_add_func ("/spread/many-rules", test_many_rules);
+  g_test_add_func ("/spread/patterns", test_patterns);
   g_test_add_func ("/spread/scratch", test_scratch);
   g_test_add_func ("/spread/outputs", test_outputs);
   return g_test_run ();
