@@ -54,13 +54,11 @@ _kette_line_read (char **at, gboolean *complete)
 static char *
 write_line (char *to, const char *device, const char *name)
 {
-  const size_t n = strlen (device);
-
-  memcpy (to, device, n);
-  to[n] = ' ';
-  to    = _kette_line_write (to + n + 1, name);
-  *to   = '\n';
-  return to + 1;
+  to    = g_stpcpy (to, device);
+  *to++ = ' ';
+  to    = _kette_line_write (to, name);
+  *to++ = '\n';
+  return to;
 }
 
 gboolean
