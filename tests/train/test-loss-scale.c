@@ -109,7 +109,8 @@ test_opsets (void)
 
   for (size_t i = 0; i < G_N_ELEMENTS (opsets); i++)
     {
-      g_autofree char *bits[2] = { NULL }, *fresh = NULL;
+      g_autofree char *fresh = NULL;
+      char *bits[2]          = { NULL };
       for (int scaled = 0; scaled < 2; scaled++)
         {
           g_autoptr (KetteGraph) graph = graph_new (KT_F32);
@@ -123,6 +124,8 @@ test_opsets (void)
       g_test_message ("opset %d", (int) opsets[i]);
       g_assert_cmpstr (bits[0], !=, fresh);
       g_assert_cmpstr (bits[0], ==, bits[1]);
+      g_free (bits[0]);
+      g_free (bits[1]);
     }
 }
 
