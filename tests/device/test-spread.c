@@ -353,26 +353,13 @@ test_patterns (void)
       = { "",      "*",      "?",      "a",        "*a",   "a*",
           "*?",    "??*",    "*a*b*",  "a?b*",     "*abc", "a*c",
           "a**?c", "*ab*ab", "*?b?*a", "\xc3\xa4", "*??x", "?\xc3\xa4" };
-  static const char *const texts[] = { "",
-                                       "a",
-                                       "b",
-                                       "ab",
-                                       "abc",
-                                       "aab",
-                                       "aabab",
-                                       "abcabc",
-                                       "ababab",
-                                       "\xc3\xa4",
-                                       "\xc3\xa4x",
-                                       "x\xc3\xa4",
-                                       "acbabc",
-                                       "a\xc3\xa4"
-                                       "bc",
-                                       "cabc",
-                                       "aaaaaaaaab" };
-  KetteGraph *graph                = chain_new (1);
-  KetteNode node                   = *graph->nodes[0];
-  GString *hostile                 = g_string_new (NULL);
+  static const char *const texts[]
+      = { "",       "a",           "b",      "ab",        "abc",       "aab",
+          "aabab",  "abcabc",      "ababab", "\xc3\xa4",  "\xc3\xa4x", "x\xc3\xa4",
+          "acbabc", "a\303\244bc", "cabc",   "aaaaaaaaab" };
+  KetteGraph *graph = chain_new (1);
+  KetteNode node    = *graph->nodes[0];
+  GString *hostile  = g_string_new (NULL);
 
   node.op     = "-";
   node.origin = NULL;
